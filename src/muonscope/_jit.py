@@ -1,0 +1,41 @@
+"""The one way in which kernels are compiled: explicit signature, cached, no GIL."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+__all__ = ["kernel", "part", "read_only"]
+
+
+def kernel(signature: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return a decorator that compiles a function for ``signature`` at import.
+
+    The machine code is cached on disk, next to the module or in the user's cache, so
+    only the first import after an installation compiles. The plain Python function
+    stays at hand as ``.py_func``. Kernels release the GIL.
+    """
+    decorator: Callable[[Callable[..., Any]], Any] = numba.njit(
+        signature, cache=True, nogil=True, error_model="numpy"
+    )
+    return decorator
+
+
+def part(function: Callable[..., Any]) -> Any:
+    """Decorate a function that only kernels call: compiled with them, for their types.
+
+    It is cached as a part of each kernel, and cannot be called from Python but as
+    ``.py_func``.
+    """
+    return numba.njit(
+        function,
+        nogil=True,
+        error_model="numpy",
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
+    )
+
+
+def read_only(item: Any) -> Any:
+    """Return the type of a contiguous input array of ``item``, writable or not."""
+    return numba.types.Array(item, 1, "C", readonly=True)

@@ -1,0 +1,184 @@
+"""From words to the summaries of closed windows: the windower and the kernels joined."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from muonscope.counting._counting import count_panes
+from muonscope.counting.classes import ClassTable, class_table
+from muonscope.counting.summary import (
+    DRIFT_BIN_NS,
+    DRIFT_BINS,
+    DRIFT_LOW_NS,
+    MULTIPLICITIES,
+    Summary,
+    WindowSummary,
+    WindowTable,
+    merged,
+)
+from muonscope.counting.windows import Note, Panes, Windower, WindowSpec
+from muonscope.detector import Detector
+from muonscope.units import BX_NS
+from muonscope.words.layout import Words
+
+__all__ = ["Counter"]
+
+_MICRO = 1_000_000
+
+
+class Counter:
+    """Counts a stream of words window by window.
+
+    ``push`` any split of the stream, then ``finish``; each returns the windows that were
+    closed. What belongs to no window is in ``remainder``.
+    """
+
+    def __init__(self, detector: Detector, spec: WindowSpec | None = None) -> None:
+        """Start with no word seen."""
+        self.detector, self.spec = detector, spec or WindowSpec()
+        self._table = class_table(detector)
+        self._windower = Windower(self._table, self.spec)
+        self._bins, self._lowest = _drift_bins(detector)
+        self._partial: dict[tuple[int, int], Summary] = {}
+
+    @property
+    def words_in(self) -> int:
+        """Number of words pushed."""
+        return self._windower.words_in
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs begun."""
+        return self._windower.epochs
+
+    @property
+    def orbit(self) -> int | None:
+        """Where the clock stands; None before the first hit."""
+        return self._windower.orbit
+
+    @property
+    def remainder(self) -> Summary:
+        """What belongs to no window: words without a time, of FPGAs without a clock."""
+        summary = Summary.empty(self.detector)
+        summary.other_words[:] = self._windower.remainder
+        return summary
+
+    def push(self, words: Words) -> WindowTable:
+        """Take the next words; return the windows that they close."""
+        return self._windows(self._windower.push(words), self._windower.closed_upto())
+
+    def finish(self) -> WindowTable:
+        """End the stream; return the windows that were still open."""
+        return self._windows(self._windower.finish(), {})
+
+    def notes(self) -> list[Note]:
+        """Return what the windower noticed since the last call."""
+        return self._windower.notes()
+
+    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all that is needed to go on, as plain arrays."""
+        parts = [WindowSummary(e, w, 0, s) for (e, w), s in self._partial.items()]
+        table = WindowTable.of(self.detector, self.spec.window_orbits, parts)
+        columns = {f"partial_{n}": getattr(table, n) for n in _COLUMNS}
+        return self._windower.snapshot() | columns
+
+    def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on where ``snapshot`` was taken.
+
+        Raises
+        ------
+        StateError
+            If it was taken with other window lengths.
+        """
+        self._windower = Windower.restore(self._table, self.spec, snapshot)
+        table = WindowTable(
+            detector=self.detector,
+            window_orbits=self.spec.pane_orbits,
+            **{n: snapshot[f"partial_{n}"] for n in _COLUMNS},
+        )
+        self._partial = {(w.epoch, w.window): w.summary for w in table}
+
+    def _windows(self, panes: Panes, closed_upto: Mapping[int, int]) -> WindowTable:
+        table = _count(panes, self.detector, self._table, self.spec, self._bins, self._lowest)
+        return table if self.spec.panes == 1 else self._assembled(table, closed_upto)
+
+    def _assembled(self, panes: WindowTable, closed_upto: Mapping[int, int]) -> WindowTable:
+        """Merge panes to windows; keep those whose window is still open."""
+        for part in panes:
+            key = part.epoch, part.window // self.spec.panes
+            self._partial[key] = merged(
+                [part.summary, *filter(None, [self._partial.get(key)])], self.detector
+            )
+        done = [
+            (epoch, window)
+            for epoch, window in self._partial
+            if epoch not in closed_upto or (window + 1) * self.spec.panes <= closed_upto[epoch]
+        ]
+        orbits = self.spec.window_orbits
+        return WindowTable.of(
+            self.detector, orbits, [WindowSummary(*key, 0, self._partial.pop(key)) for key in done]
+        )
+
+
+_COLUMNS = [f.name for f in fields(WindowTable) if f.name not in ("detector", "window_orbits")]
+
+
+def _count(
+    panes: Panes,
+    detector: Detector,
+    table: ClassTable,
+    spec: WindowSpec,
+    bins: npt.NDArray[np.int16],
+    lowest: npt.NDArray[np.int64],
+) -> WindowTable:
+    """Count closed panes; in the result, windows are panes."""
+    n, chambers, most = len(panes), detector.n_chambers, len(panes.words)
+    result = WindowTable(
+        detector=detector,
+        window_orbits=spec.pane_orbits,
+        epoch=panes.epoch,
+        window=panes.pane,
+        class_words=np.zeros((n, table.n_classes), np.int64),
+        other_words=panes.other,
+        scint_hits=np.zeros((n, table.n_cells), np.int64),
+        drift_histogram=np.zeros((n, chambers, DRIFT_BINS + 2), np.int64),
+        multiplicity=np.zeros((n, chambers + 1, MULTIPLICITIES), np.int64),
+        orbit_ends=np.zeros((n, chambers), np.int64),
+        orbits=np.empty(most, np.uint32),
+        orbit_hits=np.empty(most, np.uint32),
+        drift_ends=np.zeros((n, chambers), np.int64),
+        drift_orbits=np.empty(most, np.uint32),
+        drift_ticks=np.empty(most, np.int32),
+    )
+    if n:
+        count_panes(
+            panes.words, panes.ends, panes.start, spec.pane_orbits, detector.readout.ticks_per_bx,
+            table.clock_class, table.chamber, bins, lowest,
+            result.class_words, result.scint_hits, result.multiplicity, result.drift_histogram,
+            result.orbits, result.orbit_hits, result.orbit_ends,
+            result.drift_orbits, result.drift_ticks, result.drift_ends,
+        )  # fmt: skip
+    return result
+
+
+def _drift_bins(detector: Detector) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
+    """Return the histogram bin of every difference in ticks, exactly.
+
+    In millionths of a nanosecond times ticks per BX everything is a whole number, so the
+    bins do not depend on rounding. Entry [chamber, i] is for lowest[chamber] + i ticks;
+    0 stands for all below the range, 321 for all above.
+    """
+    ticks_per_bx = detector.readout.ticks_per_bx
+    offsets = np.array([round(c.drift_offset_ns * _MICRO) for c in detector.chambers], np.int64)
+    tick, bin_width = int(BX_NS * _MICRO), int(DRIFT_BIN_NS * _MICRO) * ticks_per_bx
+    low = int(DRIFT_LOW_NS * _MICRO) * ticks_per_bx - offsets * ticks_per_bx
+    lowest = low // tick - 1
+    width = DRIFT_BINS * bin_width // tick + 4
+    ticks = lowest[:, None] + np.arange(width)
+    bins = (ticks * tick - low[:, None]) // bin_width + 1
+    return np.clip(bins, 0, DRIFT_BINS + 1).astype(np.int16), lowest
+
+

@@ -1,0 +1,498 @@
+"""What is counted: the mergeable Summary, and the table of many windows' summaries.
+
+A Summary is integer counts in arrays. ``merge`` (also ``+``) is associative and
+commutative, and ``Summary.empty`` is its identity, so engines may split work by orbits
+as they like and a run is the merge of its windows. A :class:`WindowTable` holds the
+summaries of many windows as columns, which is how the kernels make them.
+
+Two parts of a Summary grow with the number of hits: the list of orbits with their hits,
+and the list of drift times. ``condensed`` drops both; merging with a condensed Summary
+gives a condensed one.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import reduce
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from muonscope.counting.classes import Timeless
+from muonscope.detector import Detector
+from muonscope.units import BX_NS, ORBIT_S
+
+if TYPE_CHECKING:
+    import hist
+
+__all__ = ["Accounting", "Detail", "Summary", "WindowSummary", "WindowTable", "drift_ns"]
+
+DRIFT_LOW_NS, DRIFT_HIGH_NS, DRIFT_BIN_NS = -100.0, 700.0, 2.5
+"""Range and bin width of the drift-time histogram, ns."""
+
+DRIFT_BINS = 320
+"""Bins of the drift-time histogram; a table has two more, below and above."""
+
+MULTIPLICITIES = 64
+"""Entries of a multiplicity table: orbits with 0 .. 62 hits, and with 63 or more."""
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounting:
+    """Where the words went. ``words_in`` is counted apart from the rest."""
+
+    words_in: int
+    hits: int
+    """Words on cells."""
+    scintillator: int
+    trigger: int
+    """Words on firmware-trigger channels."""
+    ancillary: int
+    unmapped: int
+    """Hit words on channels that the detector does not know."""
+    invalid: int
+    """Words of an unknown HEAD, with BX >= 3564, or with an orbit alone."""
+    late: int
+    """Hits that came after their window closed."""
+
+    @property
+    def counted(self) -> int:
+        """All words that went somewhere; equal to ``words_in`` where the law holds."""
+        return sum(getattr(self, f.name) for f in fields(self)) - self.words_in
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the numbers by name, ``words_in`` first."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detail:
+    """Lists that grow with the hits: for each chamber, sorted."""
+
+    orbits: tuple[npt.NDArray[np.uint32], ...]
+    """Orbits that have hits in the chamber, ascending."""
+    orbit_hits: tuple[npt.NDArray[np.uint32], ...]
+    """Hits of the chamber in each of them."""
+    drift_orbits: tuple[npt.NDArray[np.uint32], ...]
+    """Orbit of each drift time, ascending."""
+    drift_ticks: tuple[npt.NDArray[np.int32], ...]
+    """t_hit - t_scintillator in TDC ticks; ascending within an orbit."""
+
+    @classmethod
+    def empty(cls, chambers: int) -> "Detail":
+        """Return the detail of no hits."""
+        none = (np.empty(0, np.uint32),) * chambers
+        return cls(none, none, none, (np.empty(0, np.int32),) * chambers)
+
+    def merge(self, other: "Detail") -> "Detail":
+        """Return the union: counts of the same orbit add up."""
+        pairs = [
+            _sum_by_orbit(*columns)
+            for columns in zip(
+                self.orbits, other.orbits, self.orbit_hits, other.orbit_hits, strict=True
+            )
+        ]
+        drifts = [
+            _sorted_drifts(*columns)
+            for columns in zip(
+                self.drift_orbits, other.drift_orbits, self.drift_ticks, other.drift_ticks, strict=True
+            )
+        ]
+        return Detail(
+            tuple(p[0] for p in pairs),
+            tuple(p[1] for p in pairs),
+            tuple(d[0] for d in drifts),
+            tuple(d[1] for d in drifts),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Summary:
+    """The counts of some orbits of one detector."""
+
+    detector: Detector
+    live_orbits: int
+    """Number of orbits that were looked at."""
+    class_words: IntArray
+    """Shape (n_classes,): words per cell, then per scintillator, then per trigger."""
+    other_words: IntArray
+    """Shape (len(Timeless),): words without a usable time."""
+    scint_hits: IntArray
+    """Shape (n_cells,): hits in orbits that have a scintillator hit."""
+    drift_histogram: IntArray
+    """Shape (n_chambers, 322): below -100 ns, 320 bins of 2.5 ns, from 700 ns on."""
+    multiplicity: IntArray
+    """Shape (n_chambers + 1, 64): orbits by number of hits; last row: all chambers."""
+    detail: Detail | None = field(default=None)
+    """Per-orbit and per-hit lists, or None in a condensed Summary."""
+
+    @classmethod
+    def empty(cls, detector: Detector) -> "Summary":
+        """Return the identity of ``merge``."""
+        n, chambers = detector.n_cells, detector.n_chambers
+        specials = len(detector.scintillators) + len(detector.firmware_triggers)
+        return cls(
+            detector=detector,
+            live_orbits=0,
+            class_words=np.zeros(n + specials, np.int64),
+            other_words=np.zeros(len(Timeless), np.int64),
+            scint_hits=np.zeros(n, np.int64),
+            drift_histogram=np.zeros((chambers, DRIFT_BINS + 2), np.int64),
+            multiplicity=np.zeros((chambers + 1, MULTIPLICITIES), np.int64),
+            detail=Detail.empty(chambers),
+        )
+
+    def merge(self, other: "Summary") -> "Summary":
+        """Return the counts of both.
+
+        Raises
+        ------
+        ValueError
+            If the two are of different detectors.
+        """
+        if self.detector != other.detector:
+            raise ValueError(
+                f"summaries of {self.detector.name} and {other.detector.name} cannot be merged"
+            )
+        return Summary(
+            detector=self.detector,
+            live_orbits=self.live_orbits + other.live_orbits,
+            class_words=self.class_words + other.class_words,
+            other_words=self.other_words + other.other_words,
+            scint_hits=self.scint_hits + other.scint_hits,
+            drift_histogram=self.drift_histogram + other.drift_histogram,
+            multiplicity=self.multiplicity + other.multiplicity,
+            detail=self.detail.merge(other.detail) if self.detail and other.detail else None,
+        )
+
+    def __add__(self, other: object) -> "Summary":
+        """Return ``merge`` of both."""
+        return self.merge(other) if isinstance(other, Summary) else NotImplemented
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether all counts, and the detail, are the same."""
+        if not isinstance(other, Summary) or self.detector != other.detector:
+            return False
+        if self.live_orbits != other.live_orbits or (self.detail is None) != (other.detail is None):
+            return False
+        return all(
+            np.array_equal(a, b) for a, b in zip(self._arrays(), other._arrays(), strict=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _arrays(self) -> list[npt.NDArray[Any]]:
+        arrays: list[npt.NDArray[Any]] = [
+            self.class_words, self.other_words, self.scint_hits,
+            self.drift_histogram, self.multiplicity,
+        ]  # fmt: skip
+        if self.detail is not None:
+            for column in fields(self.detail):
+                arrays.extend(getattr(self.detail, column.name))
+        return arrays
+
+    def condensed(self) -> "Summary":
+        """Return the same counts without the lists that grow with the hits."""
+        return replace(self, detail=None)
+
+    @property
+    def live_s(self) -> float:
+        """Detector time that was looked at, s."""
+        return self.live_orbits * ORBIT_S
+
+    @property
+    def hits_per_cell(self) -> IntArray:
+        """Hits of each cell, shape (n_cells,)."""
+        return self.class_words[: self.detector.n_cells]
+
+    @property
+    def hits_per_chamber(self) -> IntArray:
+        """Hits of each chamber, shape (n_chambers,)."""
+        return _by_chamber(self.detector, self.hits_per_cell)
+
+    @property
+    def total_hits(self) -> int:
+        """Hits of all chambers."""
+        return int(self.hits_per_cell.sum())
+
+    @property
+    def scintillator_words(self) -> int:
+        """Words on scintillator channels."""
+        first = self.detector.n_cells
+        return int(self.class_words[first : first + len(self.detector.scintillators)].sum())
+
+    @property
+    def trigger_words(self) -> int:
+        """Words on firmware-trigger channels."""
+        return int(self.class_words.sum()) - self.total_hits - self.scintillator_words
+
+    @property
+    def accounting(self) -> Accounting:
+        """Where the words of this Summary went."""
+        other = self.other_words
+        return Accounting(
+            words_in=int(self.class_words.sum() + other.sum()),
+            hits=self.total_hits,
+            scintillator=self.scintillator_words,
+            trigger=self.trigger_words,
+            ancillary=int(other[Timeless.ANCILLARY]),
+            unmapped=int(other[Timeless.UNMAPPED]),
+            invalid=int(other[Timeless.INVALID_HEAD : Timeless.INVALID_ORBIT + 1].sum()),
+            late=int(other[Timeless.LATE]),
+        )
+
+    def drift_ns(self, chamber: int) -> npt.NDArray[np.float64]:
+        """Return the drift times of ``chamber`` in the order of time, ns.
+
+        Raises
+        ------
+        ValueError
+            If the Summary is condensed.
+        """
+        if self.detail is None:
+            raise ValueError("a condensed Summary has no drift times; use drift_histogram")
+        return drift_ns(self.detector, chamber, self.detail.drift_ticks[chamber])
+
+    def to_hist(self) -> "dict[str, hist.Hist[Any]]":
+        """Return the counts as ``hist`` objects by name.
+
+        ``channel`` and ``scint_channel`` have the axes chamber and channel,
+        ``drift_time`` chamber and time in ns (with under- and overflow), and
+        ``multiplicity`` chamber (one more: ``all``) and hits per orbit.
+        """
+        from muonscope.counting.histograms import summary_hists
+
+        return summary_hists(self)
+
+    def __repr__(self) -> str:
+        """Return one line: detector, time, words and where they went."""
+        parts = ", ".join(f"{k} {v:,}" for k, v in self.accounting.as_dict().items() if v)
+        return f"<Summary {self.detector.name} {self.live_s:.3f} s: {parts or 'no words'}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(chamber.label)}</td><td>{hits:,}</td><td>{hits / self.live_s:,.1f}</td>"
+            f"<td>{scint:,}</td></tr>"
+            if self.live_orbits
+            else f"<tr><td>{escape(chamber.label)}</td><td>{hits:,}</td><td></td><td>{scint:,}</td></tr>"
+            for chamber, hits, scint in zip(
+                self.detector.chambers,
+                self.hits_per_chamber.tolist(),
+                _by_chamber(self.detector, self.scint_hits).tolist(),
+                strict=True,
+            )
+        )
+        account = ", ".join(f"{k} {v:,}" for k, v in self.accounting.as_dict().items())
+        return (
+            f"<p><b>{escape(self.detector.name)}</b>, {self.live_s:.3f} s</p>"
+            "<table><thead><tr><th></th><th>hits</th><th>Hz</th><th>with scintillator</th></tr>"
+            f"</thead><tbody>{rows}</tbody></table><p>{account}</p>"
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowSummary:
+    """The Summary of one window, and which window it is."""
+
+    epoch: int
+    window: int
+    first_orbit: int
+    summary: Summary
+
+    @property
+    def last_orbit(self) -> int:
+        """Last orbit of the window, inclusive."""
+        return self.first_orbit + self.summary.live_orbits - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class WindowTable(Sequence[WindowSummary]):
+    """Summaries of many windows as columns; a sequence of :class:`WindowSummary`."""
+
+    detector: Detector
+    window_orbits: int
+    """Orbits in a window."""
+    epoch: IntArray
+    """Shape (n,)."""
+    window: IntArray
+    """Shape (n,)."""
+    class_words: IntArray
+    """Shape (n, n_classes)."""
+    other_words: IntArray
+    """Shape (n, len(Timeless))."""
+    scint_hits: IntArray
+    """Shape (n, n_cells)."""
+    drift_histogram: IntArray
+    """Shape (n, n_chambers, 322)."""
+    multiplicity: IntArray
+    """Shape (n, n_chambers + 1, 64)."""
+    orbit_ends: IntArray
+    """Shape (n, n_chambers): where each list ends in ``orbits`` and ``orbit_hits``."""
+    orbits: npt.NDArray[np.uint32]
+    orbit_hits: npt.NDArray[np.uint32]
+    drift_ends: IntArray
+    """Shape (n, n_chambers): where each list ends in ``drift_orbits`` and ``drift_ticks``."""
+    drift_orbits: npt.NDArray[np.uint32]
+    drift_ticks: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(
+        cls, detector: Detector, window_orbits: int, windows: Iterable[WindowSummary]
+    ) -> "WindowTable":
+        """Return the table of some windows; their summaries must have their detail."""
+        rows = list(windows)
+        empty = Summary.empty(detector)
+        details = [w.summary.detail for w in rows]
+        if any(detail is None for detail in details):
+            raise ValueError("a WindowTable needs summaries with detail")
+        kept = [d for d in details if d is not None]
+        chambers = detector.n_chambers
+
+        def column(name: str) -> IntArray:
+            like = getattr(empty, name)
+            return np.array([getattr(w.summary, name) for w in rows], np.int64).reshape(
+                len(rows), *like.shape
+            )
+
+        def flat(name: str, dtype: type) -> npt.NDArray[Any]:
+            parts = [part for detail in kept for part in getattr(detail, name)]
+            return np.concatenate([np.empty(0, dtype), *parts])
+
+        def ends(name: str) -> IntArray:
+            lengths = [len(part) for detail in kept for part in getattr(detail, name)]
+            return np.cumsum(lengths, dtype=np.int64).reshape(len(rows), chambers)
+
+        return cls(
+            detector=detector,
+            window_orbits=window_orbits,
+            epoch=np.array([w.epoch for w in rows], np.int64),
+            window=np.array([w.window for w in rows], np.int64),
+            class_words=column("class_words"),
+            other_words=column("other_words"),
+            scint_hits=column("scint_hits"),
+            drift_histogram=column("drift_histogram"),
+            multiplicity=column("multiplicity"),
+            orbit_ends=ends("orbits"),
+            orbits=flat("orbits", np.uint32),
+            orbit_hits=flat("orbit_hits", np.uint32),
+            drift_ends=ends("drift_orbits"),
+            drift_orbits=flat("drift_orbits", np.uint32),
+            drift_ticks=flat("drift_ticks", np.int32),
+        )
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return len(self.epoch)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return one window, or a list of them for a slice."""
+        if isinstance(index, slice):
+            return [self._row(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"window {index} of {len(self)}")
+        return self._row(int(index) % len(self))
+
+    def __iter__(self) -> Iterator[WindowSummary]:
+        """Go through the windows in order."""
+        return (self._row(i) for i in range(len(self)))
+
+    def _row(self, i: int) -> WindowSummary:
+        orbits, drifts = self.orbit_slices(i), self.drift_slices(i)
+        summary = Summary(
+            detector=self.detector,
+            live_orbits=self.window_orbits,
+            class_words=self.class_words[i],
+            other_words=self.other_words[i],
+            scint_hits=self.scint_hits[i],
+            drift_histogram=self.drift_histogram[i],
+            multiplicity=self.multiplicity[i],
+            detail=Detail(
+                tuple(self.orbits[s] for s in orbits),
+                tuple(self.orbit_hits[s] for s in orbits),
+                tuple(self.drift_orbits[s] for s in drifts),
+                tuple(self.drift_ticks[s] for s in drifts),
+            ),
+        )
+        window = int(self.window[i])
+        return WindowSummary(int(self.epoch[i]), window, window * self.window_orbits, summary)
+
+    def orbit_slices(self, i: int) -> list[slice]:
+        """Return where in ``orbits`` each chamber's list of window ``i`` stands."""
+        return _slices(self.orbit_ends, i)
+
+    def drift_slices(self, i: int) -> list[slice]:
+        """Return where in ``drift_ticks`` each chamber's list of window ``i`` stands."""
+        return _slices(self.drift_ends, i)
+
+    def total(self) -> Summary:
+        """Return the merge of all windows, condensed."""
+        return Summary(
+            detector=self.detector,
+            live_orbits=self.window_orbits * len(self),
+            class_words=self.class_words.sum(axis=0),
+            other_words=self.other_words.sum(axis=0),
+            scint_hits=self.scint_hits.sum(axis=0),
+            drift_histogram=self.drift_histogram.sum(axis=0),
+            multiplicity=self.multiplicity.sum(axis=0),
+        )
+
+    def __repr__(self) -> str:
+        """Return one line: how many windows, of what length, and their total."""
+        length = self.window_orbits * ORBIT_S
+        return f"<{len(self)} windows of {length:.4g} s; total {self.total()!r}>"
+
+
+def merged(summaries: Iterable[Summary], detector: Detector) -> Summary:
+    """Return the merge of any number of summaries."""
+    return reduce(Summary.merge, summaries, Summary.empty(detector))
+
+
+def drift_ns(
+    detector: Detector, chamber: int, ticks: npt.NDArray[np.int32]
+) -> npt.NDArray[np.float64]:
+    """Return t_hit - t_scintillator as drift times, ns, rounded to a picosecond.
+
+    drift = 25 ns * ticks / ticks_per_bx + the chamber's offset (assignment of the
+    original pipeline).
+    """
+    tick_ns = BX_NS / detector.readout.ticks_per_bx
+    drift: npt.NDArray[np.float64] = np.round(
+        ticks * tick_ns + detector.chambers[chamber].drift_offset_ns, 3
+    )
+    return drift
+
+
+def _by_chamber(detector: Detector, per_cell: IntArray) -> IntArray:
+    firsts = [detector.first_cell(c) for c in range(detector.n_chambers)]
+    return np.add.reduceat(per_cell, firsts)
+
+
+def _slices(ends: IntArray, i: int) -> list[slice]:
+    row = ends[i].tolist()
+    begin = int(ends[i - 1, -1]) if i > 0 else 0
+    return [slice(a, b) for a, b in zip([begin, *row[:-1]], row, strict=True)]
+
+
+def _sum_by_orbit(
+    a: npt.NDArray[np.uint32],
+    b: npt.NDArray[np.uint32],
+    hits_a: npt.NDArray[np.uint32],
+    hits_b: npt.NDArray[np.uint32],
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    orbits, place = np.unique(np.concatenate([a, b]), return_inverse=True)
+    hits = np.bincount(place, np.concatenate([hits_a, hits_b]), len(orbits))
+    return orbits, hits.astype(np.uint32)
+
+
+def _sorted_drifts(
+    a: npt.NDArray[np.uint32],
+    b: npt.NDArray[np.uint32],
+    ticks_a: npt.NDArray[np.int32],
+    ticks_b: npt.NDArray[np.int32],
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int32]]:
+    orbits, ticks = np.concatenate([a, b]), np.concatenate([ticks_a, ticks_b])
+    order = np.lexsort((ticks, orbits))
+    return orbits[order], ticks[order]

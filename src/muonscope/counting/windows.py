@@ -1,0 +1,385 @@
+"""Windows of detector time: every word goes to the window of orbits it belongs to.
+
+A window is ``window`` whole orbits, numbered by orbit // window from orbit 0 of its
+epoch, so the same words give the same windows wherever reading starts and however the
+words arrive. The rules, all in detector time:
+
+* Each FPGA is a lane with a clock of its own. Only clock words move it (hit HEAD, known
+  channel, BX < 3564), and only when two in a row have reached an orbit.
+* A window closes when the slowest living lane has passed its end by the lateness. A lane
+  that stays behind the fastest by more than the idle time-out holds nothing up.
+* A step back by more than the lateness, or ahead by more than the leap, is a jump. Its
+  words are held until five in a row agree (one more than a group of the DAQ), or
+  another lane is there already; otherwise they are counted as late or invalid.
+* A believed jump ahead is a hole, without windows, in the same epoch. One back, or ahead
+  by more than the gap, starts a new epoch: a stale buffer, a reset, the wrap at 2^32.
+* Words without a usable time (ancillary, unmapped, invalid, late) are counted in the
+  window in which the clock of their FPGA stands.
+
+Long windows are made of panes of at most 16,384 orbits, which are what is buffered,
+closed and counted; memory is bounded by the pool of words in open panes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from muonscope.counting import _windowing as k
+from muonscope.counting.classes import ClassTable, Timeless
+from muonscope.errors import OptionError, StateError
+from muonscope.units import orbits_in
+from muonscope.words.layout import Words, as_words
+
+__all__ = ["Note", "NoteKind", "Panes", "WindowSpec", "Windower"]
+
+_PANE_ORBITS = 16_384
+_LEAP_S = 10.0
+_GAP_S = 3600.0
+_CONFIRM = 5
+_LANES = 16
+_NOTES = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowSpec:
+    """How detector time is cut. Lengths are in seconds and are rounded to whole orbits."""
+
+    window_s: float = 1.0
+    """Length of a window, s; at most an hour."""
+
+    lateness_s: float = 0.1
+    """How far the words of one FPGA may step back, s."""
+
+    idle_s: float = 5.0
+    """How far an FPGA may stay behind the fastest before nothing waits for it, s."""
+
+    def __post_init__(self) -> None:
+        """Refuse lengths that make no sense."""
+        for name in ("window_s", "lateness_s", "idle_s"):
+            orbits_in(getattr(self, name))
+        if self.window_s > _GAP_S:
+            raise OptionError(f"window: found {self.window_s:g} s, expected at most {_GAP_S:g} s")
+        if self.idle_s < self.lateness_s:
+            raise OptionError(
+                f"idle time-out {self.idle_s:g} s is shorter than the lateness {self.lateness_s:g} s"
+            )
+
+    @property
+    def window_orbits(self) -> int:
+        """Orbits in a window."""
+        return orbits_in(self.window_s)
+
+    @property
+    def panes(self) -> int:
+        """Panes in a window."""
+        return -(-self.window_orbits // _PANE_ORBITS)
+
+    @property
+    def pane_orbits(self) -> int:
+        """Orbits in a pane (the last one of a window may have fewer)."""
+        return -(-self.window_orbits // self.panes)
+
+    def columns(self, lane_mask: int) -> npt.NDArray[np.int64]:
+        """Return the lengths as the kernels take them."""
+        spec = np.zeros(k.N_SPEC, np.int64)
+        spec[k.SPEC_WINDOW], spec[k.SPEC_PANES] = self.window_orbits, self.panes
+        spec[k.SPEC_PANE] = self.pane_orbits
+        spec[k.SPEC_LATENESS], spec[k.SPEC_IDLE] = orbits_in(self.lateness_s), orbits_in(self.idle_s)
+        spec[k.SPEC_LEAP], spec[k.SPEC_GAP] = orbits_in(_LEAP_S), orbits_in(_GAP_S)
+        spec[k.SPEC_CONFIRM], spec[k.SPEC_LANE_MASK] = _CONFIRM, lane_mask
+        return spec
+
+
+class NoteKind(IntEnum):
+    """What a note is about."""
+
+    EPOCH = k.NOTE_EPOCH
+    """A lane begins a new epoch."""
+    HOLE = k.NOTE_HOLE
+    """A lane jumps ahead in its epoch."""
+    LONE = k.NOTE_LONE
+    """A word's orbit is supported by no other word."""
+    LATE = k.NOTE_LATE
+    """A word came after its window closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something that the windower noticed; the first 64 of each call are kept."""
+
+    kind: NoteKind
+    word: int
+    """Number of the word, from 0, at which it was decided."""
+    lane: int
+    """FPGA."""
+    before: int
+    """Orbit at which the lane's clock stood."""
+    after: int
+    """Orbit of the word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panes:
+    """Closed panes with their words, in the order of closing."""
+
+    epoch: npt.NDArray[np.int64]
+    """Shape (n,)."""
+    pane: npt.NDArray[np.int64]
+    """Shape (n,): number of the pane; window = pane // panes per window."""
+    start: npt.NDArray[np.int64]
+    """Shape (n,): first orbit."""
+    ends: npt.NDArray[np.int64]
+    """Shape (n,): pane i has ``words[ends[i - 1]:ends[i]]``."""
+    words: Words
+    """Clock words of all panes."""
+    other: npt.NDArray[np.int64]
+    """Shape (n, len(Timeless)): counts of words without a usable time."""
+
+    def __len__(self) -> int:
+        """Return the number of panes."""
+        return len(self.epoch)
+
+
+class Windower:
+    """Cuts a stream of words into panes of detector time.
+
+    Not thread-safe. ``push`` takes any split of the stream; ``finish`` ends it.
+    """
+
+    def __init__(
+        self, table: ClassTable, spec: WindowSpec, *, max_open_words: int = 1 << 24
+    ) -> None:
+        """Start with no word seen; ``max_open_words`` bounds what open panes may hold."""
+        self._table, self.spec = table, spec
+        self._max_blocks = max(256, max_open_words // k.BLOCK_WORDS)
+        self._notes: list[Note] = []
+        self.words_in = 0
+        ctrl = np.zeros(k.N_CTRL, np.int64)
+        ctrl[k.CTRL_FREE_PANE] = ctrl[k.CTRL_FREE_BLOCK] = -1
+        lanes = np.zeros((_LANES, k.N_LANE), np.int64)
+        lanes[table.lanes, k.LANE_USED] = 1
+        lanes[:, [k.LANE_EPOCH, k.LANE_PANE]] = -1
+        panes = np.zeros((1, k.N_PANE), np.int64)
+        panes[0, [k.PANE_EPOCH, k.PANE_ID]] = -1
+        self._state = k.State(
+            kinds=table.kind,
+            spec=spec.columns(table.lane_mask),
+            ctrl=ctrl,
+            lanes=lanes,
+            lane_other=np.zeros((_LANES, len(Timeless)), np.int64),
+            held=np.zeros((_LANES, _CONFIRM), np.uint64),
+            epochs=np.zeros((k.EPOCH_RING, k.N_EPOCH), np.int64),
+            panes=panes,
+            pane_other=np.zeros((1, len(Timeless)), np.int64),
+            pool=np.zeros((0, k.BLOCK_WORDS), np.uint64),
+            links=np.zeros(0, np.int64),
+            closed=np.zeros(1, np.int64),
+            notes=np.zeros((_NOTES, k.N_NOTE), np.int64),
+        )
+        self._grow(panes=64, blocks=min(1024, self._max_blocks))
+
+    @property
+    def remainder(self) -> npt.NDArray[np.int64]:
+        """Counts per :class:`Timeless` of words that no lane's clock places yet."""
+        total: npt.NDArray[np.int64] = self._state.lane_other.sum(axis=0)
+        return total
+
+    @property
+    def held(self) -> int:
+        """Number of words that are held until a jump is believed or given up."""
+        return int(self._state.lanes[:, k.LANE_HELD].sum())
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs begun."""
+        return int(self._state.ctrl[k.CTRL_EPOCHS])
+
+    @property
+    def orbit(self) -> int | None:
+        """Orbit of the lane that is furthest in the newest epoch; None before the first."""
+        lanes = self._state.lanes[self._state.lanes[:, k.LANE_EPOCH] == self.epochs - 1]
+        return int(lanes[:, k.LANE_MARK].max()) if self.epochs and len(lanes) else None
+
+    def closed_upto(self) -> dict[int, int]:
+        """Return, for each open epoch, the pane below which all are closed."""
+        rows = self._state.epochs[self._state.epochs[:, k.EPOCH_OPEN] == 1]
+        return {int(r[k.EPOCH_NUMBER]): int(r[k.EPOCH_CLOSED]) for r in rows}
+
+    def push(self, words: Words) -> Panes:
+        """Take the next words of the stream; return the panes that they close."""
+        words = as_words(words)
+        parts, at = [], 0
+        while True:
+            at = k.advance(self._state, words, at)
+            parts.append(self._take())
+            if at == len(words):
+                break
+            self._make_room()
+        self.words_in += len(words)
+        return _joined(parts)
+
+    def finish(self) -> Panes:
+        """End the stream: decide what is held, close all panes."""
+        self._grow(panes=_LANES * _CONFIRM, blocks=_LANES * _CONFIRM)
+        k.finish(self._state)
+        return self._take()
+
+    def notes(self) -> list[Note]:
+        """Return the notes since the last call and forget them."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all that is needed to go on, as plain arrays; for :meth:`restore`."""
+        st, row, rows = self._state, 0, []
+        while (row := int(st.panes[row, k.PANE_NEXT])) != 0:
+            rows.append(row)
+        lane_pane = st.lanes[:, k.LANE_PANE]
+        place = [rows.index(r) if r >= 0 else -1 for r in lane_pane]
+        words = [self._words_of(row) for row in rows]
+        return {
+            "spec": st.spec.copy(),
+            "counters": np.array(
+                [self.words_in, st.ctrl[k.CTRL_EPOCHS], st.ctrl[k.CTRL_PROGRESS]], np.int64
+            ),
+            "lanes": st.lanes.copy(),
+            "lane_pane": np.array(place, np.int64),
+            "lane_other": st.lane_other.copy(),
+            "held": st.held.copy(),
+            "epochs": st.epochs.copy(),
+            "panes": st.panes[rows][:, [k.PANE_EPOCH, k.PANE_ID]].reshape(-1, 2),
+            "pane_other": st.pane_other[rows].reshape(-1, len(Timeless)),
+            "pane_ends": np.cumsum([len(w) for w in words], dtype=np.int64),
+            "pane_words": np.concatenate([np.empty(0, np.uint64), *words]),
+        }
+
+    @classmethod
+    def restore(
+        cls, table: ClassTable, spec: WindowSpec, snapshot: Mapping[str, npt.NDArray[Any]]
+    ) -> "Windower":
+        """Return a windower that goes on where ``snapshot`` was taken.
+
+        Raises
+        ------
+        StateError
+            If the snapshot was taken with other window lengths.
+        """
+        windower = cls(table, spec)
+        st = windower._state
+        if not np.array_equal(snapshot["spec"], st.spec):
+            raise StateError("saved state: the window, lateness or idle time-out was another one")
+        windower.words_in = int(snapshot["counters"][0])
+        st.ctrl[k.CTRL_WORDS] = windower.words_in
+        st.ctrl[[k.CTRL_EPOCHS, k.CTRL_PROGRESS]] = snapshot["counters"][1:]
+        for name in ("lanes", "lane_other", "held", "epochs"):
+            getattr(st, name)[:] = snapshot[name]
+        windower._reopen(snapshot)
+        return windower
+
+    def _reopen(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
+        ends, panes = snapshot["pane_ends"], snapshot["panes"]
+        lengths = np.diff(ends, prepend=0)
+        need = int((lengths // k.BLOCK_WORDS + 1).sum())
+        self._grow(panes=len(panes), blocks=need)
+        rows = []
+        for (epoch, pane), end, length in zip(panes, ends, lengths, strict=True):
+            rows.append(k.find_pane(self._state, epoch, pane, -1))
+            for word in snapshot["pane_words"][end - length : end]:
+                k.store(self._state, rows[-1], word)
+        if rows:
+            self._state.pane_other[rows] = snapshot["pane_other"]
+        lane_pane = [rows[place] if place >= 0 else -1 for place in snapshot["lane_pane"]]
+        self._state.lanes[:, k.LANE_PANE] = lane_pane
+
+    def _words_of(self, row: int) -> Words:
+        st, blocks = self._state, []
+        block = int(st.panes[row, k.PANE_HEAD_BLOCK])
+        while block >= 0:
+            blocks.append(block)
+            block = int(st.links[block])
+        words: Words = st.pool[blocks].reshape(-1)[: st.panes[row, k.PANE_WORDS]]
+        return words
+
+    def _take(self) -> Panes:
+        st = self._state
+        rows = st.closed[: st.ctrl[k.CTRL_CLOSED]].copy()
+        panes = st.panes[rows]
+        ends = np.cumsum(panes[:, k.PANE_WORDS])
+        words = np.empty(ends[-1] if len(ends) else 0, np.uint64)
+        other = st.pane_other[rows]
+        k.take_closed(st, words)
+        self._collect_notes()
+        window, inside = np.divmod(panes[:, k.PANE_ID], self.spec.panes)
+        return Panes(
+            epoch=panes[:, k.PANE_EPOCH].copy(),
+            pane=panes[:, k.PANE_ID].copy(),
+            start=window * self.spec.window_orbits + inside * self.spec.pane_orbits,
+            ends=ends,
+            words=words,
+            other=other,
+        )
+
+    def _collect_notes(self) -> None:
+        count = int(self._state.ctrl[k.CTRL_NOTES])
+        for kind, word, lane, before, after in self._state.notes[:count].tolist():
+            if len(self._notes) < _NOTES:
+                self._notes.append(
+                    Note(kind=NoteKind(kind), word=word, lane=lane, before=before, after=after)
+                )
+        self._state.ctrl[k.CTRL_NOTES] = 0
+
+    def _make_room(self) -> None:
+        st = self._state
+        reserve = 2 * (_CONFIRM + 1)
+        if st.ctrl[k.CTRL_PANES_LEFT] < reserve:
+            self._grow(panes=len(st.panes), blocks=0)
+        if st.ctrl[k.CTRL_BLOCKS_LEFT] < reserve:
+            if len(st.pool) < self._max_blocks:
+                self._grow(panes=0, blocks=len(st.pool))
+            else:
+                k.close_oldest(st)
+
+    def _grow(self, *, panes: int, blocks: int) -> None:
+        """Add free panes and blocks; the free lists run through their links."""
+        st = self._state
+        first_pane, first_block = len(st.panes), len(st.pool)
+        st = st._replace(
+            panes=_extended(st.panes, panes),
+            pane_other=_extended(st.pane_other, panes),
+            closed=_extended(st.closed, panes),
+            pool=_extended(st.pool, blocks),
+            links=_extended(st.links, blocks),
+        )
+        if panes:
+            st.panes[first_pane:, k.PANE_NEXT] = np.arange(first_pane + 1, len(st.panes) + 1)
+            st.panes[-1, k.PANE_NEXT] = st.ctrl[k.CTRL_FREE_PANE]
+            st.ctrl[k.CTRL_FREE_PANE] = first_pane
+        if blocks:
+            st.links[first_block:] = np.arange(first_block + 1, len(st.links) + 1)
+            st.links[-1] = st.ctrl[k.CTRL_FREE_BLOCK]
+            st.ctrl[k.CTRL_FREE_BLOCK] = first_block
+        st.ctrl[k.CTRL_PANES_LEFT] += panes
+        st.ctrl[k.CTRL_BLOCKS_LEFT] += blocks
+        self._state = st
+
+
+def _extended(array: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
+    return np.concatenate([array, np.zeros((rows, *array.shape[1:]), array.dtype)])
+
+
+def _joined(parts: list[Panes]) -> Panes:
+    if len(parts) == 1:
+        return parts[0]
+    shifts = np.cumsum([0, *(len(p.words) for p in parts[:-1])])
+    return Panes(
+        epoch=np.concatenate([p.epoch for p in parts]),
+        pane=np.concatenate([p.pane for p in parts]),
+        start=np.concatenate([p.start for p in parts]),
+        ends=np.concatenate([p.ends + shift for p, shift in zip(parts, shifts, strict=True)]),
+        words=np.concatenate([p.words for p in parts]),
+        other=np.concatenate([p.other for p in parts]),
+    )

@@ -1,0 +1,71 @@
+"""Constants of the clock and of the drift cell: value, unit, source.
+
+The LHC-like machine clock counts bunch crossings (BX) of 25 ns; 3564 of them make an
+orbit of 89.1 us. The TDC divides a BX into 30 (some read-outs 32) ticks. Sources are
+the assignment behind the original pipeline and Mmiglio/miniDT unless said otherwise.
+"""
+
+import math
+
+from muonscope.errors import OptionError
+
+__all__ = [
+    "BX_NS",
+    "BX_PER_ORBIT",
+    "CELL_HEIGHT_MM",
+    "CELL_WIDTH_MM",
+    "MAX_DRIFT_NS",
+    "ORBITS_PER_COUNTER",
+    "ORBIT_NS",
+    "ORBIT_S",
+    "orbits_in",
+]
+
+BX_NS = 25.0
+"""Length of one bunch crossing, ns."""
+
+BX_PER_ORBIT = 3564
+"""Bunch crossings in one orbit; a valid BX is 0 .. 3563."""
+
+ORBIT_NS = BX_NS * BX_PER_ORBIT
+"""Length of one orbit, ns (89,100)."""
+
+ORBIT_S = ORBIT_NS * 1e-9
+"""Length of one orbit, s (89.1e-6)."""
+
+ORBITS_PER_COUNTER = 2**32
+"""The orbit counter has 32 bits and wraps after 4.43 days."""
+
+CELL_WIDTH_MM = 42.0
+"""Pitch of the wires in a layer, mm."""
+
+CELL_HEIGHT_MM = 13.0
+"""Pitch of the layers in a chamber, mm."""
+
+MAX_DRIFT_NS = 390.0
+"""Longest drift time of an ideal cell, ns (15.6 BX; all sources agree)."""
+
+
+def orbits_in(seconds: float) -> int:
+    """Return ``seconds`` as the nearest whole number of orbits, at least 1.
+
+    Raises
+    ------
+    OptionError
+        If ``seconds`` is not a positive, finite number, or longer than the orbit
+        counter counts (382,686 s).
+
+    Examples
+    --------
+    >>> orbits_in(1.0)
+    11223
+    """
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise OptionError(f"a length of time must be positive and finite, found {seconds!r} s")
+    orbits = max(1, round(seconds / ORBIT_S))
+    if orbits > ORBITS_PER_COUNTER:
+        raise OptionError(
+            f"{seconds:g} s is longer than the 32-bit orbit counter runs"
+            f" ({ORBITS_PER_COUNTER * ORBIT_S:.0f} s)"
+        )
+    return orbits

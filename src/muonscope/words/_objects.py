@@ -1,0 +1,118 @@
+"""Kernel from lines of JSON objects to rows of text.
+
+It understands the objects that producers of this kind send: flat, the six names once
+each in any order, numbers or strings of digits. Anything else it leaves to a real JSON
+parser, so what is accepted is decided there and only the speed is decided here.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from muonscope._jit import kernel, part, read_only
+
+_FIELDS = 6
+_NEWLINE, _RETURN, _SPACE, _TAB, _QUOTE, _COMMA, _COLON = 10, 13, 32, 9, 34, 44, 58
+_OPEN, _CLOSE, _BACKSLASH = 123, 125, 92
+_PLAIN = np.zeros(256, np.bool_)
+_PLAIN[[ord(c) for c in "0123456789+-."]] = True
+
+_int, _i64 = types.int64, types.int64[::1]
+
+
+@part
+def skip_blanks(data: Any, at: int, end: int) -> int:
+    """Return the first position from ``at`` on that holds no blank."""
+    while at < end and (data[at] == _SPACE or data[at] == _TAB or data[at] == _RETURN):
+        at += 1
+    return at
+
+
+@part
+def find_name(data: Any, begin: int, end: int, names: Any, sizes: Any) -> int:
+    """Return which name stands in ``data[begin:end]``, or -1."""
+    for which in range(_FIELDS):
+        if sizes[which] == end - begin:
+            same = True
+            for i in range(sizes[which]):
+                same = same and data[begin + i] == names[which, i]
+            if same:
+                return which
+    return -1
+
+
+@part
+def find_fields(data: Any, begin: int, end: int, names: Any, sizes: Any, spans: Any) -> bool:
+    """Fill ``spans`` (6, 2) with where the values stand; False where it is not plain."""
+    spans[:, 0] = -1
+    at = skip_blanks(data, begin, end)
+    if at >= end or data[at] != _OPEN:
+        return False
+    for _ in range(_FIELDS):
+        at = skip_blanks(data, at + 1, end)
+        if at >= end or data[at] != _QUOTE:
+            return False
+        first = at + 1
+        at = first
+        while at < end and data[at] != _QUOTE and data[at] != _BACKSLASH:
+            at += 1
+        which = find_name(data, first, at, names, sizes)
+        at = skip_blanks(data, at + 1, end)
+        if which < 0 or spans[which, 0] >= 0 or at >= end or data[at] != _COLON:
+            return False
+        at = skip_blanks(data, at + 1, end)
+        quoted = at < end and data[at] == _QUOTE
+        first = at + quoted
+        at = first
+        while at < end and _PLAIN[data[at]]:
+            at += 1
+        spans[which, 0], spans[which, 1] = first, at
+        if at == first or (quoted and (at >= end or data[at] != _QUOTE)):
+            return False
+        at = skip_blanks(data, at + quoted, end)
+        if at >= end or (data[at] != _COMMA and data[at] != _CLOSE):
+            return False
+        if data[at] == _CLOSE:
+            break
+    plain = at < end and data[at] == _CLOSE and skip_blanks(data, at + 1, end) == end
+    return plain and spans[:, 0].min() >= 0
+
+
+@kernel(
+    _int(
+        read_only(types.uint8), _int, _int, types.uint8[:, ::1], _i64, types.uint8[::1], _i64
+    )
+)  # fmt: skip
+def rows_of_objects(
+    data: Any, start: int, size: int, names: Any, sizes: Any, out: Any, counters: Any
+) -> int:
+    """Write a row for each line of ``data[start:size]``; return the bytes that are done.
+
+    Stops at a line that is not plain, and at one that has no newline. Blank lines give
+    blank rows. ``counters`` are the bytes in ``out`` and the lines, counted on.
+    """
+    filled, lines, at = counters[0], counters[1], start
+    spans = np.empty((_FIELDS, 2), np.int64)
+    while at < size:
+        end = at
+        while end < size and data[end] != _NEWLINE:
+            end += 1
+        if end == size:
+            break
+        if skip_blanks(data, at, end) < end:
+            if not find_fields(data, at, end, names, sizes, spans):
+                break
+            for field in range(_FIELDS):
+                for i in range(spans[field, 0], spans[field, 1]):
+                    out[filled] = data[i]
+                    filled += 1
+                out[filled] = _COMMA if field < _FIELDS - 1 else _NEWLINE
+                filled += 1
+        else:
+            out[filled] = _NEWLINE
+            filled += 1
+        lines += 1
+        at = end + 1
+    counters[0], counters[1] = filled, lines
+    return at

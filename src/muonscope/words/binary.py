@@ -1,0 +1,203 @@
+"""Binary: the DAQ's own files (dat), and packed blocks for messages (block).
+
+A dat file is little-endian 64-bit words and nothing else; older streams put one header
+word (HEAD 0, the run number in its low 32 bits) before each DMA transfer of 128 words.
+
+A block is a header of 32 bytes, the detector's name padded to a multiple of 8 bytes, and
+the words, all little-endian::
+
+    0   8 bytes  b"MUONWRD1"
+    8   u8       word version, 1 or 2
+    9   u8       length of the name, 0 .. 64
+    10  u16      0
+    12  u32      number of words
+    16  i64      detector time of the first word, ns from orbit 0; -1 if unknown
+    24  u32      CRC-32 of the name and the words, as stored
+    28  u32      0
+"""
+
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from muonscope.detector import Readout
+from muonscope.errors import FormatError
+from muonscope.words.codec import Decoded, joined
+from muonscope.words.layout import Words, as_words
+from muonscope.words.rejects import Reject, RejectCode, evidence
+
+__all__ = ["BLOCK_MAGIC", "BlockDecoder", "BlockEncoder", "DatDecoder", "DatEncoder"]
+
+TRANSFER_WORDS = 128
+"""Words in one DMA transfer."""
+
+BLOCK_MAGIC = b"MUONWRD1"
+BLOCK_WORDS = 8192
+"""Words in one block: 64 KiB."""
+
+_HEADER = struct.Struct("<8sBBHIqII")
+_MAX_BLOCK_WORDS = 1 << 20
+_WORD = 8
+
+
+class DatDecoder:
+    """Little-endian words; with ``headers``, one to drop before each 128."""
+
+    def __init__(self, *, headers: bool = False) -> None:
+        """Start at the first byte of the data."""
+        self.position = 0
+        self._headers, self._tail = headers, b""
+
+    def feed(self, data: bytes) -> Decoded:
+        """Take the next bytes."""
+        data = self._tail + data if self._tail else data
+        whole = len(data) // _WORD * _WORD
+        words = np.frombuffer(data, "<u8", whole // _WORD).astype(np.uint64, copy=False)
+        if self._headers:
+            places = np.arange(self.position // _WORD, (self.position + whole) // _WORD)
+            words = words[places % (TRANSFER_WORDS + 1) != 0]
+        self.position += whole
+        self._tail = data[whole:]
+        return Decoded(words)
+
+    def finish(self) -> Decoded:
+        """Reject a word that is cut short."""
+        rest, self._tail = self._tail, b""
+        reject = _rejected(RejectCode.TRUNCATED, rest, self.position)
+        self.position += len(rest)
+        return Decoded(rejects=reject)
+
+    def state(self) -> dict[str, Any]:
+        """Return nothing: the position says it all."""
+        return {}
+
+    def resume(self, position: int, state: Mapping[str, Any]) -> None:
+        """Go on from ``position``."""
+        self.position = position
+
+
+class DatEncoder:
+    """Words as they are."""
+
+    def begin(self) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def encode(self, words: Words) -> bytes:
+        """Return the little-endian bytes of ``words``."""
+        return as_words(words).astype("<u8", copy=False).tobytes()
+
+
+class BlockDecoder:
+    """Packed blocks to words; after a damaged one it looks for the next."""
+
+    def __init__(self, readout: Readout) -> None:
+        """Expect words of the version of ``readout``."""
+        self.position = 0
+        self._version, self._tail = readout.version, b""
+
+    def feed(self, data: bytes) -> Decoded:
+        """Take the next bytes."""
+        return self._take(self._tail + data if self._tail else data, final=False)
+
+    def finish(self) -> Decoded:
+        """Reject a block that is cut short."""
+        return self._take(self._tail, final=True)
+
+    def state(self) -> dict[str, Any]:
+        """Return nothing: positions are ends of blocks."""
+        return {}
+
+    def resume(self, position: int, state: Mapping[str, Any]) -> None:
+        """Go on from ``position``."""
+        self.position = position
+
+    def _take(self, data: bytes, *, final: bool) -> Decoded:
+        parts, at = [], 0
+        while at < len(data):
+            size, part = self._block(data, at)
+            if size == 0:
+                if not final:
+                    break
+                size = _next_magic(data, at)
+                part = Decoded(rejects=_rejected(RejectCode.TRUNCATED, data[at : at + size], self.position))
+            elif part is None:
+                size = _next_magic(data, at)
+                part = Decoded(rejects=_rejected(RejectCode.BAD_BLOCK, data[at : at + size], self.position))
+            parts.append(part)
+            at += size
+            self.position += size
+        self._tail = data[at:]
+        return joined(parts) if parts else Decoded()
+
+    def _block(self, data: bytes, at: int) -> tuple[int, Decoded | None]:
+        """Return the size of the block at ``at`` and its words.
+
+        The size is 0 if more data is needed; the words are None if it is no good block.
+        """
+        head = data[at : at + _HEADER.size]
+        if not BLOCK_MAGIC.startswith(head[:8]):
+            return 1, None
+        if len(head) < _HEADER.size:
+            return 0, None
+        _, version, name_size, _, count, _, checksum, _ = _HEADER.unpack(head)
+        if version != self._version or name_size > 64 or count > _MAX_BLOCK_WORDS:
+            return 1, None
+        begin = at + _HEADER.size + -(-name_size // _WORD) * _WORD
+        end = begin + count * _WORD
+        if end > len(data):
+            return 0, None
+        body = data[at + _HEADER.size : end]
+        if zlib.crc32(body) != checksum:
+            return 1, None
+        words = np.frombuffer(data, "<u8", count, begin).astype(np.uint64, copy=False)
+        return end - at, Decoded(words)
+
+
+class BlockEncoder:
+    """Words to packed blocks of at most 8192 words."""
+
+    def __init__(self, readout: Readout, detector_name: str = "") -> None:
+        """Name version and detector in each header."""
+        if len(detector_name.encode()) > 64:
+            raise FormatError(f"a block holds a detector name of 64 bytes, found {detector_name!r}")
+        self._version, self._name = readout.version, detector_name.encode()
+
+    def begin(self) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def encode(self, words: Words, time_ns: int = -1) -> bytes:
+        """Return ``words`` as blocks; ``time_ns`` is the detector time of the first."""
+        words = as_words(words).astype("<u8", copy=False)
+        padded = self._name.ljust(-(-len(self._name) // _WORD) * _WORD, b"\0")
+        blocks = []
+        for at in range(0, len(words), BLOCK_WORDS):
+            part = words[at : at + BLOCK_WORDS]
+            body = padded + part.tobytes()
+            header = _HEADER.pack(
+                BLOCK_MAGIC, self._version, len(self._name), 0, len(part), time_ns,
+                zlib.crc32(body), 0,
+            )  # fmt: skip
+            blocks.append(header + body)
+        return b"".join(blocks)
+
+
+def _next_magic(data: bytes, at: int) -> int:
+    """Return how many bytes to skip from ``at`` to where the next block may begin."""
+    found = data.find(BLOCK_MAGIC, at + 1)
+    if found >= 0:
+        return found - at
+    keep = next(
+        (n for n in range(len(BLOCK_MAGIC) - 1, 0, -1) if data.endswith(BLOCK_MAGIC[:n])), 0
+    )
+    return max(1, len(data) - keep - at)
+
+
+def _rejected(code: RejectCode, data: bytes, offset: int) -> list[Reject]:
+    if not data:
+        return []
+    return [Reject(code=code, offset=offset, length=len(data), evidence=evidence(data))]

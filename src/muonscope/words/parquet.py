@@ -1,0 +1,120 @@
+"""Parquet: the six columns under the DAQ's names, and the word itself in ``WORD``.
+
+With ``WORD`` the file is lossless. Files of others, with the six columns alone, are read
+by packing them; rows that fit no word are rejected.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+import orjson
+
+from muonscope.detector import Readout
+from muonscope.errors import FormatError
+from muonscope.words.codec import Decoded
+from muonscope.words.layout import COLUMNS, Words, unpack
+from muonscope.words.rejects import Reject
+from muonscope.words.text import CsvDecoder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["ParquetEncoder", "read_parquet"]
+
+_ROWS = 1 << 20
+_WORD = "WORD"
+
+
+def read_parquet(file: BinaryIO, readout: Readout) -> Iterator[Decoded]:
+    """Yield the words of a seekable Parquet ``file``, a million rows at a time.
+
+    The offset of a reject is its row number.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged, or has neither ``WORD`` nor the six columns.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        source = parquet.ParquetFile(file)
+        names = source.schema_arrow.names
+        if _WORD not in names and not set(COLUMNS) <= set(names):
+            raise FormatError(
+                f"parquet: found columns {', '.join(names)};"
+                f" expected {_WORD} (uint64) or {', '.join(COLUMNS)}"
+            )
+        row = 0
+        columns = [_WORD] if _WORD in names else list(COLUMNS)
+        for batch in source.iter_batches(_ROWS, columns=columns):
+            yield _words(batch) if _WORD in names else _packed(batch, readout, row)
+            row += batch.num_rows
+    except (pa.ArrowException, OSError) as exc:
+        raise FormatError(f"parquet: damaged or cut short: {exc}") from exc
+
+
+def _words(batch: "pa.RecordBatch") -> Decoded:
+    column = batch.column(0)
+    if str(column.type) != "uint64" or column.null_count:
+        raise FormatError(
+            f"parquet: column {_WORD} is {column.type} with {column.null_count} nulls,"
+            " expected uint64 without"
+        )
+    return Decoded(np.asarray(column.to_numpy(zero_copy_only=False), np.uint64))
+
+
+def _packed(batch: "pa.RecordBatch", readout: Readout, first_row: int) -> Decoded:
+    from pyarrow import csv
+
+    text = io.BytesIO()
+    options = csv.WriteOptions(include_header=False)
+    csv.write_csv(batch.select(list(COLUMNS)), text, options)
+    decoder = CsvDecoder(readout)
+    decoder.feed(",".join(COLUMNS).encode() + b"\n")
+    part, rest = decoder.feed(text.getvalue()), decoder.finish()
+    rejects = [
+        Reject(
+            code=r.code, offset=first_row + (r.line or 0) - 2, length=r.length, evidence=r.evidence
+        )
+        for r in part.rejects + rest.rejects
+    ]
+    return Decoded(np.concatenate([part.words, rest.words]), rejects)
+
+
+class ParquetEncoder:
+    """Words to a Parquet file, written to ``file`` as they come."""
+
+    def __init__(self, file: BinaryIO, readout: Readout) -> None:
+        """Write the schema, with the word version as metadata."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        kinds = [pa.uint8(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint32(), pa.float64()]
+        fields = [pa.field(name, kind) for name, kind in zip(COLUMNS, kinds, strict=True)]
+        fields.append(pa.field(_WORD, pa.uint64()))
+        metadata = {"muonscope": orjson.dumps({"word_version": readout.version})}
+        self._schema = pa.schema(fields, metadata=metadata)
+        self._readout = readout
+        self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
+
+    def write(self, words: Words) -> None:
+        """Append a row group."""
+        import pyarrow as pa
+
+        fields = unpack(words, self._readout.version, self._readout.hit_head)
+        columns = [fields.head, fields.fpga, fields.channel, fields.orbit, fields.bx, fields.tdc]
+        arrays = [
+            pa.array(column.astype(field.type.to_pandas_dtype()), field.type)
+            for column, field in zip(columns, self._schema, strict=False)
+        ]
+        self._writer.write_batch(
+            pa.record_batch([*arrays, pa.array(words, pa.uint64())], schema=self._schema)
+        )
+
+    def close(self) -> None:
+        """Write the footer."""
+        self._writer.close()

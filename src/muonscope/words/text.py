@@ -1,0 +1,341 @@
+"""Text: one row of six numbers per word (CSV), or one JSON object per line.
+
+A header is optional in CSV and may order the columns at will. Channel and TDC are
+written with the bases of the read-out (v1 text counts channels from 1 and ticks from 0).
+HEAD 4 and 5 of v2 words carry a half-precision number, printed with six decimals.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from muonscope.detector import Readout
+from muonscope.errors import FormatError
+from muonscope.words.codec import Decoded, joined
+from muonscope.words.layout import COLUMNS, Words, as_words, unpack
+from muonscope.words.rejects import Reject, RejectCode, evidence
+
+__all__ = ["CsvDecoder", "JsonDecoder", "TextEncoder", "header_order"]
+
+_BOM = b"\xef\xbb\xbf"
+_MAX_LINE = 1 << 16
+_SHORTEST_ROW = 12
+_REJECTS = 4096
+_FIELDS = len(COLUMNS)
+
+
+def header_order(line: bytes) -> list[int] | None:
+    """Return which field each column of a header holds, or None if it is no header.
+
+    Examples
+    --------
+    >>> header_order(b"FPGA,HEAD,TDC_CHANNEL,ORBIT_CNT,BX_COUNTER,TDC_MEAS")
+    [1, 0, 2, 3, 4, 5]
+    """
+    names = [name.strip(' "') for name in line.decode("latin-1").strip().split(",")]
+    if sorted(names) != sorted(COLUMNS):
+        return None
+    return [COLUMNS.index(name) for name in names]
+
+
+class _Rows:
+    """Rows of numbers to words; counts lines and keeps offsets right."""
+
+    def __init__(self, readout: Readout) -> None:
+        self._readout = readout
+        self.order = np.arange(_FIELDS)
+        self.line = 0
+
+    def parse(self, data: bytes, offset: int, *, final: bool) -> tuple[Decoded, int]:
+        """Parse the rows of ``data``, which begins at ``offset``; return bytes done too."""
+        from muonscope.words._text import N_REJECT, parse_rows
+
+        raw = np.frombuffer(data, np.uint8)
+        rows = len(raw) // _SHORTEST_ROW + 1
+        readout, parts, done = self._readout, [], 0
+        halves, values = np.empty(rows, np.int64), np.empty(rows)
+        rejects = np.empty((_REJECTS, N_REJECT), np.int64)
+        while True:
+            words = np.empty(rows, np.uint64)
+            counters = np.array([0, 0, 0, self.line])
+            step = parse_rows(
+                raw[done:], len(raw) - done, final, self.order,
+                readout.version == 2, readout.hit_head,
+                readout.text_channel_base, readout.text_tdc_base,
+                words, halves, values, rejects, counters,
+            )  # fmt: skip
+            n, n_half, n_reject, self.line = counters.tolist()
+            half = values[:n_half].astype(np.float16).view(np.uint16)
+            words[halves[:n_half]] |= half.astype(np.uint64)
+            found = [
+                _reject(RejectCode(code), data, done + begin, done + end, offset, line)
+                for code, begin, end, line in rejects[:n_reject].tolist()
+            ]
+            parts.append(Decoded(words[:n], found))
+            done += step
+            if n_reject < _REJECTS and n < rows:
+                return joined(parts), done
+
+
+def _reject(
+    code: RejectCode, data: bytes, begin: int, end: int, offset: int, line: int
+) -> Reject:
+    return Reject(
+        code=code,
+        offset=offset + begin,
+        length=end - begin,
+        evidence=evidence(data[begin:end].rstrip(b"\r\n")),
+        line=line,
+    )
+
+
+class _LineDecoder:
+    """Whole lines to words; holds back an unfinished one, within a limit."""
+
+    def __init__(self, readout: Readout) -> None:
+        self.position = 0
+        self._rows = _Rows(readout)
+        self._tail = b""
+        self._skipping = False
+
+    def feed(self, data: bytes) -> Decoded:
+        return self._take(self._tail + data if self._tail else data, final=False)
+
+    def finish(self) -> Decoded:
+        return self._take(self._tail, final=True)
+
+    def state(self) -> dict[str, Any]:
+        return {"line": self._rows.line, "skipping": self._skipping}
+
+    def resume(self, position: int, state: Mapping[str, Any]) -> None:
+        self.position, self._rows.line = position, int(state["line"])
+        self._skipping = bool(state["skipping"])
+
+    def _take(self, data: bytes, *, final: bool) -> Decoded:
+        parts = []
+        if self._skipping:
+            end = data.find(b"\n") + 1 or len(data)
+            parts.append(self._drop(data[:end], RejectCode.BAD_COLUMN_COUNT, self._rows.line))
+            self._skipping = data[end - 1 : end] != b"\n"
+            data = data[end:]
+        part, done = self._decode(data, final=final)
+        parts.append(part)
+        self.position += done
+        self._tail = data[done:]
+        if len(self._tail) > _MAX_LINE:
+            self._rows.line += 1
+            self._skipping = True
+            parts.append(self._drop(self._tail, RejectCode.BAD_COLUMN_COUNT, self._rows.line))
+            self._tail = b""
+        return joined(parts)
+
+    def _drop(self, data: bytes, code: RejectCode, line: int) -> Decoded:
+        reject = _reject(code, data, 0, len(data), self.position, line)
+        self.position += len(data)
+        return Decoded(rejects=[reject] if data else [])
+
+    def _decode(self, data: bytes, *, final: bool) -> tuple[Decoded, int]:
+        raise NotImplementedError
+
+
+class CsvDecoder(_LineDecoder):
+    """CSV rows to words; see the module."""
+
+    def __init__(self, readout: Readout) -> None:
+        """Decode text of ``readout``."""
+        super().__init__(readout)
+        self._header: bytes | None = None
+        self._unusable = False
+
+    def state(self) -> dict[str, Any]:
+        """Return the line number and the columns."""
+        header = None if self._header is None else self._header.decode("latin-1")
+        return super().state() | {
+            "header": header,
+            "order": self._rows.order.tolist(),
+            "unusable": self._unusable,
+        }
+
+    def resume(self, position: int, state: Mapping[str, Any]) -> None:
+        """Go on from ``position``."""
+        super().resume(position, state)
+        self._header = None if state["header"] is None else state["header"].encode("latin-1")
+        self._rows.order = np.array(state["order"], np.int64)
+        self._unusable = bool(state["unusable"])
+
+    def _decode(self, data: bytes, *, final: bool) -> tuple[Decoded, int]:
+        begin, parts = 0, []
+        if self._header is None:
+            end = data.find(b"\n") + 1 or (len(data) if final else 0)
+            if end == 0:
+                return Decoded(), 0
+            line = data[:end].removeprefix(_BOM)
+            self._header, begin = b"", end - len(line)
+            if _is_header(line):
+                parts.append(self._read_header(line, begin))
+                begin = end
+        if self._unusable:
+            rest = data[begin:]
+            whole = len(rest) if final else rest.rfind(b"\n") + 1
+            if whole:
+                at = self.position + begin
+                parts.append(
+                    Decoded(rejects=[_reject(RejectCode.BAD_HEADER, rest, 0, whole, at, self._rows.line)])
+                )
+            return joined(parts), begin + whole
+        part, done = self._rows.parse(data[begin:], self.position + begin, final=final)
+        repeated = [r for r in part.rejects if r.evidence != self._header]
+        parts.append(Decoded(part.words, repeated))
+        return joined(parts), begin + done
+
+    def _read_header(self, line: bytes, begin: int) -> Decoded:
+        self._rows.line += 1
+        order = header_order(line)
+        self._header = line.strip()
+        if order is not None:
+            self._rows.order = np.array(order, np.int64)
+            return Decoded()
+        self._unusable = True
+        at = self.position + begin
+        return Decoded(rejects=[_reject(RejectCode.BAD_HEADER, line, 0, len(line), at, 1)])
+
+
+def _is_header(line: bytes) -> bool:
+    """Tell a header from a row: it has letters and no row begins with one."""
+    return line.strip(b' "\r\n\t')[:1].isalpha() and b"," in line
+
+
+class JsonDecoder(_LineDecoder):
+    """Lines of JSON objects to words; numbers may be strings, as the original sends them."""
+
+    def __init__(self, readout: Readout) -> None:
+        """Decode objects of ``readout``."""
+        super().__init__(readout)
+        self._names = np.zeros((_FIELDS, max(map(len, COLUMNS))), np.uint8)
+        self._sizes = np.array([len(name) for name in COLUMNS], np.int64)
+        for row, name in zip(self._names, COLUMNS, strict=True):
+            row[: len(name)] = np.frombuffer(name.encode(), np.uint8)
+
+    def _decode(self, data: bytes, *, final: bool) -> tuple[Decoded, int]:
+        from muonscope.words._objects import rows_of_objects
+
+        size = len(data)
+        if final and data and not data.endswith(b"\n"):
+            data += b"\n"
+        raw = np.frombuffer(data, np.uint8)
+        out = np.empty(len(raw) + 1, np.uint8)
+        first_line, at = self._rows.line, 0
+        rows: list[bytes] = []
+        rejects: list[Reject] = []
+        counters = np.zeros(2, np.int64)
+        while True:
+            counters[0] = 0
+            at = rows_of_objects(raw, at, len(raw), self._names, self._sizes, out, counters)
+            rows.append(out[: counters[0]].tobytes())
+            end = data.find(b"\n", at) + 1
+            if end == 0:
+                break
+            counters[1] += 1
+            row = _row_of(data[at:end])
+            if row is None:
+                line = first_line + int(counters[1])
+                rejects.append(_reject(RejectCode.BAD_JSON, data, at, end, self.position, line))
+            rows.append(row or b"\n")
+            at = end
+        part, _ = self._rows.parse(b"".join(rows), 0, final=True)
+        if part.rejects:
+            ends = [0, *_line_ends(data)]
+            for bad in part.rejects:
+                line = bad.line or 0
+                begin, end = ends[line - first_line - 1], ends[line - first_line]
+                rejects.append(_reject(bad.code, data, begin, end, self.position, line))
+            rejects.sort(key=lambda reject: reject.offset)
+        return Decoded(part.words, rejects), min(at, size)
+
+
+def _row_of(line: bytes) -> bytes | None:
+    """Return the row of text for an object that is not plain, None if it is no hit."""
+    try:
+        values = orjson.loads(line)
+        row = ",".join(str(values[name]).replace(",", " ") for name in COLUMNS)
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    return " ".join(row.split()).encode("ascii", "replace") + b"\n"
+
+
+def _line_ends(data: bytes) -> list[int]:
+    ends: list[int] = (np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1).tolist()
+    return ends
+
+
+class TextEncoder:
+    """Words to CSV rows or JSON lines, the fields of the latter as strings."""
+
+    def __init__(self, readout: Readout, *, json: bool = False) -> None:
+        """Encode for ``readout``."""
+        self._readout, self._json = readout, json
+        if json:
+            between = [f'","{name}":"' for name in COLUMNS]
+            between[0] = '{"' + between[0][3:]
+            between.append('"}\n')
+        else:
+            between = ["", *[","] * (_FIELDS - 1), "\n"]
+        self._sizes = np.array([len(b) for b in between], np.int64)
+        self._between = np.zeros((_FIELDS + 1, int(self._sizes.max())), np.uint8)
+        for row, text in zip(self._between, between, strict=True):
+            row[: len(text)] = np.frombuffer(text.encode(), np.uint8)
+
+    def begin(self) -> bytes:
+        """Return the header of CSV; nothing for JSON."""
+        return b"" if self._json else ",".join(COLUMNS).encode() + b"\n"
+
+    def encode(self, words: Words) -> bytes:
+        """Return the rows of ``words``.
+
+        Raises
+        ------
+        FormatError
+            If text cannot hold a word: it has bits that no column shows.
+        """
+        from muonscope.words._format import format_rows
+
+        words, readout = as_words(words), self._readout
+        columns = self._columns(words)
+        out = np.empty(len(words) * (int(self._sizes.sum()) + 60) + 1, np.uint8)
+        size = format_rows(
+            words, columns, readout.version == 2, readout.hit_head, out, self._between, self._sizes
+        )
+        text = out[:size].tobytes()
+        self._verify(words, text)
+        return text
+
+    def _columns(self, words: Words) -> npt.NDArray[np.int64]:
+        readout = self._readout
+        fields = unpack(words, readout.version, readout.hit_head)
+        tdc = np.nan_to_num(fields.tdc).astype(np.int64)
+        channel = fields.channel
+        if readout.version == 2:
+            is_hit = (fields.head == readout.hit_head) | (fields.head == 2) | (fields.head > 5)
+        else:
+            is_hit = np.ones(len(words), np.bool_)
+        channel = np.where(is_hit, channel + readout.text_channel_base, channel)
+        tdc = np.where(is_hit, tdc + readout.text_tdc_base - 1, tdc)
+        columns = [fields.head, fields.fpga, channel, fields.orbit, fields.bx, tdc]
+        return np.ascontiguousarray(np.stack(columns, axis=1), np.int64)
+
+    def _verify(self, words: Words, text: bytes) -> None:
+        """Read the text back, which alone proves that nothing is lost."""
+        decoder = JsonDecoder(self._readout) if self._json else CsvDecoder(self._readout)
+        back = decoder.feed(text)
+        if back.rejects:
+            raise FormatError(f"text cannot hold a word: it would read {back.rejects[0].evidence!r}")
+        wrong = np.flatnonzero(back.words != words)
+        if len(wrong):
+            word = int(words[wrong[0]])
+            raise FormatError(
+                f"text cannot hold the word 0x{word:016x}: it has bits that no column shows;"
+                " dat, block and parquet hold every word"
+            )
