@@ -1,1 +1,55 @@
-__version__="0.1.0"
+"""muonscope: live data quality for trigger-less drift-tube muon telescopes.
+
+``open`` a recording, ``summarise`` its words; ``shipped_detector`` and ``Detector`` say
+what the telescope is. Everything else is in the rooms: ``detector``, ``words``,
+``counting``, ``results``, ``transports``, ``engines``. Names are loaded when first used,
+so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from muonscope.api import Recording, summarise
+    from muonscope.api import open_recording as open  # noqa: A004
+    from muonscope.counting.summary import Summary, WindowSummary, WindowTable
+    from muonscope.detector import Detector, shipped_detector
+    from muonscope.errors import MuonscopeError
+
+__all__ = [
+    "Detector",
+    "MuonscopeError",
+    "Recording",
+    "Summary",
+    "WindowSummary",
+    "WindowTable",
+    "__version__",
+    "open",
+    "shipped_detector",
+    "summarise",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Detector": ("muonscope.detector", "Detector"),
+    "MuonscopeError": ("muonscope.errors", "MuonscopeError"),
+    "Recording": ("muonscope.api", "Recording"),
+    "Summary": ("muonscope.counting.summary", "Summary"),
+    "WindowSummary": ("muonscope.counting.summary", "WindowSummary"),
+    "WindowTable": ("muonscope.counting.summary", "WindowTable"),
+    "open": ("muonscope.api", "open_recording"),
+    "shipped_detector": ("muonscope.detector", "shipped_detector"),
+    "summarise": ("muonscope.api", "summarise"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

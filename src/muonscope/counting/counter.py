@@ -123,7 +123,8 @@ class Counter:
         )
 
 
-_COLUMNS = [f.name for f in fields(WindowTable) if f.name not in ("detector", "window_orbits")]
+_NOT_COLUMNS = ("detector", "window_orbits", "outside")
+_COLUMNS = [f.name for f in fields(WindowTable) if f.name not in _NOT_COLUMNS]
 
 
 def _count(

@@ -337,10 +337,16 @@ class WindowTable(Sequence[WindowSummary]):
     """Shape (n, n_chambers): where each list ends in ``drift_orbits`` and ``drift_ticks``."""
     drift_orbits: npt.NDArray[np.uint32]
     drift_ticks: npt.NDArray[np.int32]
+    outside: IntArray = field(default_factory=lambda: np.zeros(len(Timeless), np.int64))
+    """Shape (len(Timeless),): words that belong to no window."""
 
     @classmethod
     def of(
-        cls, detector: Detector, window_orbits: int, windows: Iterable[WindowSummary]
+        cls,
+        detector: Detector,
+        window_orbits: int,
+        windows: Iterable[WindowSummary],
+        outside: IntArray | None = None,
     ) -> "WindowTable":
         """Return the table of some windows; their summaries must have their detail."""
         rows = list(windows)
@@ -381,6 +387,7 @@ class WindowTable(Sequence[WindowSummary]):
             drift_ends=ends("drift_orbits"),
             drift_orbits=flat("drift_orbits", np.uint32),
             drift_ticks=flat("drift_ticks", np.int32),
+            outside=empty.other_words if outside is None else outside,
         )
 
     def __len__(self) -> int:
@@ -428,12 +435,12 @@ class WindowTable(Sequence[WindowSummary]):
         return _slices(self.drift_ends, i)
 
     def total(self) -> Summary:
-        """Return the merge of all windows, condensed."""
+        """Return the merge of all windows and what is outside them, condensed."""
         return Summary(
             detector=self.detector,
             live_orbits=self.window_orbits * len(self),
             class_words=self.class_words.sum(axis=0),
-            other_words=self.other_words.sum(axis=0),
+            other_words=self.other_words.sum(axis=0) + self.outside,
             scint_hits=self.scint_hits.sum(axis=0),
             drift_histogram=self.drift_histogram.sum(axis=0),
             multiplicity=self.multiplicity.sum(axis=0),

@@ -70,7 +70,7 @@ def parse_detector(text: str, *, where: str = "detector") -> Detector:
     """
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except (ValueError, RecursionError) as exc:  # also numbers of 5000 digits, deep nesting
         raise DetectorError(f"{where}: not valid TOML: {exc}") from exc
     top = _Table(raw, where, "")
     readout = _readout(top.table("words"))
@@ -165,6 +165,13 @@ def _check_overlaps(detector: Detector, where: str) -> None:
 _REQUIRED: Any = object()
 
 
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # a hexadecimal number that is too long to print in decimal
+        return f"a very long {type(value).__name__}"
+
+
 class _Table:
     """A TOML table that remembers its path and which keys were asked for."""
 
@@ -173,7 +180,9 @@ class _Table:
         self._asked: set[str] = set()
 
     def wrong(self, key: str, found: object, expected: str) -> DetectorError:
-        return DetectorError(f"{self._where}: {self._path}{key}: found {found!r}, expected {expected}")
+        return DetectorError(
+            f"{self._where}: {self._path}{key}: found {_shown(found)}, expected {expected}"
+        )
 
     def finish(self) -> None:
         unknown = sorted(set(self._raw) - self._asked)

@@ -81,15 +81,16 @@ def find_fields(data: Any, begin: int, end: int, names: Any, sizes: Any, spans: 
 
 @kernel(
     _int(
-        read_only(types.uint8), _int, _int, types.uint8[:, ::1], _i64, types.uint8[::1], _i64
+        read_only(types.uint8), _int, _int, _int, types.uint8[:, ::1], _i64, types.uint8[::1], _i64
     )
 )  # fmt: skip
 def rows_of_objects(
-    data: Any, start: int, size: int, names: Any, sizes: Any, out: Any, counters: Any
+    data: Any, start: int, size: int, longest: int, names: Any, sizes: Any, out: Any, counters: Any
 ) -> int:
     """Write a row for each line of ``data[start:size]``; return the bytes that are done.
 
-    Stops at a line that is not plain, and at one that has no newline. Blank lines give
+    Stops at a line that is not plain or longer than ``longest``, and at one that has no
+    newline. Blank lines give
     blank rows. ``counters`` are the bytes in ``out`` and the lines, counted on.
     """
     filled, lines, at = counters[0], counters[1], start
@@ -98,7 +99,7 @@ def rows_of_objects(
         end = at
         while end < size and data[end] != _NEWLINE:
             end += 1
-        if end == size:
+        if end == size or end - at > longest:
             break
         if skip_blanks(data, at, end) < end:
             if not find_fields(data, at, end, names, sizes, spans):

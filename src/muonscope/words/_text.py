@@ -145,7 +145,7 @@ def parse_patiently(data: Any, begin: int, end: int, order: Any, values: Any, v2
 
 @kernel(
     _int(
-        read_only(types.uint8), _int, types.boolean, _i64, types.boolean, _int, _int, _int,
+        read_only(types.uint8), _int, types.boolean, _int, _i64, types.boolean, _int, _int, _int,
         _u64, _i64, _f64, _i64_2, _i64,
     )
 )  # fmt: skip
@@ -153,6 +153,7 @@ def parse_rows(
     data: Any,
     size: int,
     final: bool,
+    longest: int,
     order: Any,
     v2: bool,
     hit_head: int,
@@ -168,8 +169,9 @@ def parse_rows(
 
     ``order`` says which field each column holds. ``counters`` are words, half-precision
     values, rejects and lines, counted on. Stops before a row that is not ended by a
-    newline, unless ``final``, and when ``words`` or ``rejects`` is full. Values of HEAD 4
-    and 5 go to ``half_values``, the places of their words to ``half_rows``.
+    newline, unless ``final``, and when ``words`` or ``rejects`` is full. A row of more than
+    ``longest`` bytes is rejected unread, even a blank one. Values of HEAD 4 and 5 go to
+    ``half_values``, the places of their words to ``half_rows``.
     """
     n, n_half, n_reject, line = counters[0], counters[1], counters[2], counters[3]
     values = np.zeros(FIELDS, np.int64)
@@ -201,19 +203,20 @@ def parse_rows(
             at = begin
             break
         end = at
+        too_long = end - begin > longest
         at = min(at + 1, size)
         line += 1
         if end > begin and data[end - 1] == _RETURN:
             end -= 1
         blank = True
-        if not plain:
+        if not plain and not too_long:
             for i in range(begin, end):
                 blank = blank and (data[i] == _SPACE or data[i] == _TAB)
             if blank:
                 continue
-        half, code = 0.0, 0
+        half, code = 0.0, _COUNT if too_long else 0
         half_head = v2 and _HALF_HEAD_LOW <= values[0] <= _HALF_HEAD_HIGH
-        if not plain or half_head:
+        if code == 0 and (not plain or half_head):
             half, code = parse_patiently(data, begin, end, order, values, v2)
             half_head = v2 and _HALF_HEAD_LOW <= values[0] <= _HALF_HEAD_HIGH
         word = np.uint64(0)

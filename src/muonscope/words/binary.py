@@ -40,6 +40,7 @@ BLOCK_WORDS = 8192
 
 _HEADER = struct.Struct("<8sBBHIqII")
 _MAX_BLOCK_WORDS = 1 << 20
+_GARBAGE_SLICE = 1 << 17
 _WORD = 8
 
 
@@ -90,6 +91,10 @@ class DatEncoder:
         """Return the little-endian bytes of ``words``."""
         return as_words(words).astype("<u8", copy=False).tobytes()
 
+    def end(self) -> bytes:
+        """Return nothing."""
+        return b""
+
 
 class BlockDecoder:
     """Packed blocks to words; after a damaged one it looks for the next."""
@@ -119,14 +124,14 @@ class BlockDecoder:
         parts, at = [], 0
         while at < len(data):
             size, part = self._block(data, at)
-            if size == 0:
-                if not final:
+            if size == 0 and not final:
+                break
+            if part is None:
+                code = RejectCode.BAD_BLOCK if size else RejectCode.TRUNCATED
+                size = _garbage_size(data, at, final=final)
+                if size == 0:
                     break
-                size = _next_magic(data, at)
-                part = Decoded(rejects=_rejected(RejectCode.TRUNCATED, data[at : at + size], self.position))
-            elif part is None:
-                size = _next_magic(data, at)
-                part = Decoded(rejects=_rejected(RejectCode.BAD_BLOCK, data[at : at + size], self.position))
+                part = Decoded(rejects=_rejected(code, data[at : at + size], self.position))
             parts.append(part)
             at += size
             self.position += size
@@ -185,16 +190,23 @@ class BlockEncoder:
             blocks.append(header + body)
         return b"".join(blocks)
 
+    def end(self) -> bytes:
+        """Return nothing."""
+        return b""
 
-def _next_magic(data: bytes, at: int) -> int:
-    """Return how many bytes to skip from ``at`` to where the next block may begin."""
-    found = data.find(BLOCK_MAGIC, at + 1)
+
+def _garbage_size(data: bytes, at: int, *, final: bool) -> int:
+    """Return how many bytes from ``at`` on to reject at once; 0 if more are needed to tell.
+
+    That is up to the next magic or a slice, so that no split of the data changes it.
+    """
+    known = len(BLOCK_MAGIC) - 1
+    found = data.find(BLOCK_MAGIC, at + 1, at + _GARBAGE_SLICE + known)
     if found >= 0:
         return found - at
-    keep = next(
-        (n for n in range(len(BLOCK_MAGIC) - 1, 0, -1) if data.endswith(BLOCK_MAGIC[:n])), 0
-    )
-    return max(1, len(data) - keep - at)
+    if len(data) - at >= _GARBAGE_SLICE + known:
+        return _GARBAGE_SLICE
+    return min(len(data) - at, _GARBAGE_SLICE) if final else 0
 
 
 def _rejected(code: RejectCode, data: bytes, offset: int) -> list[Reject]:

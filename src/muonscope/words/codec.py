@@ -60,6 +60,9 @@ class Encoder(Protocol):
             If a word cannot be written so that reading gives it back.
         """
 
+    def end(self) -> bytes:
+        """Return what stands after the last word."""
+
 
 def joined(parts: list[Decoded]) -> Decoded:
     """Return several pieces as one."""

@@ -1,11 +1,13 @@
 """Gzip and zstd, told by their first bytes; several frames in a row are one stream.
 
-What a damaged or cut stream gave up to the damage is kept; the rest is one reject.
-Input is taken in small slices so that a bomb cannot fill the memory at once.
+What a damaged or cut stream gave up to the slice with the damage is kept; the rest is one
+reject. Input is taken in slices at fixed places, so that the result never depends on how
+it came, and so small that a bomb cannot fill the memory: 512 bytes of zstd can hold 128
+blocks of 128 KiB, and gzip expands by 1032 at most. Zeros between frames are padding.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import zstandard
@@ -13,7 +15,8 @@ import zstandard
 __all__ = ["Decompressor", "compression_of"]
 
 _MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
-_SLICE = 1 << 14
+_SLICE = 1 << 9
+_ENOUGH = 1 << 20
 _GZIP_WINDOW = 31
 
 
@@ -36,7 +39,7 @@ class Decompressor:
         """Expect ``"gzip"`` or ``"zstd"``."""
         self._name = name
         self._frame: _Frame | None = None
-        self._between = b""
+        self._between, self._slice = b"", b""
         self.damage: bytes | None = None
         """The bytes at which the stream is damaged; None while it is well."""
 
@@ -47,19 +50,38 @@ class Decompressor:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield what ``data`` gives, in pieces."""
-        for at in range(0, len(data), _SLICE):
-            if self.damage is None:
-                yield from self._feed_slice(data[at : at + _SLICE])
+        data = self._slice + data
+        whole = len(data) // _SLICE * _SLICE
+        self._slice = data[whole:]
+        yield from self._gathered(data[at : at + _SLICE] for at in range(0, whole, _SLICE))
+
+    def finish(self) -> Iterator[bytes]:
+        """Yield what the last, incomplete slice gives."""
+        rest, self._slice = self._slice, b""
+        yield from self._gathered([rest])
+
+    def _gathered(self, slices: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield what ``slices`` give, joined to pieces of about a megabyte."""
+        pieces, size = [], 0
+        for data in slices:
+            for piece in self._feed_slice(data) if self.damage is None else ():
+                pieces.append(piece)
+                size += len(piece)
+            if size >= _ENOUGH:
+                yield b"".join(pieces)
+                pieces, size = [], 0
+        if pieces:
+            yield b"".join(pieces)
 
     def _feed_slice(self, data: bytes) -> Iterator[bytes]:
         while data:
             if self._frame is None:
-                data, self._between = self._between + data, b""
+                data, self._between = (self._between + data).lstrip(b"\0"), b""
                 magic = _MAGIC[self._name]
                 if not data.startswith(magic):
                     if magic.startswith(data):
                         self._between = data
-                    elif data.strip(b"\0"):
+                    else:
                         self.damage = data
                     return
                 self._frame = self._new_frame()

@@ -1,7 +1,9 @@
 """What is this data? Told from its content, with a confidence and a reason.
 
 A name is never looked at. Text is told by its first lines; binary words by whether they
-could be words at all: HEAD exists, BX < 3564, and the orbits of each FPGA agree.
+could be words at all: HEAD exists, BX < 3564, and the orbits of each FPGA agree. The
+answer never depends on how the data was cut into pieces: it is given by the first line
+alone where that is clear, and by exactly the first ``PREFIX_BYTES`` where it is not.
 """
 
 from dataclasses import dataclass
@@ -16,13 +18,12 @@ from muonscope.words.text import header_order
 
 __all__ = ["PREFIX_BYTES", "Guess", "guess_format"]
 
-PREFIX_BYTES = 1 << 16
-"""How much of the data is looked at, at most."""
+PREFIX_BYTES = 1 << 12
+"""How much of the data is looked at, at most: 512 words or about 170 rows."""
 
 _PARQUET_MAGIC = b"PAR1"
 _TEXT = bytes(range(32, 127)) + b"\t\r\n"
 _NEAR_ORBITS = 1 << 20
-_ENOUGH_WORDS = 32
 _LIKELY = 0.5
 
 
@@ -39,10 +40,11 @@ class Guess:
 
 
 def guess_format(first: bytes, readout: Readout, *, complete: bool) -> Guess | None:
-    """Tell the format of data that begins with ``first``, given up to ``PREFIX_BYTES``.
+    """Tell the format of data that begins with ``first``, of which ``PREFIX_BYTES`` are used.
 
     ``complete`` says that no more comes. Returns None while more is needed to tell.
     """
+    first, complete = first[:PREFIX_BYTES], complete or len(first) >= PREFIX_BYTES
     if not first:
         return Guess("empty", 1.0, "no bytes") if complete else None
     for name, magic in (("parquet", _PARQUET_MAGIC), ("block", BLOCK_MAGIC)):
@@ -51,40 +53,46 @@ def guess_format(first: bytes, readout: Readout, *, complete: bool) -> Guess | N
         if not complete and magic.startswith(first):
             return None
     plain = first.removeprefix(b"\xef\xbb\xbf")
-    if not plain.translate(None, _TEXT):
-        return _guess_text(plain, complete=complete)
-    return _guess_binary(first, readout, complete=complete)
+    guess = _guess_first_line(plain, complete=complete)
+    if guess is not None or not complete:
+        return guess
+    return _guess_binary(first, readout) if plain.translate(None, _TEXT) else _guess_text(plain)
 
 
-def _guess_text(text: bytes, *, complete: bool) -> Guess | None:
-    whole = complete or len(text) >= PREFIX_BYTES
-    lines = [line for line in text.split(b"\n") if line.strip()]
-    if not lines:
-        return Guess("empty", 1.0, "only blanks") if whole else None
-    line = lines[0].strip()
-    if b"\n" not in text.lstrip() and not whole:
+def _guess_first_line(text: bytes, *, complete: bool) -> Guess | None:
+    """Tell what the first line tells beyond doubt, None if nothing."""
+    line, newline, _ = text.lstrip().partition(b"\n")
+    if line.translate(None, _TEXT) or not (newline or complete):
         return None
+    line = line.strip()
     if line.startswith(b"{"):
         return Guess("json", 0.95, "the first line begins an object")
-    if line.startswith(b"<"):
-        return Guess("unknown", 0.9, "text that begins with '<': an HTML or XML page")
     if header_order(line) is not None:
         return Guess("csv", 1.0, "a header with the six names")
-    rows = [row.strip() for row in lines[:20]]
-    numeric = [row.count(b",") == 5 and not row.translate(None, b"0123456789,.+- \"") for row in rows]
-    if any(numeric):
-        share = sum(numeric) / len(numeric)
+    return Guess("csv", 0.95, "the first line is six numbers") if _is_row(line) else None
+
+
+def _is_row(line: bytes) -> bool:
+    return line.count(b",") == 5 and not line.translate(None, b"0123456789,.+- \"")
+
+
+def _guess_text(text: bytes) -> Guess:
+    rows = [line.strip() for line in text.split(b"\n") if line.strip()][:20]
+    if not rows:
+        return Guess("empty", 1.0, "only blanks")
+    line = rows[0]
+    if line.startswith(b"<"):
+        return Guess("unknown", 0.9, "text that begins with '<': an HTML or XML page")
+    if any(map(_is_row, rows)):
+        share = sum(map(_is_row, rows)) / len(rows)
         return Guess("csv", share, f"{share:.0%} of the first rows are six numbers")
     if line.count(b",") >= 1 and line[:1].isalpha() and b"HEAD" in line.upper():
         return Guess("csv", 0.5, "a header, though not with the six names")
     return Guess("unknown", 0.9, "text, but no rows of six numbers and no JSON objects")
 
 
-def _guess_binary(first: bytes, readout: Readout, *, complete: bool) -> Guess | None:
+def _guess_binary(first: bytes, readout: Readout) -> Guess:
     count = len(first) // 8
-    whole = complete or len(first) >= PREFIX_BYTES
-    if count < _ENOUGH_WORDS and not whole:
-        return None
     words = np.frombuffer(first, "<u8", count).astype(np.uint64, copy=False)
     if count == 0:
         return Guess("unknown", 0.9, "fewer than 8 bytes, and no text")

@@ -145,7 +145,7 @@ def pack_hits(
         ("BX_COUNTER", bx, 5, 4096),
         ("TDC_MEAS", tdc, 0, 32),
     ):
-        array = np.atleast_1d(np.asarray(values, np.int64))
+        array = np.atleast_1d(np.asarray(values))
         if array.size and (array.min() < 0 or array.max() >= limit):
             raise ValueError(f"{name}: {array.min()} .. {array.max()} does not fit 0 .. {limit - 1}")
         words = words | (array.astype(np.uint64) << np.uint64(shift))

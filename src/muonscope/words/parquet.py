@@ -6,7 +6,7 @@ by packing them; rows that fit no word are rejected.
 
 import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import orjson
@@ -78,18 +78,42 @@ def _packed(batch: "pa.RecordBatch", readout: Readout, first_row: int) -> Decode
     part, rest = decoder.feed(text.getvalue()), decoder.finish()
     rejects = [
         Reject(
-            code=r.code, offset=first_row + (r.line or 0) - 2, length=r.length, evidence=r.evidence
+            code=r.code, offset=first_row + (r.line or 0) - 2, length=0, evidence=r.evidence
         )
         for r in part.rejects + rest.rejects
     ]
     return Decoded(np.concatenate([part.words, rest.words]), rejects)
 
 
-class ParquetEncoder:
-    """Words to a Parquet file, written to ``file`` as they come."""
+class _Drain(io.RawIOBase):
+    """A file whose content is taken away as it is written."""
 
-    def __init__(self, file: BinaryIO, readout: Readout) -> None:
-        """Write the schema, with the word version as metadata."""
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._parts.append(bytes(data))
+        self._size += len(self._parts[-1])
+        return len(self._parts[-1])
+
+    def tell(self) -> int:
+        return self._size
+
+    def take(self) -> bytes:
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
+
+
+class ParquetEncoder:
+    """Words to a Parquet file: a row group for each piece."""
+
+    def __init__(self, readout: Readout) -> None:
+        """Prepare the schema, with the word version as metadata."""
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -98,23 +122,30 @@ class ParquetEncoder:
         fields.append(pa.field(_WORD, pa.uint64()))
         metadata = {"muonscope": orjson.dumps({"word_version": readout.version})}
         self._schema = pa.schema(fields, metadata=metadata)
-        self._readout = readout
-        self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
+        self._readout, self._file = readout, _Drain()
+        self._writer = parquet.ParquetWriter(self._file, self._schema, compression="zstd")
 
-    def write(self, words: Words) -> None:
-        """Append a row group."""
+    def begin(self) -> bytes:
+        """Return the magic bytes."""
+        return self._file.take()
+
+    def encode(self, words: Words) -> bytes:
+        """Return a row group."""
         import pyarrow as pa
 
+        if len(words) == 0:
+            return b""
         fields = unpack(words, self._readout.version, self._readout.hit_head)
         columns = [fields.head, fields.fpga, fields.channel, fields.orbit, fields.bx, fields.tdc]
         arrays = [
             pa.array(column.astype(field.type.to_pandas_dtype()), field.type)
             for column, field in zip(columns, self._schema, strict=False)
         ]
-        self._writer.write_batch(
-            pa.record_batch([*arrays, pa.array(words, pa.uint64())], schema=self._schema)
-        )
+        batch = pa.record_batch([*arrays, pa.array(words, pa.uint64())], schema=self._schema)
+        self._writer.write_batch(batch)
+        return self._file.take()
 
-    def close(self) -> None:
-        """Write the footer."""
+    def end(self) -> bytes:
+        """Return the footer."""
         self._writer.close()
+        return self._file.take()

@@ -7,6 +7,9 @@ from enum import IntEnum
 
 __all__ = ["Reject", "RejectCode", "Rejects"]
 
+SLICE_BYTES = 1 << 16
+"""Data without any structure is rejected in slices of this size, whatever the pieces."""
+
 _EXAMPLES = 20
 _EVIDENCE_BYTES = 120
 

@@ -15,7 +15,7 @@ from muonscope.words.codec import Decoded, Decoder, joined
 from muonscope.words.compression import Decompressor, compression_of
 from muonscope.words.detect import PREFIX_BYTES, Guess, guess_format
 from muonscope.words.parquet import read_parquet
-from muonscope.words.rejects import Reject, RejectCode, evidence
+from muonscope.words.rejects import SLICE_BYTES, Reject, RejectCode, evidence
 from muonscope.words.text import CsvDecoder, JsonDecoder
 
 __all__ = ["FORMATS", "StreamDecoder", "decode"]
@@ -24,6 +24,7 @@ FORMATS = ("csv", "json", "dat", "dat129", "block", "parquet")
 """Formats that can be read."""
 
 _MAGIC_BYTES = 4
+_COMPRESSED_CHUNK = 1 << 14
 
 
 class StreamDecoder:
@@ -72,6 +73,8 @@ class StreamDecoder:
             data, self._first = self._first, b""
             self._find_compression(data)
             parts.append(self._plain(data))
+        if self._decompressor:
+            parts.extend(map(self._plain, self._decompressor.finish()))
         if self._decoder is None:
             parts.append(self._begin(complete=True))
         if self._decoder:
@@ -134,7 +137,7 @@ class StreamDecoder:
         """Find out the format if enough is there, and decode what has waited."""
         prefix = self._first[:PREFIX_BYTES]
         self.guess = guess_format(prefix, self._readout, complete=complete)
-        if self.guess is None or self.guess.format == "empty" and not complete:
+        if self.guess is None:
             return Decoded()
         self._decoder = _new_decoder(self.guess.format, self._readout)
         data, self._first = self._first, b""
@@ -150,8 +153,11 @@ def decode(file: BinaryIO, decoder: StreamDecoder, chunk_bytes: int = 1 << 22) -
     if data.startswith(b"PAR1"):
         yield from _decode_parquet(file, decoder)
         return
+    if compression_of(data):
+        chunk_bytes = min(chunk_bytes, _COMPRESSED_CHUNK)
     while data:
-        yield decoder.feed(data)
+        for at in range(0, len(data), chunk_bytes):
+            yield decoder.feed(data[at : at + chunk_bytes])
         data = file.read(chunk_bytes)
     yield decoder.finish()
 
@@ -167,22 +173,35 @@ def _decode_parquet(file: BinaryIO, decoder: StreamDecoder) -> Iterator[Decoded]
 
 
 class _Unknown:
-    """Rejects everything: the decoder of data that is no known format."""
+    """Rejects everything, slice by slice: the decoder of data that is no known format."""
 
     def __init__(self) -> None:
-        self.position = 0
+        self.position, self._tail = 0, b""
 
     def feed(self, data: bytes) -> Decoded:
-        if not data:
-            return Decoded()
-        code, at = RejectCode.UNKNOWN_FORMAT, self.position
-        self.position += len(data)
-        return Decoded(
-            rejects=[Reject(code=code, offset=at, length=len(data), evidence=evidence(data))]
-        )
+        data = self._tail + data
+        whole = len(data) // SLICE_BYTES * SLICE_BYTES
+        self._tail = data[whole:]
+        return self._reject(data[:whole])
 
     def finish(self) -> Decoded:
-        return Decoded()
+        rest, self._tail = self._tail, b""
+        return self._reject(rest)
+
+    def _reject(self, data: bytes) -> Decoded:
+        pieces = [data[at : at + SLICE_BYTES] for at in range(0, len(data), SLICE_BYTES)]
+        rejects = []
+        for piece in pieces:
+            rejects.append(
+                Reject(
+                    code=RejectCode.UNKNOWN_FORMAT,
+                    offset=self.position,
+                    length=len(piece),
+                    evidence=evidence(piece),
+                )
+            )
+            self.position += len(piece)
+        return Decoded(rejects=rejects)
 
     def state(self) -> dict[str, Any]:
         return {}

@@ -6,6 +6,7 @@ HEAD 4 and 5 of v2 words carry a half-precision number, printed with six decimal
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ from muonscope.detector import Readout
 from muonscope.errors import FormatError
 from muonscope.words.codec import Decoded, joined
 from muonscope.words.layout import COLUMNS, Words, as_words, unpack
-from muonscope.words.rejects import Reject, RejectCode, evidence
+from muonscope.words.rejects import SLICE_BYTES, Reject, RejectCode, evidence
 
 __all__ = ["CsvDecoder", "JsonDecoder", "TextEncoder", "header_order"]
 
 _BOM = b"\xef\xbb\xbf"
 _MAX_LINE = 1 << 16
+_CUT = {RejectCode.BAD_COLUMN_COUNT, RejectCode.NOT_A_NUMBER, RejectCode.BAD_JSON}
 _SHORTEST_ROW = 12
 _REJECTS = 4096
 _FIELDS = len(COLUMNS)
@@ -62,7 +64,7 @@ class _Rows:
             words = np.empty(rows, np.uint64)
             counters = np.array([0, 0, 0, self.line])
             step = parse_rows(
-                raw[done:], len(raw) - done, final, self.order,
+                raw[done:], len(raw) - done, final, _MAX_LINE, self.order,
                 readout.version == 2, readout.hit_head,
                 readout.text_channel_base, readout.text_tdc_base,
                 words, halves, values, rejects, counters,
@@ -87,55 +89,81 @@ def _reject(
         code=code,
         offset=offset + begin,
         length=end - begin,
-        evidence=evidence(data[begin:end].rstrip(b"\r\n")),
+        evidence=evidence(data[begin:end]).rstrip(b"\r\n"),
         line=line,
     )
 
 
 class _LineDecoder:
-    """Whole lines to words; holds back an unfinished one, within a limit."""
+    """Whole lines to words; holds back an unfinished one, within a limit.
+
+    A line of more than ``_MAX_LINE`` bytes is one reject, given when it ends.
+    """
+
+    _long_code = RejectCode.BAD_COLUMN_COUNT
 
     def __init__(self, readout: Readout) -> None:
         self.position = 0
         self._rows = _Rows(readout)
         self._tail = b""
-        self._skipping = False
+        self._long_begin: int | None = None
+        self._long_evidence = b""
 
     def feed(self, data: bytes) -> Decoded:
         return self._take(self._tail + data if self._tail else data, final=False)
 
     def finish(self) -> Decoded:
-        return self._take(self._tail, final=True)
+        is_cut = bool(self._tail)
+        decoded = self._take(self._tail, final=True)
+        if is_cut and decoded.rejects and decoded.rejects[-1].code in _CUT:
+            last = replace(decoded.rejects[-1], code=RejectCode.TRUNCATED)
+            decoded = Decoded(decoded.words, [*decoded.rejects[:-1], last])
+        return decoded
 
     def state(self) -> dict[str, Any]:
-        return {"line": self._rows.line, "skipping": self._skipping}
+        return {
+            "line": self._rows.line,
+            "long_begin": self._long_begin,
+            "long_evidence": self._long_evidence.decode("latin-1"),
+        }
 
     def resume(self, position: int, state: Mapping[str, Any]) -> None:
         self.position, self._rows.line = position, int(state["line"])
-        self._skipping = bool(state["skipping"])
+        self._long_begin = state["long_begin"]
+        self._long_evidence = state["long_evidence"].encode("latin-1")
 
     def _take(self, data: bytes, *, final: bool) -> Decoded:
         parts = []
-        if self._skipping:
-            end = data.find(b"\n") + 1 or len(data)
-            parts.append(self._drop(data[:end], RejectCode.BAD_COLUMN_COUNT, self._rows.line))
-            self._skipping = data[end - 1 : end] != b"\n"
-            data = data[end:]
+        if self._long_begin is not None:
+            end = data.find(b"\n") + 1
+            self.position += end or len(data)
+            data = data[end or len(data) :]
+            if end or final:
+                parts.append(self._end_long_line(self._long_begin))
         part, done = self._decode(data, final=final)
         parts.append(part)
         self.position += done
         self._tail = data[done:]
         if len(self._tail) > _MAX_LINE:
-            self._rows.line += 1
-            self._skipping = True
-            parts.append(self._drop(self._tail, RejectCode.BAD_COLUMN_COUNT, self._rows.line))
-            self._tail = b""
+            self._begin_long_line()
         return joined(parts)
 
-    def _drop(self, data: bytes, code: RejectCode, line: int) -> Decoded:
-        reject = _reject(code, data, 0, len(data), self.position, line)
-        self.position += len(data)
-        return Decoded(rejects=[reject] if data else [])
+    def _begin_long_line(self) -> None:
+        self._rows.line += 1
+        self._long_begin, self._long_evidence = self.position, evidence(self._tail).rstrip(b"\r\n")
+        self.position += len(self._tail)
+        self._tail = b""
+
+    def _end_long_line(self, begin: int) -> Decoded:
+        self._long_begin = None
+        reject = Reject(
+            code=self._long_code,
+            offset=begin,
+            length=self.position - begin,
+            evidence=self._long_evidence,
+            line=self._rows.line,
+        )
+        return Decoded(rejects=[reject])
 
     def _decode(self, data: bytes, *, final: bool) -> tuple[Decoded, int]:
         raise NotImplementedError
@@ -169,27 +197,42 @@ class CsvDecoder(_LineDecoder):
     def _decode(self, data: bytes, *, final: bool) -> tuple[Decoded, int]:
         begin, parts = 0, []
         if self._header is None:
-            end = data.find(b"\n") + 1 or (len(data) if final else 0)
+            begin = self._skip_blank_lines(data)
+            end = data.find(b"\n", begin) + 1 or (len(data) if final else 0)
             if end == 0:
-                return Decoded(), 0
-            line = data[:end].removeprefix(_BOM)
-            self._header, begin = b"", end - len(line)
+                return Decoded(), begin
+            line = data[begin:end]
+            self._header = b""
             if _is_header(line):
                 parts.append(self._read_header(line, begin))
                 begin = end
         if self._unusable:
             rest = data[begin:]
-            whole = len(rest) if final else rest.rfind(b"\n") + 1
-            if whole:
-                at = self.position + begin
-                parts.append(
-                    Decoded(rejects=[_reject(RejectCode.BAD_HEADER, rest, 0, whole, at, self._rows.line)])
-                )
-            return joined(parts), begin + whole
+            whole = len(rest) if final else len(rest) // SLICE_BYTES * SLICE_BYTES
+            code, at, line_number = RejectCode.BAD_HEADER, self.position + begin, self._rows.line
+            slices = range(0, whole, SLICE_BYTES)
+            ends = [min(first + SLICE_BYTES, whole) for first in slices]
+            rejects = [
+                _reject(code, rest, first, end, at, line_number)
+                for first, end in zip(slices, ends, strict=True)
+            ]
+            return joined([*parts, Decoded(rejects=rejects)]), begin + whole
         part, done = self._rows.parse(data[begin:], self.position + begin, final=final)
         repeated = [r for r in part.rejects if r.evidence != self._header]
         parts.append(Decoded(part.words, repeated))
         return joined(parts), begin + done
+
+    def _begin_long_line(self) -> None:
+        self._header = self._header or b""  # a line that long is no header
+        super()._begin_long_line()
+
+    def _skip_blank_lines(self, data: bytes) -> int:
+        """Return where the first line begins that is not blank, after a byte order mark."""
+        begin = len(_BOM) if self.position == 0 and data.startswith(_BOM) else 0
+        filled = len(data) - len(data[begin:].lstrip(b" \t\r\n"))
+        end = data.rfind(b"\n", begin, filled) + 1 or begin
+        self._rows.line += data.count(b"\n", begin, end)
+        return end
 
     def _read_header(self, line: bytes, begin: int) -> Decoded:
         self._rows.line += 1
@@ -200,16 +243,20 @@ class CsvDecoder(_LineDecoder):
             return Decoded()
         self._unusable = True
         at = self.position + begin
-        return Decoded(rejects=[_reject(RejectCode.BAD_HEADER, line, 0, len(line), at, 1)])
+        code, number = RejectCode.BAD_HEADER, self._rows.line
+        return Decoded(rejects=[_reject(code, line, 0, len(line), at, number)])
 
 
 def _is_header(line: bytes) -> bool:
     """Tell a header from a row: it has letters and no row begins with one."""
-    return line.strip(b' "\r\n\t')[:1].isalpha() and b"," in line
+    is_short = len(line.rstrip(b"\n")) <= _MAX_LINE
+    return is_short and line.strip(b' "\r\n\t')[:1].isalpha() and b"," in line
 
 
 class JsonDecoder(_LineDecoder):
     """Lines of JSON objects to words; numbers may be strings, as the original sends them."""
+
+    _long_code = RejectCode.BAD_JSON
 
     def __init__(self, readout: Readout) -> None:
         """Decode objects of ``readout``."""
@@ -223,6 +270,8 @@ class JsonDecoder(_LineDecoder):
         from muonscope.words._objects import rows_of_objects
 
         size = len(data)
+        if self.position == 0 and data.startswith(_BOM):
+            data = b"   " + data[len(_BOM) :]
         if final and data and not data.endswith(b"\n"):
             data += b"\n"
         raw = np.frombuffer(data, np.uint8)
@@ -233,16 +282,18 @@ class JsonDecoder(_LineDecoder):
         counters = np.zeros(2, np.int64)
         while True:
             counters[0] = 0
-            at = rows_of_objects(raw, at, len(raw), self._names, self._sizes, out, counters)
+            at = rows_of_objects(
+                raw, at, len(raw), _MAX_LINE, self._names, self._sizes, out, counters
+            )
             rows.append(out[: counters[0]].tobytes())
             end = data.find(b"\n", at) + 1
             if end == 0:
                 break
             counters[1] += 1
-            row = _row_of(data[at:end])
+            row = _row_of(data[at:end]) if end - 1 - at <= _MAX_LINE else None
             if row is None:
-                line = first_line + int(counters[1])
-                rejects.append(_reject(RejectCode.BAD_JSON, data, at, end, self.position, line))
+                line, last = first_line + int(counters[1]), min(end, size)
+                rejects.append(_reject(RejectCode.BAD_JSON, data, at, last, self.position, line))
             rows.append(row or b"\n")
             at = end
         part, _ = self._rows.parse(b"".join(rows), 0, final=True)
@@ -250,7 +301,7 @@ class JsonDecoder(_LineDecoder):
             ends = [0, *_line_ends(data)]
             for bad in part.rejects:
                 line = bad.line or 0
-                begin, end = ends[line - first_line - 1], ends[line - first_line]
+                begin, end = ends[line - first_line - 1], min(ends[line - first_line], size)
                 rejects.append(_reject(bad.code, data, begin, end, self.position, line))
             rejects.sort(key=lambda reject: reject.offset)
         return Decoded(part.words, rejects), min(at, size)
@@ -260,10 +311,15 @@ def _row_of(line: bytes) -> bytes | None:
     """Return the row of text for an object that is not plain, None if it is no hit."""
     try:
         values = orjson.loads(line)
-        row = ",".join(str(values[name]).replace(",", " ") for name in COLUMNS)
+        row = ",".join(_plain(values[name]).replace(",", " ") for name in COLUMNS)
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return None
     return " ".join(row.split()).encode("ascii", "replace") + b"\n"
+
+
+def _plain(value: Any) -> str:
+    """Return a number without an exponent, anything else as it is."""
+    return np.format_float_positional(value) if isinstance(value, float) else str(value)
 
 
 def _line_ends(data: bytes) -> list[int]:
@@ -312,10 +368,14 @@ class TextEncoder:
         self._verify(words, text)
         return text
 
+    def end(self) -> bytes:
+        """Return nothing."""
+        return b""
+
     def _columns(self, words: Words) -> npt.NDArray[np.int64]:
         readout = self._readout
         fields = unpack(words, readout.version, readout.hit_head)
-        tdc = np.nan_to_num(fields.tdc).astype(np.int64)
+        tdc = np.nan_to_num(fields.tdc, posinf=0, neginf=0).astype(np.int64)
         channel = fields.channel
         if readout.version == 2:
             is_hit = (fields.head == readout.hit_head) | (fields.head == 2) | (fields.head > 5)
@@ -331,7 +391,11 @@ class TextEncoder:
         decoder = JsonDecoder(self._readout) if self._json else CsvDecoder(self._readout)
         back = decoder.feed(text)
         if back.rejects:
-            raise FormatError(f"text cannot hold a word: it would read {back.rejects[0].evidence!r}")
+            bad = back.rejects[0]
+            raise FormatError(
+                f"text cannot hold the word 0x{int(words[(bad.line or 1) - 1]):016x}:"
+                f" it would read {bad.evidence!r}; dat, block and parquet hold every word"
+            )
         wrong = np.flatnonzero(back.words != words)
         if len(wrong):
             word = int(words[wrong[0]])

@@ -1,0 +1,113 @@
+"""The Python API for notebooks: open a recording, get its words, summarise them.
+
+Examples
+--------
+>>> import muonscope
+>>> from muonscope.words.layout import pack_hits
+>>> words = pack_hits(2, 0, [5, 6, 7], 1000, [10, 11, 12], 15)
+>>> windows = muonscope.summarise(words, "legnaro", window=1.0)
+>>> len(windows), windows[0].summary.total_hits
+(1, 3)
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from muonscope.counting.counter import Counter
+from muonscope.counting.summary import WindowTable
+from muonscope.counting.windows import WindowSpec
+from muonscope.detector import Detector
+from muonscope.errors import FormatError
+from muonscope.wiring import Intake, load_detector, open_source
+from muonscope.words.layout import Words
+from muonscope.words.rejects import Rejects
+
+__all__ = ["Recording", "open_recording", "summarise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording that can be read any number of times: files, folder, glob or URL."""
+
+    source: str
+    detector: Detector
+
+    def batches(self, rejects: Rejects | None = None) -> Iterator[Words]:
+        """Yield the words in bounded pieces, each an array of shape (n,).
+
+        What cannot be decoded is added to ``rejects``, if that is given.
+
+        Raises
+        ------
+        SourceError, FormatError
+            If the source cannot be read, or nothing in it is of a known format.
+        """
+        rejects = Rejects() if rejects is None else rejects
+        words = 0
+        for batch in Intake(open_source([self.source]), self.detector.readout).batches():
+            if batch.token.error:
+                raise batch.token.error
+            rejects.add(batch.decoded.rejects)
+            words += len(batch.decoded.words)
+            yield batch.decoded.words
+        if rejects.total and not words:
+            raise FormatError(f"{self.source}: nothing could be decoded: {rejects.examples[0]}")
+
+    def words(self) -> Words:
+        """Return all words, shape (n,), in the order of the recording.
+
+        Raises
+        ------
+        SourceError, FormatError
+            As ``batches``.
+        """
+        return np.concatenate([np.empty(0, np.uint64), *self.batches()])
+
+    def summarise(self, window: float = 1.0) -> WindowTable:
+        """Return the summaries of windows of ``window`` seconds."""
+        return summarise(self.words(), self.detector, window=window)
+
+
+def open_recording(source: str, detector: Detector | str = "legnaro") -> Recording:
+    """Open a recording; ``detector`` is a shipped name, a TOML file, or a Detector.
+
+    Raises
+    ------
+    DetectorError
+        If there is no such detector.
+    """
+    return Recording(source, _detector(detector))
+
+
+def summarise(
+    words: Words, detector: Detector | str = "legnaro", *, window: float = 1.0
+) -> WindowTable:
+    """Return the exact summaries of ``words`` in windows of ``window`` seconds.
+
+    Parameters
+    ----------
+    words
+        Shape (n,), uint64, in the order in which the DAQ wrote them.
+    detector
+        A shipped name, a TOML file, or a Detector.
+    window
+        Length of a window in s, rounded to whole orbits; at most an hour.
+
+    Raises
+    ------
+    TypeError
+        If ``words`` is not a one-dimensional uint64 array.
+    DetectorError, OptionError
+        If there is no such detector, or the window makes no sense.
+    """
+    counter = Counter(_detector(detector), WindowSpec(window_s=window))
+    tables = [counter.push(words), counter.finish()]
+    rows = [row for table in tables for row in table]
+    outside = counter.remainder.other_words
+    return WindowTable.of(counter.detector, counter.spec.window_orbits, rows, outside)
+
+
+def _detector(detector: Detector | str) -> Detector:
+    return detector if isinstance(detector, Detector) else load_detector(detector)

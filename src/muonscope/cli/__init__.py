@@ -1,0 +1,1 @@
+"""The command line: composes, reads the environment, and catches."""

@@ -1,0 +1,126 @@
+"""The ``inspect`` command."""
+
+from collections.abc import Iterator, Sequence
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from muonscope.cli.kernels import load_kernels
+from muonscope.errors import FormatError
+from muonscope.units import ORBIT_S
+from muonscope.wiring import load_detector, open_source
+
+load_kernels()
+
+from muonscope.cli.report import describe_note  # noqa: E402
+from muonscope.inspection import Report, inspect_source  # noqa: E402
+
+__all__ = ["inspect_sources"]
+
+_ROWS = 12
+
+
+def inspect_sources(sources: Sequence[str], detector: str, *, as_json: bool) -> None:
+    """Print what is in the sources, as a page or as JSON.
+
+    Raises
+    ------
+    FormatError
+        If nothing could be decoded; the report is printed all the same.
+    """
+    report = inspect_source(open_source(sources), load_detector(detector) if detector else None)
+    if as_json:
+        text = orjson.dumps(
+            report.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+        )
+        print(text.decode())  # noqa: T201
+    else:
+        _print(report)
+    if report.rejects.total and not report.total.accounting.words_in:
+        raise FormatError(f"nothing could be decoded; first: {report.rejects.examples[0]}")
+
+
+def _print(report: Report) -> None:
+    console = Console()
+    for stream in report.streams[:_ROWS]:
+        packed = f" in {stream['compression']}" if stream["compression"] else ""
+        console.print(
+            f"[bold]{_plain(stream['name'])}[/]: {stream['format']}{packed}"
+            f" ({stream['confidence']:.0%} sure: {_plain(stream['reason'])}),"
+            f" {stream['bytes']:,} bytes",
+            highlight=False,
+        )
+    if len(report.streams) > _ROWS:
+        console.print(f"... and {len(report.streams) - _ROWS} more")
+    console.print(f"detector {report.detector.name} ({report.chosen})", highlight=False)
+    console.print(_words(report), _chambers(report))
+    if report.epochs:
+        console.print(_epochs(report))
+    odd = list(_odd_lines(report))
+    console.print(Text("everything odd" if odd else "nothing odd", style="bold"))
+    for line in odd:
+        console.print(Text(f"  {line}"), soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _words(report: Report) -> Table:
+    table = Table("words", *(f"HEAD {h}" for h in report.words_by_head), *_fpga_names(report))
+    counts = [*report.words_by_head.values(), *report.words_by_fpga.values()]
+    table.add_row(f"{report.total.accounting.words_in:,}", *(f"{n:,}" for n in counts))
+    return table
+
+
+def _fpga_names(report: Report) -> list[str]:
+    return [f"FPGA {fpga}" for fpga in report.words_by_fpga]
+
+
+def _chambers(report: Report) -> Table:
+    table = Table("chamber", "hits", "Hz", "with scintillator")
+    live, detector = report.live_s, report.detector
+    for number, hits in enumerate(report.total.hits_per_chamber.tolist()):
+        chamber, first = detector.chambers[number], detector.first_cell(number)
+        scint = int(report.total.scint_hits[first : first + chamber.n_channels].sum())
+        rate = f"{hits / live:,.1f}" if live else ""
+        table.add_row(Text(chamber.label), f"{hits:,}", rate, f"{scint:,}")
+    words = report.total.scintillator_words
+    table.add_row("scintillator", f"{words:,}", f"{words / live:,.2f}" if live else "", "")
+    return table
+
+
+def _epochs(report: Report) -> Table:
+    table = Table("epoch", "first orbit", "last orbit", "from [s]", "live [s]", "holes [s]", "hits")
+    for epoch in report.epochs[:_ROWS]:
+        table.add_row(
+            str(epoch.number), f"{epoch.first_orbit:,}", f"{epoch.last_orbit:,}",
+            f"{epoch.first_orbit * ORBIT_S:,.3f}", f"{epoch.live_s:,.3f}",
+            f"{epoch.hole_s:,.3f}", f"{epoch.hits:,}",
+        )  # fmt: skip
+    if len(report.epochs) > _ROWS:
+        table.caption = f"and {len(report.epochs) - _ROWS} more"
+    return table
+
+
+def _odd_lines(report: Report) -> Iterator[str]:
+    yield from report.errors
+    for c in report.odd_channels:
+        yield (
+            f"{c.kind} channel: chamber {c.chamber}, FPGA {c.fpga} channel {c.channel}"
+            f" (layer {c.layer}, wire {c.wire}): {c.rate_hz:.2f} Hz,"
+            f" median of its layer {c.layer_median_hz:.2f} Hz"
+        )
+    for odd in report.odd_words:
+        where = ", ".join(f"{n:,}" for n in odd.first)
+        detail = "; ".join(f"{name}: {n:,}" for name, n in odd.detail.items())
+        yield f"{odd.kind}: {odd.count:,}, first at word {where}" + (f" ({detail})" if detail else "")
+    yield from (describe_note(note) for note in report.notes if note.before > 0)
+    if report.rejects.total:
+        for code, n in sorted(report.rejects.count.items()):
+            yield f"rejected, {code.name.lower().replace('_', ' ')}: {n:,} times"
+        yield from (f"  {reject}" for reject in report.rejects.examples[:10])

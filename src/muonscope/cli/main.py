@@ -1,0 +1,181 @@
+"""The ``muonscope`` command: its parts, its options, and its one place to catch errors.
+
+Nothing heavy is imported here, so that ``--help`` answers at once; each command imports
+what it needs when it runs.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from muonscope import __version__
+from muonscope.errors import MuonscopeError
+
+__all__ = ["app", "run"]
+
+INTERRUPTED = 130
+_BROKEN_PIPE = 141
+_INTERNAL = 70
+
+app = typer.Typer(
+    name="muonscope",
+    help="Live data quality for trigger-less drift-tube muon telescopes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+detectors_app = typer.Typer(
+    name="detectors", help="List, show and check detector descriptions.", rich_markup_mode=None
+)
+app.add_typer(detectors_app)
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(metavar="SOURCE...", help="File, folder, glob, s3://bucket/prefix, or -."),
+]
+DetectorOption = Annotated[
+    str, typer.Option("--detector", "-d", metavar="NAME|FILE", help="Shipped name or TOML file.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where an error came from.")]
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    """Answer ``--version``."""
+    if version:
+        typer.echo(f"muonscope {__version__}")
+        raise typer.Exit
+
+
+@app.command(epilog="Example: muonscope process run/ --detector legnaro --to results.jsonl")
+def process(
+    source: Sources,
+    *,
+    detector: DetectorOption = "legnaro",
+    to: Annotated[
+        str, typer.Option("--to", metavar="DEST", help="- (JSON lines), a .jsonl file or a folder.")
+    ] = "-",
+    run: Annotated[str, typer.Option(help="Name of the run; default: from SOURCE.")] = "",
+    window: Annotated[str, typer.Option(help="Length of a window of detector time.")] = "1s",
+    lateness: Annotated[str, typer.Option(help="How far one FPGA may step back.")] = "100ms",
+    idle_timeout: Annotated[str, typer.Option(help="When a silent FPGA is not waited for.")] = "5s",
+    follow: Annotated[bool, typer.Option("--follow", help="Keep reading as files grow.")] = False,
+    idle_exit: Annotated[
+        str, typer.Option(metavar="TIME", help="With --follow: stop after so long without data.")
+    ] = "",
+    state: Annotated[
+        str, typer.Option(metavar="DIR", help="Go on exactly where a run stopped or was killed.")
+    ] = "",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite DEST.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Count words in exact windows of detector time; write a message per window."""
+    from muonscope.cli.process import Options, process_sources
+
+    code = process_sources(
+        Options(
+            sources=source, detector=detector, to=to, run=run, window=window, lateness=lateness,
+            idle_timeout=idle_timeout, follow=follow, idle_exit=idle_exit, state=state, force=force,
+        )
+    )  # fmt: skip
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Example: muonscope inspect unknown.dat")
+def inspect(
+    source: Sources,
+    *,
+    detector: Annotated[
+        str,
+        typer.Option(
+            "--detector", "-d", metavar="NAME|FILE", help="Default: the shipped one that fits best."
+        ),
+    ] = "",
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Tell what a file is: format, words, time, rates, and everything odd in it."""
+    from muonscope.cli.inspect import inspect_sources
+
+    inspect_sources(source, detector, as_json=json)
+
+
+@app.command(epilog="Example: muonscope convert run.csv run.parquet")
+def convert(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="File, folder, glob, URL or -.")],
+    dest: Annotated[str, typer.Argument(metavar="DEST", help="File to write, or -.")],
+    *,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--format", "-f", metavar="FORMAT",
+            help="csv, json, dat, block or parquet; default: by the ending of DEST.",
+        ),
+    ] = "",
+    detector: DetectorOption = "legnaro",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite DEST.")] = False,
+    debug: Debug = False,
+) -> None:  # fmt: skip
+    """Write words in another format; refuse where that would lose anything."""
+    from muonscope.cli.convert import convert_source
+
+    raise typer.Exit(convert_source(source, dest, to, detector, force=force))
+
+
+@detectors_app.command("list", epilog="Example: muonscope detectors list")
+def detectors_list(*, debug: Debug = False) -> None:
+    """List the shipped detectors."""
+    from muonscope.cli.detectors import list_detectors
+
+    list_detectors()
+
+
+@detectors_app.command("show", epilog="Example: muonscope detectors show run001213")
+def detectors_show(
+    name: Annotated[str, typer.Argument(help="Name of a shipped detector.")], *, debug: Debug = False
+) -> None:
+    """Show the description of a shipped detector, to copy and change."""
+    from muonscope.cli.detectors import show_detector
+
+    show_detector(name)
+
+
+@detectors_app.command("check", epilog="Example: muonscope detectors check mine.toml")
+def detectors_check(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="TOML file.")], *, debug: Debug = False
+) -> None:
+    """Check a detector description and tell what it says."""
+    from muonscope.cli.detectors import check_detector
+
+    check_detector(file)
+
+
+def run() -> None:
+    """Run the command line: one clear line and an exit code for every known error."""
+    try:
+        app()
+    except MuonscopeError as exc:
+        if "--debug" in sys.argv:
+            raise
+        typer.echo(f"muonscope: error: {exc}", err=True)
+        sys.exit(exc.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("muonscope: interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_BROKEN_PIPE)
+    except Exception as exc:
+        if "--debug" in sys.argv:
+            raise
+        typer.echo(
+            f"muonscope: internal error: {type(exc).__name__}: {exc}; --debug shows where", err=True
+        )
+        sys.exit(_INTERNAL)

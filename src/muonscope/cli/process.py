@@ -1,0 +1,169 @@
+"""The ``process`` command."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from muonscope.cli.durations import seconds
+from muonscope.cli.kernels import load_kernels
+from muonscope.detector import Detector
+from muonscope.errors import FormatError, OptionError
+from muonscope.transports.state import StateStore
+from muonscope.wiring import load_detector, open_sink, open_source, results_path
+
+__all__ = ["Options", "process_sources"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of the command, as they were written."""
+
+    sources: list[str]
+    detector: str
+    to: str
+    run: str
+    window: str
+    lateness: str
+    idle_timeout: str
+    follow: bool
+    idle_exit: str
+    state: str
+    force: bool
+
+
+class _Stop:
+    """Remembers the first signal to stop; the second one interrupts at once."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+
+    def __bool__(self) -> bool:
+        return self.signal != 0
+
+    @property
+    def exit_code(self) -> int:
+        return 128 + self.signal
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        def remember(number: int, frame: FrameType | None) -> None:
+            if self.signal:
+                raise KeyboardInterrupt
+            self.signal = number
+
+        before = {n: signal.signal(n, remember) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def process_sources(options: Options) -> int:
+    """Process sources to the end, or until stopped; return the exit code."""
+    stop = _Stop()
+    with stop.listening():
+        return _process(options, stop)
+
+
+def _process(options: Options, stop: _Stop) -> int:
+    detector = load_detector(options.detector)
+    spec_values = {
+        "window_s": seconds(options.window, "--window"),
+        "lateness_s": seconds(options.lateness, "--lateness"),
+        "idle_s": seconds(options.idle_timeout, "--idle-timeout"),
+    }
+    idle_exit_s = seconds(options.idle_exit, "--idle-exit") if options.idle_exit else None
+    if idle_exit_s is not None and not options.follow:
+        raise OptionError("--idle-exit only makes sense with --follow")
+    path = results_path(options.to)
+    store = _open_store(options, path)
+    load_kernels()
+    from muonscope.cli.report import Progress, print_account
+    from muonscope.counting.counter import Counter
+    from muonscope.counting.windows import WindowSpec
+    from muonscope.run import Run, restore
+    from muonscope.wiring import Intake
+
+    counter = Counter(detector, WindowSpec(**spec_values))
+    name = options.run or _run_name(options.sources[0])
+    kept = _kept_options(options, detector, name)
+    restored = restore(store, kept) if store else None
+    known = restored.known if restored else None
+    exclude = [path] if path else []
+    source = open_source(
+        options.sources, follow=options.follow, idle_exit_s=idle_exit_s, exclude=exclude, known=known
+    )
+    sink = open_sink(
+        options.to,
+        force=options.force,
+        resume_at=restored.sink_position if restored else None,
+    )
+    intake = Intake(
+        source,
+        detector.readout,
+        streams=restored.streams if restored else None,
+        stop=lambda: bool(stop),
+        checkpoints=store is not None,
+    )
+    run = Run(name, intake, counter, sink, store=store, options=kept, restored=restored)
+    try:
+        if store and not restored:
+            run.save()
+        with Progress(source.size()) as progress:
+            for status in run.steps():
+                progress.update(status)
+        run.save()
+        paused = bool(stop) and store is not None
+        whole = run.total.merge(counter.remainder) if paused else run.finish()
+    finally:
+        sink.close()
+        if store:
+            store.close()
+    title = f"run {name}" + (" (paused; the same command goes on)" if paused else "")
+    print_account(whole, run.bytes, run.rejects, windows=run.windows, title=title)
+    if stop:
+        return stop.exit_code
+    if run.errors:
+        raise run.errors[0]
+    if run.rejects.total and not counter.words_in:
+        raise FormatError(f"nothing could be decoded; first: {run.rejects.examples[0]}")
+    return 0
+
+
+def _open_store(options: Options, path: Path | None) -> StateStore | None:
+    if not options.state:
+        return None
+    if path is None:
+        raise OptionError(
+            "--state needs a DEST that can be cut back after a crash: a .jsonl file or a folder,"
+            " found standard output"
+        )
+    if "-" in options.sources:
+        raise OptionError("--state needs sources that can be read again, found standard input")
+    return StateStore(Path(options.state))
+
+
+def _kept_options(options: Options, detector: Detector, name: str) -> dict[str, Any]:
+    """Return what must be the same for a run to go on."""
+    return {
+        "run": name,
+        "detector": repr(detector),
+        "window": options.window,
+        "lateness": options.lateness,
+        "idle timeout": options.idle_timeout,
+        "results": str(results_path(options.to)),
+        "sources": options.sources,
+    }
+
+
+def _run_name(source: str) -> str:
+    name = source.rstrip("/").rsplit("/", 1)[-1]
+    return name.split(".", 1)[0] or time.strftime("run-%Y%m%d-%H%M%S")
+
+

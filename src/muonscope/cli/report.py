@@ -1,0 +1,152 @@
+"""What people read on stderr: progress while a run goes on, tables when it ends."""
+
+import time
+from collections.abc import Iterable
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from muonscope.counting.summary import Summary
+from muonscope.counting.windows import Note, NoteKind
+from muonscope.results.message import ByteAccounting
+from muonscope.run import Status
+from muonscope.units import ORBIT_S, ORBITS_PER_COUNTER
+from muonscope.words.rejects import Rejects
+
+__all__ = ["Progress", "describe_note", "print_account"]
+
+_LINE_EVERY_S = 10.0
+_REFRESH_S = 0.25
+_WRAP_ORBITS = 40_404_040
+"""An hour: a counter that steps from this close below 2^32 to this close above 0 wrapped."""
+
+
+def describe_note(note: Note) -> str:
+    """Return one line for people about something the windower noticed."""
+    at = f"FPGA {note.lane}, word {note.word:,}: orbit {note.before:,} -> {note.after:,}"
+    gap = (note.after - note.before) * ORBIT_S
+    match note.kind:
+        case NoteKind.EPOCH if note.before == 0:
+            return f"first epoch of FPGA {note.lane}: orbit {note.after:,}"
+        case NoteKind.EPOCH:
+            wrapped = (
+                note.before > ORBITS_PER_COUNTER - _WRAP_ORBITS and note.after < _WRAP_ORBITS
+            )
+            what = "wrapped at 2^32" if wrapped else "was reset, or data of another run ended"
+            return f"new epoch, the orbit counter {what}: {at}"
+        case NoteKind.HOLE:
+            return f"hole of {gap:,.3f} s: {at}"
+        case NoteKind.LONE:
+            return f"orbit that no other word supports: {at}"
+        case _:
+            return f"late word, {-gap:,.3f} s behind: {at}"
+
+
+class Progress:
+    """Shows how a run goes: one live line on a terminal, a plain line every 10 s elsewhere."""
+
+    def __init__(self, total_bytes: int | None) -> None:
+        """Know the bytes there are to read, if that can be known."""
+        self._console = Console(stderr=True)
+        self._total = total_bytes
+        self._live = (
+            Live(console=self._console, refresh_per_second=4, transient=True)
+            if self._console.is_terminal
+            else None
+        )
+        self._start = self._last = time.monotonic()
+        self._words_before: int | None = None
+
+    def __enter__(self) -> "Progress":
+        """Start to show."""
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Clear the line."""
+        if self._live:
+            self._live.stop()
+
+    def update(self, status: Status) -> None:
+        """Show ``status`` if it is time to, and what it has to tell in any case."""
+        if self._words_before is None:
+            self._words_before = status.words
+        for note in status.notes:
+            if note.kind in (NoteKind.EPOCH, NoteKind.HOLE) and note.before > 0:
+                self._console.print(describe_note(note), style="yellow", highlight=False)
+        now = time.monotonic()
+        if now - self._last < (_REFRESH_S if self._live else _LINE_EVERY_S):
+            return
+        self._last = now
+        line = self._line(status, now - self._start)
+        if self._live:
+            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"))
+        else:
+            self._console.print(line, highlight=False, soft_wrap=True)
+
+    def _line(self, status: Status, elapsed: float) -> str:
+        rate = (status.words - (self._words_before or 0)) / max(elapsed, 1e-9)
+        parts = [f"{status.words:,} words", f"{rate / 1e6:.2f} M/s", f"{status.windows:,} windows"]
+        if status.orbit is not None:
+            parts.append(f"orbit {status.orbit:,} ({status.orbit * ORBIT_S:,.1f} s)")
+        if self._total:
+            behind = max(0, self._total - status.bytes_read)
+            parts.append(f"{behind / 1e6:,.1f} MB behind")
+        return ", ".join(parts)
+
+
+def print_account(
+    whole: Summary, account: ByteAccounting, rejects: Rejects, *, windows: int, title: str
+) -> None:
+    """Print where the words and bytes went, and the hits of each chamber."""
+    console = Console(stderr=True)
+    console.print(_words_table(whole, account, windows, title))
+    console.print(_chambers_table(whole))
+    for line in _reject_lines(rejects):
+        console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+def _words_table(whole: Summary, account: ByteAccounting, windows: int, title: str) -> Table:
+    words = whole.accounting
+    table = Table(title=Text(f"{title}: {windows:,} windows, {whole.live_s:,.3f} s"))
+    table.add_column("words")
+    table.add_column("", justify="right")
+    table.add_column("bytes")
+    table.add_column("", justify="right")
+    left = [(name.replace("_", " "), f"{value:,}") for name, value in words.as_dict().items()]
+    right = [
+        ("bytes in", f"{account.bytes_in:,}"),
+        ("decoded", f"{account.bytes_decoded:,}"),
+        ("rejected", f"{account.bytes_rejected:,}"),
+        *((f"  {n.lower().replace('_', ' ')}", f"{c:,} times") for n, c in account.rejects.items()),
+    ]
+    for i in range(max(len(left), len(right))):
+        table.add_row(*(left[i] if i < len(left) else ("", "")), *(right[i : i + 1] or [("", "")])[0])
+    return table
+
+
+def _chambers_table(whole: Summary) -> Table:
+    detector = whole.detector
+    table = Table(title=Text(f"detector {detector.name}"))
+    for name in ("chamber", "hits", "Hz", "share", "with scintillator"):
+        table.add_column(name, justify="left" if name == "chamber" else "right")
+    hits = whole.hits_per_chamber.tolist()
+    for number, chamber in enumerate(detector.chambers):
+        first = detector.first_cell(number)
+        scint = int(whole.scint_hits[first : first + chamber.n_channels].sum())
+        rate = f"{hits[number] / whole.live_s:,.1f}" if whole.live_orbits else ""
+        share = f"{hits[number] / whole.total_hits:.1%}" if whole.total_hits else ""
+        table.add_row(Text(chamber.label), f"{hits[number]:,}", rate, share, f"{scint:,}")
+    return table
+
+
+def _reject_lines(rejects: Rejects) -> Iterable[str]:
+    if rejects.total:
+        yield f"{rejects.total:,} rejected; the first:"
+        yield from (f"  {reject}" for reject in rejects.examples[:5])

@@ -1,0 +1,1 @@
+"""Who does the work: this machine, and later a cluster, with the same answer."""

@@ -1,0 +1,61 @@
+"""The native engine: this machine, reading and counting in threads of their own.
+
+The stages are joined by bounded queues, and the kernels release the GIL, so reading,
+counting and publishing overlap; the order of items, and so every result, is that of one
+thread.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy.typing as npt
+
+from muonscope.counting.counter import Counter
+from muonscope.counting.summary import WindowTable
+from muonscope.counting.windows import Note
+from muonscope.engines.prefetch import prefetch
+from muonscope.words.codec import Decoded
+
+__all__ = ["Batch", "Step", "count"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Generic[T]):
+    """Decoded words on their way to the counter."""
+
+    decoded: Decoded
+    token: T
+    """Whatever the caller needs to know of this batch: the engine hands it through."""
+    checkpoint: bool = False
+    """Whether a snapshot is wanted right after this batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[T]):
+    """What one batch led to."""
+
+    windows: WindowTable
+    """Windows that it closed."""
+    batch: Batch[T]
+    orbit: int | None
+    """Where the clock stands."""
+    epochs: int
+    """Epochs begun so far."""
+    notes: list[Note]
+    snapshot: dict[str, npt.NDArray[Any]] | None
+    """The counter's state after this batch, if it was wanted."""
+
+
+def count(batches: Iterable[Batch[T]], counter: Counter) -> Iterator[Step[T]]:
+    """Count ``batches`` with ``counter``; the caller finishes the counter."""
+
+    def steps() -> Iterator[Step[T]]:
+        for batch in prefetch(batches):
+            windows = counter.push(batch.decoded.words)
+            snapshot = counter.snapshot() if batch.checkpoint else None
+            yield Step(windows, batch, counter.orbit, counter.epochs, counter.notes(), snapshot)
+
+    return prefetch(steps())

@@ -1,0 +1,336 @@
+"""What is in an unknown recording: format, words, time, rates, and everything odd.
+
+One pass over the words, in bounded memory. Without a named detector, the shipped one that
+maps most of the first words is taken. Limits for odd channels are those of the quality
+notes: noisy above max(5 x layer median, median + 8 sigma), silent with no hit, weak below
+0.3 x the median, where the layer's median is at least 20 hits.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from muonscope.counting.classes import Timeless, class_table
+from muonscope.counting.counter import Counter
+from muonscope.counting.summary import Summary, WindowTable
+from muonscope.counting.windows import Note
+from muonscope.detector import Detector, setup_names, shipped_detector
+from muonscope.transports.base import Piece, Source
+from muonscope.units import BX_PER_ORBIT, ORBIT_S
+from muonscope.wiring import Intake, Token
+from muonscope.words.layout import Words, fpga_mask
+from muonscope.words.rejects import Rejects
+from muonscope.words.stream import StreamDecoder
+
+__all__ = ["Epoch", "OddChannel", "OddWords", "Report", "best_detector", "inspect_source"]
+
+_TOP = 1 << 15
+_EXAMPLES = 5
+_NOTES = 100
+_NEAR = 8
+_HOLE_S = 1.0
+_HOLE_STEPS = 30
+_ENOUGH_HITS = 20
+
+
+@dataclass(slots=True, kw_only=True)
+class Epoch:
+    """One life of the orbit counter."""
+
+    number: int
+    first_orbit: int
+    last_orbit: int
+    hits: int = 0
+    hole_s: float = 0.0
+    """Time without any hit, in holes longer than 1 s and 30 mean steps."""
+
+    @property
+    def live_s(self) -> float:
+        """Detector time from first to last hit without holes, s."""
+        return (self.last_orbit - self.first_orbit + 1) * ORBIT_S - self.hole_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OddChannel:
+    """A channel that counts too much or too little."""
+
+    kind: str
+    """``noisy``, ``silent`` or ``weak``."""
+    chamber: int
+    fpga: int
+    channel: int
+    layer: int
+    wire: int
+    rate_hz: float
+    layer_median_hz: float
+
+
+@dataclass(slots=True, kw_only=True)
+class OddWords:
+    """Words that should not be there."""
+
+    kind: str
+    count: int = 0
+    first: list[int] = field(default_factory=list)
+    """Numbers, from 0, of the first such words."""
+    detail: dict[str, int] = field(default_factory=dict)
+    """How many per HEAD, FPGA and channel."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """All that was found."""
+
+    detector: Detector
+    chosen: str
+    """Why this detector."""
+    streams: list[dict[str, Any]]
+    """Name, format, confidence, reason, compression and bytes of each stream."""
+    words_by_head: dict[int, int]
+    words_by_fpga: dict[int, int]
+    total: Summary
+    epochs: list[Epoch]
+    odd_channels: list[OddChannel]
+    odd_words: list[OddWords]
+    notes: list[Note]
+    """Epochs, holes, lone orbits and late words, the first 100."""
+    rejects: Rejects
+    errors: list[str]
+
+    @property
+    def live_s(self) -> float:
+        """Detector time of all epochs without holes, s."""
+        return sum(epoch.live_s for epoch in self.epochs)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        live = self.live_s or float("nan")
+        hits = self.total.hits_per_chamber.tolist()
+        scintillator = self.total.scintillator_words
+        return {
+            "detector": self.detector.name,
+            "chosen": self.chosen,
+            "streams": self.streams,
+            "words_by_head": self.words_by_head,
+            "words_by_fpga": self.words_by_fpga,
+            "accounting": self.total.accounting.as_dict(),
+            "live_s": self.live_s,
+            "epochs": [asdict(e) | {"live_s": e.live_s} for e in self.epochs],
+            "chambers": [
+                {"label": c.label, "hits": n, "rate_hz": n / live if self.live_s else None}
+                for c, n in zip(self.detector.chambers, hits, strict=True)
+            ],
+            "scintillator": {
+                "words": scintillator,
+                "rate_hz": scintillator / live if self.live_s else None,
+                "hits_in_its_orbits": int(self.total.scint_hits.sum()),
+            },
+            "odd_channels": [asdict(c) for c in self.odd_channels],
+            "odd_words": [asdict(w) for w in self.odd_words],
+            "notes": [asdict(n) | {"kind": n.kind.name} for n in self.notes],
+            "rejects": {code.name: n for code, n in sorted(self.rejects.count.items())},
+            "reject_examples": [str(reject) for reject in self.rejects.examples],
+            "errors": self.errors,
+        }
+
+
+def best_detector(first: bytes) -> tuple[Detector, float]:
+    """Return the shipped detector that maps most of the words that ``first`` begins with.
+
+    The second value is the part of all rows or words that it maps, 0 .. 1.
+    """
+    best, best_share = shipped_detector(), 0.0
+    for name in setup_names():
+        detector = shipped_detector(name)
+        decoder = StreamDecoder(detector.readout)
+        decoded = [decoder.feed(first), decoder.finish()]
+        words = np.concatenate([part.words for part in decoded])
+        wrong = sum(len(part.rejects) for part in decoded)
+        kinds = class_table(detector).kind[words >> np.uint64(49)]
+        good = int(np.count_nonzero((kinds == 0) | (kinds == 1 + Timeless.ANCILLARY)))
+        share = good / max(1, len(words) + wrong)
+        if share > best_share + 0.01:
+            best, best_share = detector, share
+    return best, best_share
+
+
+class _Replay:
+    """A source whose first pieces were looked at before."""
+
+    def __init__(self, seen: list[Piece], rest: Iterator[Piece]) -> None:
+        self._seen, self._rest = seen, rest
+
+    def pieces(self) -> Iterator[Piece]:
+        yield from self._seen
+        yield from self._rest
+
+    def size(self) -> None:
+        return None
+
+
+def inspect_source(source: Source, detector: Detector | None = None) -> Report:
+    """Read ``source`` to its end and report; choose the detector if none is given."""
+    pieces = source.pieces()
+    seen: list[Piece] = []
+    chosen = "as asked for"
+    if detector is None:
+        for piece in pieces:
+            seen.append(piece)
+            if piece.data:
+                break
+        detector, share = best_detector(seen[-1].data[: 1 << 16] if seen else b"")
+        chosen = f"maps {share:.0%} of the first words" if share else "the default; none fits"
+    inspector = _Inspector(detector)
+    for batch in Intake(_Replay(seen, pieces), detector.readout).batches():
+        inspector.take(batch.decoded.words, batch.token)
+        inspector.rejects.add(batch.decoded.rejects)
+    return inspector.report(chosen)
+
+
+class _Inspector:
+    """Adds up what a report needs."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector, self._table = detector, class_table(detector)
+        self._counter = Counter(detector)
+        self._tops = np.zeros(_TOP, np.int64)
+        self._total = Summary.empty(detector).condensed()
+        self._epochs: dict[int, Epoch] = {}
+        self._odd = {
+            kind: OddWords(kind=kind)
+            for kind in ("unmapped channel", "unknown HEAD", "BX >= 3564", "repeated word")
+        }
+        self._streams: dict[str, dict[str, Any]] = {}
+        self._notes: list[Note] = []
+        self._errors: list[str] = []
+        self.rejects = Rejects()
+
+    def take(self, words: Words, token: Token) -> None:
+        if token.error:
+            self._errors.append(str(token.error))
+        if token.stream and token.guess:
+            self._streams[token.key] = {
+                "name": token.stream.name,
+                "format": token.guess.format,
+                "confidence": round(token.guess.confidence, 3),
+                "reason": token.guess.reason,
+                "compression": token.compression,
+                "bytes": token.stream.bytes_in,
+            }
+        self._note_odd(words, self._counter.words_in)
+        self._tops += np.bincount((words >> np.uint64(49)).astype(np.int64), minlength=_TOP)
+        self._note_windows(self._counter.push(words))
+
+    def report(self, chosen: str) -> Report:
+        self._note_windows(self._counter.finish())
+        total = self._total.merge(self._counter.remainder)
+        version = self._detector.readout.version
+        tops = np.arange(_TOP)
+        heads, fpgas = tops >> (13 if version == 1 else 12), (tops >> 9) & fpga_mask(version)
+        unmapped = self._tops[np.flatnonzero(self._table.kind == 1 + Timeless.UNMAPPED)]
+        places = np.flatnonzero(self._table.kind == 1 + Timeless.UNMAPPED)
+        for place in places[np.argsort(unmapped)[::-1][:_EXAMPLES]].tolist():
+            if self._tops[place]:
+                name = f"HEAD {heads[place]} FPGA {fpgas[place]} channel {place & 511}"
+                self._odd["unmapped channel"].detail[name] = int(self._tops[place])
+        epochs = [self._epochs[number] for number in sorted(self._epochs)]
+        live_s = sum(epoch.live_s for epoch in epochs)
+        return Report(
+            detector=self._detector,
+            chosen=chosen,
+            streams=list(self._streams.values()),
+            words_by_head=_nonzero(np.bincount(heads, self._tops)),
+            words_by_fpga=_nonzero(np.bincount(fpgas, self._tops)),
+            total=total,
+            epochs=epochs,
+            odd_channels=list(_odd_channels(total, live_s)),
+            odd_words=[odd for odd in self._odd.values() if odd.count],
+            notes=self._notes,
+            rejects=self.rejects,
+            errors=self._errors,
+        )
+
+    def _note_odd(self, words: Words, first: int) -> None:
+        kinds = self._table.kind[words >> np.uint64(49)]
+        bad_bx = (words >> np.uint64(5) & np.uint64(4095)) >= BX_PER_ORBIT
+        repeated = np.zeros(len(words), np.bool_)
+        for step in range(1, min(_NEAR, len(words) - 1) + 1):
+            repeated[step:] |= words[step:] == words[:-step]
+        for kind, rows in (
+            ("unmapped channel", kinds == 1 + Timeless.UNMAPPED),
+            ("unknown HEAD", kinds == 1 + Timeless.INVALID_HEAD),
+            ("BX >= 3564", (kinds == 0) & bad_bx),
+            ("repeated word", repeated),
+        ):
+            places = np.flatnonzero(rows)
+            odd = self._odd[kind]
+            odd.count += len(places)
+            odd.first += (places[: _EXAMPLES - len(odd.first)] + first).tolist()
+
+    def _note_windows(self, windows: WindowTable) -> None:
+        self._notes += self._counter.notes()[: max(0, _NOTES - len(self._notes))]
+        self._total = self._total.merge(windows.total())
+        begin = 0
+        for number, end in zip(
+            windows.epoch.tolist(), windows.orbit_ends[:, -1].tolist(), strict=True
+        ):
+            orbits = np.unique(windows.orbits[begin:end]).astype(np.int64)
+            if len(orbits):
+                hits = int(windows.orbit_hits[begin:end].sum())
+                self._extend(number, orbits, hits)
+            begin = end
+
+    def _extend(self, number: int, orbits: npt.NDArray[np.int64], hits: int) -> None:
+        first, last = int(orbits[0]), int(orbits[-1])
+        epoch = self._epochs.get(number)
+        if epoch is None:
+            self._epochs[number] = Epoch(
+                number=number, first_orbit=first, last_orbit=last, hits=hits
+            )
+            return
+        step = epoch.live_s / max(1, epoch.hits)
+        gap = (first - epoch.last_orbit) * ORBIT_S
+        if gap > max(_HOLE_S, _HOLE_STEPS * step):
+            epoch.hole_s += gap
+        epoch.first_orbit, epoch.last_orbit = (
+            min(epoch.first_orbit, first),
+            max(epoch.last_orbit, last),
+        )
+        epoch.hits += hits
+
+
+def _nonzero(counts: npt.NDArray[Any]) -> dict[int, int]:
+    return {int(i): int(counts[i]) for i in np.flatnonzero(counts)}
+
+
+def _odd_channels(total: Summary, live_s: float) -> Iterator[OddChannel]:
+    cells, hits = total.detector.cells(), total.hits_per_cell
+    for chamber in range(total.detector.n_chambers):
+        for layer in range(1, 5):
+            mine = np.flatnonzero((cells.chamber == chamber) & (cells.layer == layer))
+            median = float(np.median(hits[mine])) if len(mine) else 0.0
+            if median < _ENOUGH_HITS:
+                continue
+            noisy = max(5 * median, median + 8 * median**0.5)
+            for cell in mine.tolist():
+                n = int(hits[cell])
+                kind = (
+                    "noisy" if n > noisy
+                    else "silent" if n == 0
+                    else "weak" if n < 0.3 * median
+                    else ""
+                )  # fmt: skip
+                if kind:
+                    yield OddChannel(
+                        kind=kind,
+                        chamber=chamber,
+                        fpga=int(cells.fpga[cell]),
+                        channel=int(cells.channel[cell]),
+                        layer=layer,
+                        wire=int(cells.wire[cell]),
+                        rate_hz=n / live_s,
+                        layer_median_hz=median / live_s,
+                    )

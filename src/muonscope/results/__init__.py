@@ -1,0 +1,1 @@
+"""What leaves: the versioned message of each window and its JSON Schema."""

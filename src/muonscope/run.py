@@ -1,0 +1,223 @@
+"""One run: words in, messages out, every word and byte accounted for, restartable.
+
+A :class:`Run` drives the engine and owns what must be consistent after a crash: how far
+each stream was read, the counter's open windows, the totals, and the position of the
+sink. They are saved together, about once a second; whatever was published after the last
+save is cut off and made again, so a run killed at any moment and started again gives the
+same bytes as one that was not.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from muonscope.counting.counter import Counter
+from muonscope.counting.summary import Summary, WindowTable
+from muonscope.counting.windows import Note
+from muonscope.engines.native import Step, count
+from muonscope.errors import AccountingError, MuonscopeError, StateError
+from muonscope.results.message import ByteAccounting, remainder_message, window_messages
+from muonscope.transports.base import Place, Sink
+from muonscope.transports.state import StateStore
+from muonscope.wiring import Intake, Stream, Token
+from muonscope.words.rejects import RejectCode, Rejects
+
+__all__ = ["Restored", "Run", "Status", "restore"]
+
+_TOTAL = [f.name for f in fields(Summary) if f.name not in ("detector", "detail")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Where a run stands, for those who watch it."""
+
+    words: int
+    windows: int
+    bytes_read: int
+    """Raw bytes of all streams."""
+    orbit: int | None
+    epochs: int
+    stream: str
+    """Name of the stream read last."""
+    notes: list[Note]
+    """What the windower noticed since the last status."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What a saved state says; pass it to :class:`Run` and to the source and sink."""
+
+    streams: dict[str, Stream]
+    sink_position: int
+    windows: int
+    rejects: Rejects
+    arrays: dict[str, npt.NDArray[Any]]
+
+    @property
+    def known(self) -> dict[str, Place]:
+        """How far each stream was read."""
+        return {key: stream.place for key, stream in self.streams.items()}
+
+
+def restore(store: StateStore, options: Mapping[str, Any]) -> Restored | None:
+    """Return what ``store`` holds, or None if it is new.
+
+    Raises
+    ------
+    StateError
+        If it was saved by a run with other ``options``.
+    """
+    saved = store.load()
+    if saved is None:
+        return None
+    meta, arrays = saved
+    for name, value in options.items():
+        if meta["options"].get(name) != value:
+            raise StateError(
+                f"the saved state is of a run with {name} = {meta['options'].get(name)!r},"
+                f" this one has {value!r}; use another --state folder or the same options"
+            )
+    rejects = Rejects(bytes_rejected=meta["bytes_rejected"])
+    rejects.count.update({RejectCode[name]: n for name, n in meta["rejects"].items()})
+    return Restored(
+        streams={key: Stream.from_json(value) for key, value in meta["streams"].items()},
+        sink_position=meta["sink"],
+        windows=meta["windows"],
+        rejects=rejects,
+        arrays=arrays,
+    )
+
+
+class Run:
+    """Takes in words, publishes the message of each closed window, and keeps account."""
+
+    def __init__(
+        self,
+        name: str,
+        intake: Intake,
+        counter: Counter,
+        sink: Sink,
+        *,
+        store: StateStore | None = None,
+        options: Mapping[str, Any] | None = None,
+        restored: Restored | None = None,
+    ) -> None:
+        """Begin, or go on from ``restored``; ``options`` are saved and must not change."""
+        self._name, self._intake, self._counter, self._sink = name, intake, counter, sink
+        self._store, self._options = store, dict(options or {})
+        self.total = Summary.empty(counter.detector).condensed()
+        """The merge of all windows published."""
+        self.windows = 0
+        self.rejects = Rejects()
+        self.errors: list[MuonscopeError] = []
+        """What stopped single streams from being read."""
+        self._streams: dict[str, Stream] = {}
+        if restored:
+            counter.restore(restored.arrays)
+            self.total = Summary(
+                detector=counter.detector,
+                **{n: _plain(restored.arrays[f"total_{n}"]) for n in _TOTAL},
+            )
+            self.windows, self.rejects = restored.windows, restored.rejects
+            self._streams = restored.streams
+
+    @property
+    def bytes(self) -> ByteAccounting:
+        """Where the bytes went so far."""
+        bytes_in = sum(stream.bytes_in for stream in self._streams.values())
+        rejected = self.rejects.bytes_rejected
+        return ByteAccounting(
+            bytes_in=bytes_in,
+            bytes_decoded=bytes_in - rejected,
+            bytes_rejected=rejected,
+            rejects={code.name: n for code, n in sorted(self.rejects.count.items())},
+        )
+
+    @property
+    def streams(self) -> Mapping[str, Stream]:
+        """How far each stream was taken in, by key."""
+        return self._streams
+
+    def steps(self) -> Iterator[Status]:
+        """Process what the intake gives, to its end; tell after each batch where it stands."""
+        for step in count(self._intake.batches(), self._counter):
+            self._publish(step.windows)
+            self._note_batch(step)
+            if step.snapshot is not None:
+                self._save(step.snapshot)
+            yield self._status(step)
+
+    def save(self) -> None:
+        """Save where the run stands, if it has a store; only between ``steps``."""
+        if self._store:
+            self._save(self._counter.snapshot())
+
+    def finish(self) -> Summary:
+        """Close what is open, publish it, and return the account of all words.
+
+        Nothing of this is saved: a run that goes on later is that of the longer stream.
+
+        Raises
+        ------
+        AccountingError
+            If the words that came in are not all accounted for.
+        """
+        self._publish(self._counter.finish())
+        remainder = self._counter.remainder
+        whole = self.total.merge(remainder)
+        account = self.bytes
+        if remainder.accounting.words_in or account.bytes_rejected or account.rejects:
+            self._sink.publish([remainder_message(remainder, self._name, account)])
+        self._sink.commit()
+        if whole.accounting.words_in != self._counter.words_in:
+            raise AccountingError(
+                f"{self._counter.words_in} words came in, {whole.accounting.words_in} were counted"
+            )
+        return whole
+
+    def _publish(self, windows: WindowTable) -> None:
+        if len(windows):
+            self._sink.publish(list(window_messages(windows, self._name)))
+            self.total = self.total.merge(windows.total())
+            self.windows += len(windows)
+
+    def _note_batch(self, step: Step[Token]) -> None:
+        token = step.batch.token
+        self.rejects.add(step.batch.decoded.rejects)
+        if token.error:
+            self.errors.append(token.error)
+        if token.stream:
+            self._streams[token.key] = token.stream
+
+    def _status(self, step: Step[Token]) -> Status:
+        stream = step.batch.token.stream
+        return Status(
+            words=int(self._counter.words_in),
+            windows=self.windows,
+            bytes_read=sum(s.place.read for s in self._streams.values()),
+            orbit=step.orbit,
+            epochs=step.epochs,
+            stream=stream.name if stream else "",
+            notes=step.notes,
+        )
+
+    def _save(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
+        if self._store is None:
+            return
+        total = {f"total_{name}": np.asarray(getattr(self.total, name)) for name in _TOTAL}
+        meta = {
+            "options": self._options,
+            "streams": {key: stream.as_json() for key, stream in self._streams.items()},
+            "sink": self._sink.commit(),
+            "windows": self.windows,
+            "bytes_rejected": self.rejects.bytes_rejected,
+            "rejects": {code.name: n for code, n in self.rejects.count.items()},
+        }
+        self._store.save(meta, {**snapshot, **total})
+
+
+def _plain(array: npt.NDArray[Any]) -> Any:
+    return array if array.ndim else int(array)

@@ -1,0 +1,1 @@
+"""Bytes in and out: sources and sinks behind one small protocol each."""

@@ -1,0 +1,264 @@
+"""Local files as sources, once or as they grow; standard input.
+
+A file is known by device, inode and its first bytes, so it is the same after a rename,
+and another one when it shrinks or was replaced. Names say the order: files are read
+in natural order of their paths (``data_2`` before ``data_10``).
+"""
+
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from glob import glob, has_magic
+from itertools import count
+from pathlib import Path
+from select import select
+from typing import BinaryIO
+
+from muonscope.errors import SourceDeniedError, SourceError, SourceNotFoundError
+from muonscope.transports.base import Piece, Place
+
+__all__ = ["FileSource", "FollowSource", "StreamSource", "find_files", "natural_key"]
+
+CHUNK_BYTES = 1 << 21
+MARK_BYTES = 64
+
+
+def natural_key(path: str) -> list[tuple[int, str]]:
+    """Return a key that sorts numbers in names by value.
+
+    Examples
+    --------
+    >>> sorted(["d10", "d9", "d1"], key=natural_key)
+    ['d1', 'd9', 'd10']
+    """
+    parts = re.split(r"(\d+)", path)
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
+
+
+def find_files(sources: Sequence[str], *, exclude: Sequence[Path] = ()) -> list[Path]:
+    """Return the files that ``sources`` (files, folders, globs) name, in order.
+
+    Folders are searched with their subfolders; hidden files and ``exclude`` are left out.
+
+    Raises
+    ------
+    SourceNotFoundError
+        If a source names nothing.
+    """
+    left_out = {path.absolute() for path in exclude}
+    found: dict[Path, None] = {}
+    for source in sources:
+        path = Path(source)
+        if path.is_dir():
+            files = sorted(_inside(path), key=lambda p: natural_key(str(p)))
+        elif has_magic(source) and not path.exists():
+            files = [Path(name) for name in sorted(glob(source, recursive=True), key=natural_key)]
+            files = [file for file in files if not file.is_dir()]
+            if not files:
+                raise SourceNotFoundError(f"{source}: no file matches")
+        elif path.exists():
+            files = [path]
+        else:
+            raise SourceNotFoundError(f"{source}: no such file or folder")
+        found |= dict.fromkeys(file for file in files if file.absolute() not in left_out)
+    return list(found)
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(parent) / name for name in names if not name.startswith("."))
+
+
+def _error(path: Path, exc: OSError) -> SourceError:
+    if isinstance(exc, PermissionError):
+        return SourceDeniedError(f"{path}: permission denied")
+    if isinstance(exc, FileNotFoundError):
+        return SourceNotFoundError(f"{path}: vanished before it was read to its end")
+    return SourceError(f"{path}: {exc.strerror or exc}")
+
+
+class _Open:
+    """An open file: known by device, inode and the mark of its first bytes."""
+
+    def __init__(self, path: Path, file: BinaryIO, known: Mapping[str, Place]) -> None:
+        status = os.fstat(file.fileno())
+        self.path, self.size, self.changed = path, status.st_size, status.st_mtime
+        self._file, self._first = file, file.read(MARK_BYTES)
+        keys = (f"{status.st_dev}:{status.st_ino}:{n}" for n in count())
+        self.key = next(key for key in keys if key not in known or self._is(known[key]))
+        self.place = known.get(self.key, Place(restart=0, read=0, mark=0, ended=False))
+
+    def _is(self, place: Place) -> bool:
+        return self.size >= place.read and self._mark(place.read) == place.mark
+
+    def _mark(self, read: int) -> int:
+        if len(self._first) < min(MARK_BYTES, read):
+            self._first = os.pread(self._file.fileno(), MARK_BYTES, 0)
+        return zlib.crc32(self._first[: min(MARK_BYTES, read)])
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the file was read to this end before."""
+        return self.place.ended and self.size == self.place.read
+
+    def pieces(self, start: int) -> Iterator[Piece]:
+        """Yield what is there from ``start`` on."""
+        self._file.seek(start)
+        read = start
+        while data := self._file.read(CHUNK_BYTES):
+            read += len(data)
+            yield self.piece(data, read)
+
+    def piece(self, data: bytes, read: int, *, ended: bool = False) -> Piece:
+        """Return a piece of this file."""
+        mark = self._mark(read)
+        return Piece(
+            key=self.key, name=str(self.path), data=data, read=read, mark=mark, ended=ended
+        )
+
+
+class FileSource:
+    """Reads files once, one after the other.
+
+    ``known`` says how far each was read before; those read to their end are left out.
+    """
+
+    def __init__(self, files: Sequence[Path], *, known: Mapping[str, Place] | None = None) -> None:
+        """Remember the files; they are opened when their turn comes."""
+        self._files, self._known = files, known or {}
+
+    def size(self) -> int:
+        """Return the bytes of all files that are there."""
+        return sum(path.stat().st_size for path in self._files if path.is_file())
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield each file to its end."""
+        for path in self._files:
+            try:
+                with path.open("rb") as handle:
+                    file = _Open(path, handle, self._known)
+                    if file.unchanged:
+                        continue
+                    read = file.place.restart
+                    for piece in file.pieces(read):
+                        read = piece.read
+                        yield piece
+                    yield file.piece(b"", max(read, file.place.read), ended=True)
+            except OSError as exc:
+                yield Piece(key=str(path), name=str(path), error=_error(path, exc))
+
+
+class FollowSource:
+    """Reads files as they are written, and new ones as they appear, until told to stop.
+
+    A file is taken to be ended when a later one is there and it has not changed for
+    ``settle_s``; if it grows all the same, what is new is read. ``list_files`` is asked
+    at each poll; ``clock`` gives wall time in s, ``wait`` sleeps.
+    """
+
+    def __init__(
+        self,
+        list_files: Callable[[], Sequence[Path]],
+        *,
+        clock: Callable[[], float],
+        wait: Callable[[float], None],
+        poll_s: float = 0.2,
+        settle_s: float = 1.0,
+        idle_exit_s: float | None = None,
+        known: Mapping[str, Place] | None = None,
+    ) -> None:
+        """Begin where ``known`` says."""
+        self._list_files, self._clock, self._wait = list_files, clock, wait
+        self._poll_s, self._settle_s, self._idle_exit_s = poll_s, settle_s, idle_exit_s
+        self._known = dict(known or {})
+        self._reading: dict[str, Piece] = {}
+        self._failed: set[Path] = set()
+
+    def size(self) -> None:
+        """Return nothing: the end is not known."""
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield what is new, for ever or until nothing came for ``idle_exit_s``."""
+        quiet_since = self._clock()
+        while True:
+            files = list(self._list_files())
+            news = False
+            for place, path in enumerate(files):
+                for piece in self._read(path, has_later=place + 1 < len(files)):
+                    news = news or bool(piece.data)
+                    yield piece
+            now = self._clock()
+            if news:
+                quiet_since = now
+            elif self._idle_exit_s is not None and now - quiet_since >= self._idle_exit_s:
+                break
+            else:
+                yield Piece(key="", name="", idle=True)
+                self._wait(self._poll_s)
+        for piece in self._reading.values():
+            yield replace(piece, data=b"", ended=True)
+
+    def _read(self, path: Path, *, has_later: bool) -> Iterator[Piece]:
+        try:
+            with path.open("rb") as handle:
+                file = _Open(path, handle, self._known)
+                resumed = file.key not in self._reading
+                start = file.place.restart if resumed else file.place.read
+                if file.size > file.place.read or (resumed and not file.place.ended):
+                    for piece in file.pieces(start):
+                        self._remember(piece)
+                        yield piece
+                last = self._reading.get(file.key)
+                if last and has_later and self._clock() - file.changed >= self._settle_s:
+                    del self._reading[file.key]
+                    self._known[file.key] = replace(self._known[file.key], ended=True)
+                    yield replace(last, data=b"", ended=True)
+        except FileNotFoundError:
+            return
+        except OSError as exc:
+            if path not in self._failed:
+                self._failed.add(path)
+                yield Piece(key=str(path), name=str(path), error=_error(path, exc))
+
+    def _remember(self, piece: Piece) -> None:
+        self._reading[piece.key] = piece
+        self._known[piece.key] = Place(
+            restart=piece.read, read=piece.read, mark=piece.mark, ended=False
+        )
+
+
+class StreamSource:
+    """Reads one open stream, such as standard input, to its end.
+
+    Where the stream can be waited for, a sign of life is given while nothing comes.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, *, poll_s: float = 0.2) -> None:
+        """Take over an open binary file."""
+        self._file, self._name, self._poll_s = file, name, poll_s
+
+    def size(self) -> None:
+        """Return nothing: the end is not known."""
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield what comes, as it comes."""
+        read = 0
+        while True:
+            if not self._ready():
+                yield Piece(key="", name="", idle=True)
+                continue
+            try:
+                data = os.read(self._file.fileno(), CHUNK_BYTES)
+            except OSError as exc:
+                yield Piece(key=self._name, name=self._name, error=_error(Path(self._name), exc))
+                return
+            read += len(data)
+            yield Piece(key=self._name, name=self._name, data=data, read=read, ended=not data)
+            if not data:
+                return
+
+    def _ready(self) -> bool:
+        return bool(select([self._file], [], [], self._poll_s)[0])

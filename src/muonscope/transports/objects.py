@@ -1,0 +1,103 @@
+"""Objects of S3 and other stores that fsspec knows, as sources.
+
+Credentials and endpoints come from the usual places of the store's own client (for S3:
+environment, ``~/.aws``, ``AWS_ENDPOINT_URL``); none is taken from the URL.
+"""
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
+from muonscope.transports.base import Piece, Place
+from muonscope.transports.files import CHUNK_BYTES, MARK_BYTES, natural_key
+
+__all__ = ["ObjectSource", "is_object_url"]
+
+
+def is_object_url(source: str) -> bool:
+    """Tell whether ``source`` is a URL such as ``s3://bucket/prefix``."""
+    return "://" in source and not source.startswith(("sim://", "kafka://"))
+
+
+class ObjectSource:
+    """Reads all objects under some URLs, in natural order of their names."""
+
+    def __init__(self, urls: Sequence[str], *, known: Mapping[str, Place] | None = None) -> None:
+        """Find the objects.
+
+        Raises
+        ------
+        OptionError
+            If the store's client is not installed or the URL has no known scheme.
+        SourceNotFoundError, SourceDeniedError, SourceError
+            If the bucket or prefix is missing, refused, or cannot be reached.
+        """
+        self._known = known or {}
+        self._objects: list[tuple[Any, str, int, str]] = []
+        for url in urls:
+            self._objects += _objects_of(url)
+
+    def size(self) -> int:
+        """Return the bytes of all objects."""
+        return sum(size for _, _, size, _ in self._objects)
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield each object to its end."""
+        for system, name, size, tag in self._objects:
+            key = f"{name}:{tag}"
+            place = self._known.get(key, Place(restart=0, read=0, mark=0, ended=False))
+            if place.ended and place.read == size:
+                continue
+            read, first = place.restart, b""
+            try:
+                with system.open(name, "rb") as file:
+                    first = file.read(MARK_BYTES)
+                    file.seek(read)
+                    while data := file.read(CHUNK_BYTES):
+                        read += len(data)
+                        mark = zlib.crc32(first[: min(MARK_BYTES, read)])
+                        yield Piece(key=key, name=name, data=data, read=read, mark=mark)
+            except Exception as exc:  # noqa: BLE001 each store has its own errors
+                yield Piece(key=key, name=name, error=_error(name, exc))
+            mark = zlib.crc32(first[: min(MARK_BYTES, read)])
+            yield Piece(key=key, name=name, read=read, mark=mark, ended=True)
+
+
+def _objects_of(url: str) -> list[tuple[Any, str, int, str]]:
+    from fsspec.core import url_to_fs
+
+    try:
+        system, path = url_to_fs(url)
+    except ImportError as exc:
+        raise OptionError(
+            f"{url}: needs the store's client: pip install 'muonscope[s3]' for s3:// ({exc})"
+        ) from exc
+    except ValueError as exc:
+        raise OptionError(f"{url}: {exc}") from exc
+    try:
+        if any(mark in path for mark in "*?["):
+            found = system.glob(path, detail=True)
+        else:
+            found = system.find(path, detail=True)
+            if not found and not system.exists(path):
+                raise SourceNotFoundError(f"{url}: no such bucket, object or prefix")
+    except SourceError:
+        raise
+    except Exception as exc:
+        raise _error(url, exc) from exc
+    files = {n: info for n, info in found.items() if info.get("type") == "file"}
+    if not files:
+        raise SourceNotFoundError(f"{url}: no object is there")
+    return [
+        (system, name, int(files[name].get("size") or 0), str(files[name].get("ETag", "")).strip('"'))
+        for name in sorted(files, key=natural_key)
+    ]
+
+
+def _error(name: str, exc: Exception) -> SourceError:
+    if isinstance(exc, PermissionError):
+        return SourceDeniedError(f"{name}: the store refuses access: {exc}")
+    if isinstance(exc, FileNotFoundError):
+        return SourceNotFoundError(f"{name}: no such bucket or object")
+    return SourceError(f"{name}: the store cannot be read: {type(exc).__name__}: {exc}")

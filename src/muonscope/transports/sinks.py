@@ -1,0 +1,119 @@
+"""Sinks for messages: a file of JSON lines that can be cut back, or an open stream."""
+
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from muonscope.errors import SinkError, SinkExistsError
+
+__all__ = ["FileSink", "StreamSink"]
+
+
+class FileSink:
+    """Appends messages to a file.
+
+    A new file must not exist unless ``force``; with ``resume_at`` an existing one is cut
+    back to that position, which forgets what was published after the last commit.
+    """
+
+    def __init__(self, path: Path, *, force: bool = False, resume_at: int | None = None) -> None:
+        """Open the file.
+
+        Raises
+        ------
+        SinkExistsError
+            If it exists and neither ``force`` nor ``resume_at`` was given.
+        SinkError
+            If it cannot be written, or is shorter than ``resume_at``.
+        """
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if resume_at is not None:
+                self._file = path.open("r+b", buffering=0)
+                self._cut(resume_at)
+            else:
+                self._file = path.open("wb" if force else "xb", buffering=0)
+        except FileExistsError as exc:
+            raise SinkExistsError(f"{path}: exists already; choose another, or use --force") from exc
+        except OSError as exc:
+            raise self._error(exc) from exc
+
+    def publish(self, messages: Sequence[bytes]) -> None:
+        """Append the messages.
+
+        Raises
+        ------
+        SinkError
+            If the disk is full or fails.
+        """
+        self._write(b"".join(messages))
+
+    def commit(self) -> int:
+        """Force everything to the disk; return the size of the file."""
+        try:
+            os.fsync(self._file.fileno())
+            return self._file.tell()
+        except OSError as exc:
+            raise self._error(exc) from exc
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as exc:
+            raise self._error(exc) from exc
+
+    def _cut(self, position: int) -> None:
+        size = self._file.seek(0, os.SEEK_END)
+        if size < position:
+            raise SinkError(
+                f"{self._path}: has {size} bytes, but the saved state counts on {position};"
+                " the file is not the one that this state belongs to"
+            )
+        self._file.truncate(position)
+        self._file.seek(position)
+
+    def _error(self, exc: OSError) -> SinkError:
+        what = "the disk is full" if exc.errno == errno.ENOSPC else exc.strerror or str(exc)
+        return SinkError(f"{self._path}: cannot be written: {what}")
+
+
+class StreamSink:
+    """Writes messages to an open stream, such as standard output."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Take an open binary file; it is not closed."""
+        self._file, self._written = file, 0
+
+    def publish(self, messages: Sequence[bytes]) -> None:
+        """Write the messages.
+
+        Raises
+        ------
+        SinkError
+            If the stream fails; a closed pipe stays a BrokenPipeError.
+        """
+        try:
+            for message in messages:
+                self._file.write(message)
+                self._written += len(message)
+            self._file.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as exc:
+            raise SinkError(f"standard output: cannot be written: {exc.strerror or exc}") from exc
+
+    def commit(self) -> int:
+        """Return the bytes written."""
+        return self._written
+
+    def close(self) -> None:
+        """Leave the stream open."""

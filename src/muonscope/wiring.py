@@ -1,0 +1,287 @@
+"""Where the rooms are joined: sources to decoders to the engine, by name or URL.
+
+Used by the command line and by :mod:`muonscope.api`; it composes and translates, and
+leaves all work to the rooms it joins.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from muonscope.detector import Detector, Readout, parse_detector, setup_names, shipped_detector
+from muonscope.engines.native import Batch
+from muonscope.errors import (
+    AccountingError,
+    DetectorError,
+    FormatError,
+    OptionError,
+    SourceError,
+)
+from muonscope.transports.base import Piece, Place, Sink, Source
+from muonscope.transports.files import FileSource, FollowSource, StreamSource, find_files
+from muonscope.transports.objects import ObjectSource, is_object_url
+from muonscope.transports.sinks import FileSink, StreamSink
+from muonscope.words.codec import Decoded, joined
+from muonscope.words.detect import Guess
+from muonscope.words.parquet import read_parquet
+from muonscope.words.rejects import Reject, RejectCode
+from muonscope.words.stream import StreamDecoder
+
+__all__ = [
+    "Intake",
+    "Stream",
+    "Token",
+    "load_detector",
+    "open_sink",
+    "open_source",
+    "results_path",
+]
+
+STDIN = "-"
+_CHECKPOINT_S = 1.0
+_PARQUET_MAGIC = b"PAR1"
+
+
+def load_detector(name: str) -> Detector:
+    """Return the shipped detector ``name``, or the one that the file ``name`` describes.
+
+    Raises
+    ------
+    DetectorError
+        If there is neither, or the description is wrong.
+    """
+    if name in setup_names():
+        return shipped_detector(name)
+    path = Path(name)
+    if not path.exists() and "/" not in name and not name.endswith(".toml"):
+        raise DetectorError(
+            f"no detector named {name!r}; shipped are: {', '.join(setup_names())}; or name a file"
+        )
+    try:
+        return parse_detector(path.read_text("utf-8"), where=name)
+    except UnicodeDecodeError as exc:
+        raise DetectorError(f"{name}: not a text file: {exc.reason}") from exc
+    except OSError as exc:
+        raise DetectorError(f"{name}: cannot be read: {exc.strerror or exc}") from exc
+
+
+def open_source(
+    sources: Sequence[str],
+    *,
+    follow: bool = False,
+    idle_exit_s: float | None = None,
+    exclude: Sequence[Path] = (),
+    known: Mapping[str, Place] | None = None,
+) -> Source:
+    """Return the source that files, folders, globs, URLs or ``-`` name.
+
+    ``exclude`` are files that are never read (the run's own results). ``known`` says how
+    far each stream was read before.
+
+    Raises
+    ------
+    OptionError
+        If kinds of sources are mixed, or one cannot be followed.
+    SourceError
+        If a source names nothing.
+    """
+    objects = [source for source in sources if is_object_url(source)]
+    if STDIN in sources or objects:
+        if len(objects) not in (0, len(sources)) or (STDIN in sources and len(sources) > 1):
+            raise OptionError("sources of different kinds cannot be mixed: " + " ".join(sources))
+        if follow:
+            raise OptionError(f"--follow needs files or folders, found {sources[0]}")
+        if objects:
+            return ObjectSource(objects, known=known)
+        return StreamSource(sys.stdin.buffer, "standard input")
+    files = find_files(sources, exclude=exclude)
+    if not follow:
+        return FileSource(files, known=known)
+
+    def list_files() -> list[Path]:
+        try:
+            return find_files(sources, exclude=exclude)
+        except SourceError:
+            return []
+
+    return FollowSource(
+        list_files, clock=time.time, wait=time.sleep, idle_exit_s=idle_exit_s, known=known
+    )
+
+
+def results_path(destination: str) -> Path | None:
+    """Return the file that results go to, or None for standard output."""
+    if destination == "-":
+        return None
+    path = Path(destination)
+    return path if path.suffix == ".jsonl" else path / "windows.jsonl"
+
+
+def open_sink(
+    destination: str, *, force: bool = False, resume_at: int | None = None
+) -> Sink:
+    """Return the sink for ``-``, a ``.jsonl`` file or a folder.
+
+    Raises
+    ------
+    SinkError
+        If it exists without ``force``, or cannot be written.
+    """
+    path = results_path(destination)
+    if path is None:
+        return StreamSink(sys.stdout.buffer)
+    return FileSink(path, force=force, resume_at=resume_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """How far one stream has been taken in; goes to the saved state as JSON."""
+
+    name: str
+    place: Place
+    bytes_in: int = 0
+    """Bytes after decompression that were decoded or rejected."""
+    decoder: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        place = {name: getattr(self.place, name) for name in ("restart", "read", "mark", "ended")}
+        return {"name": self.name, "place": place, "bytes_in": self.bytes_in, "decoder": self.decoder}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Stream":
+        """Return what ``as_json`` gave."""
+        return cls(
+            name=value["name"],
+            place=Place(**value["place"]),
+            bytes_in=value["bytes_in"],
+            decoder=value["decoder"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What goes along with a batch of words from a stream."""
+
+    key: str = ""
+    stream: Stream | None = None
+    """The stream as it stands after the batch."""
+    guess: Guess | None = None
+    compression: str | None = None
+    error: SourceError | FormatError | None = None
+
+
+class Intake:
+    """Decodes the streams of a source one piece at a time, each with its own decoder.
+
+    ``stop`` is asked before every piece; ``checkpoints`` marks about one batch a second
+    for a snapshot.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        readout: Readout,
+        *,
+        streams: Mapping[str, Stream] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        checkpoints: bool = False,
+    ) -> None:
+        """Go on from ``streams``."""
+        self._source, self._readout, self._stop = source, readout, stop
+        self._streams = dict(streams or {})
+        self._decoders: dict[str, StreamDecoder] = {}
+        self._spools: dict[str, BinaryIO] = {}
+        self._checkpoints, self._next_checkpoint = checkpoints, time.monotonic() + _CHECKPOINT_S
+
+    def batches(self) -> Iterator[Batch[Token]]:
+        """Yield the words of all pieces."""
+        for piece in self._source.pieces():
+            if piece.error:
+                token = Token(key=piece.key, error=piece.error)
+                yield Batch(Decoded(), token)
+            elif piece.idle:
+                yield Batch(Decoded(), Token(), self._checkpoint_due())
+            else:
+                yield from self._take(piece)
+            if self._stop():
+                return
+
+    def _take(self, piece: Piece) -> Iterator[Batch[Token]]:
+        new = piece.key not in self._decoders
+        if piece.key in self._spools or (new and piece.data.startswith(_PARQUET_MAGIC)):
+            yield from self._take_parquet(piece)
+            return
+        decoder = self._decoder(piece.key) if new else self._decoders[piece.key]
+        decoded = decoder.feed(piece.data) if piece.data else Decoded()
+        if piece.ended:
+            decoded = joined([decoded, decoder.finish()])
+            del self._decoders[piece.key]
+            if decoder.position != decoder.bytes_in:
+                raise AccountingError(
+                    f"{piece.name}: {decoder.bytes_in} bytes came in,"
+                    f" {decoder.position} were decoded or rejected"
+                )
+        yield self._batch(piece, decoded, decoder)
+
+    def _batch(self, piece: Piece, decoded: Decoded, decoder: StreamDecoder) -> Batch[Token]:
+        place = Place(
+            restart=decoder.restart, read=piece.read, mark=piece.mark, ended=piece.ended
+        )
+        stream = Stream(
+            name=piece.name, place=place, bytes_in=decoder.position, decoder=decoder.state()
+        )
+        self._streams[piece.key] = stream
+        named = Decoded(decoded.words, [replace(r, where=piece.name) for r in decoded.rejects])
+        token = Token(
+            key=piece.key, stream=stream, guess=decoder.guess, compression=decoder.compression
+        )
+        return Batch(named, token, self._checkpoint_due() and not self._spools)
+
+    def _decoder(self, key: str) -> StreamDecoder:
+        decoder = StreamDecoder(self._readout)
+        if key in self._streams:
+            decoder.resume(self._streams[key].decoder)
+        self._decoders[key] = decoder
+        return decoder
+
+    def _take_parquet(self, piece: Piece) -> Iterator[Batch[Token]]:
+        """Keep a Parquet stream in a temporary file until it ends, for it is read from there."""
+        spool = self._spools.setdefault(piece.key, tempfile.TemporaryFile())  # noqa: SIM115
+        spool.write(piece.data)
+        if not piece.ended:
+            return
+        size, guess = spool.tell(), Guess("parquet", 1.0, "begins with b'PAR1'")
+        spool.seek(0)
+        error = None
+        try:
+            for decoded in read_parquet(spool, self._readout):
+                named = [replace(r, where=piece.name) for r in decoded.rejects]
+                yield Batch(Decoded(decoded.words, named), Token(key=piece.key, guess=guess))
+        except FormatError as exc:
+            error = FormatError(f"{piece.name}: {exc}")
+        del self._spools[piece.key]
+        spool.close()
+        place = Place(restart=size, read=piece.read, mark=piece.mark, ended=True)
+        stream = Stream(name=piece.name, place=place, bytes_in=size)
+        self._streams[piece.key] = stream
+        rejects = [] if error is None else [_whole(piece.name, size, error)]
+        yield Batch(
+            Decoded(rejects=rejects), Token(key=piece.key, stream=stream, guess=guess, error=error)
+        )
+
+    def _checkpoint_due(self) -> bool:
+        if not self._checkpoints or time.monotonic() < self._next_checkpoint:
+            return False
+        self._next_checkpoint = time.monotonic() + _CHECKPOINT_S
+        return True
+
+
+def _whole(name: str, size: int, error: FormatError) -> Reject:
+    return Reject(
+        code=RejectCode.UNKNOWN_FORMAT, offset=0, length=size, evidence=str(error).encode(), where=name
+    )
