@@ -42,7 +42,10 @@ def synthetic_words(
     firsts = np.array([detector.first_cell(c) for c in range(detector.n_chambers)])
     wires = np.array([c.n_channels // 4 for c in detector.chambers])
     t0 = np.sort(rng.integers(0, int(orbits * _TICKS), muons))
-    cell, time = [rng.integers(0, detector.n_cells, noise)], [rng.integers(0, int(orbits * _TICKS), noise)]
+    cell, time = (
+        [rng.integers(0, detector.n_cells, noise)],
+        [rng.integers(0, int(orbits * _TICKS), noise)],
+    )
     for crossed in chambers:
         wire = rng.integers(0, wires[crossed])
         for layer in range(4):

@@ -27,13 +27,8 @@ def part(function: Callable[..., Any]) -> Any:
     It is cached as a part of each kernel, and cannot be called from Python but as
     ``.py_func``.
     """
-    return numba.njit(
-        function,
-        nogil=True,
-        error_model="numpy",
-        no_cpython_wrapper=True,
-        no_cfunc_wrapper=True,
-    )
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return numba.njit(function, nogil=True, error_model="numpy", **options)
 
 
 def read_only(item: Any) -> Any:

@@ -10,6 +10,7 @@ Examples
 (1, 3)
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -70,7 +71,9 @@ class Recording:
         return summarise(self.words(), self.detector, window=window)
 
 
-def open_recording(source: str, detector: Detector | str = "legnaro") -> Recording:
+def open_recording(
+    source: str | os.PathLike[str], detector: Detector | str = "legnaro"
+) -> Recording:
     """Open a recording; ``detector`` is a shipped name, a TOML file, or a Detector.
 
     Raises
@@ -78,7 +81,7 @@ def open_recording(source: str, detector: Detector | str = "legnaro") -> Recordi
     DetectorError
         If there is no such detector.
     """
-    return Recording(source, _detector(detector))
+    return Recording(os.fspath(source), _detector(detector))
 
 
 def summarise(

@@ -6,6 +6,7 @@ notes: noisy above max(5 x layer median, median + 8 sigma), silent with no hit, 
 0.3 x the median, where the layer's median is at least 20 hits.
 """
 
+import io
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -17,13 +18,16 @@ from muonscope.counting.classes import Timeless, class_table
 from muonscope.counting.counter import Counter
 from muonscope.counting.summary import Summary, WindowTable
 from muonscope.counting.windows import Note
-from muonscope.detector import Detector, setup_names, shipped_detector
+from muonscope.detector import Detector, Readout, setup_names, shipped_detector
 from muonscope.transports.base import Piece, Source
 from muonscope.units import BX_PER_ORBIT, ORBIT_S
 from muonscope.wiring import Intake, Token
+from muonscope.words.codec import Decoded
+from muonscope.words.detect import PREFIX_BYTES
 from muonscope.words.layout import Words, fpga_mask
+from muonscope.words.parquet import PARQUET_MAGIC
 from muonscope.words.rejects import Rejects
-from muonscope.words.stream import StreamDecoder
+from muonscope.words.stream import StreamDecoder, decode
 
 __all__ = ["Epoch", "OddChannel", "OddWords", "Report", "best_detector", "inspect_source"]
 
@@ -140,13 +144,14 @@ class Report:
 def best_detector(first: bytes) -> tuple[Detector, float]:
     """Return the shipped detector that maps most of the words that ``first`` begins with.
 
+    Parquet must be there whole; of other formats the first 64 KiB are enough.
+
     The second value is the part of all rows or words that it maps, 0 .. 1.
     """
     best, best_share = shipped_detector(), 0.0
     for name in setup_names():
         detector = shipped_detector(name)
-        decoder = StreamDecoder(detector.readout)
-        decoded = [decoder.feed(first), decoder.finish()]
+        decoded = _decoded(first, detector.readout)
         words = np.concatenate([part.words for part in decoded])
         wrong = sum(len(part.rejects) for part in decoded)
         kinds = class_table(detector).kind[words >> np.uint64(49)]
@@ -155,6 +160,12 @@ def best_detector(first: bytes) -> tuple[Detector, float]:
         if share > best_share + 0.01:
             best, best_share = detector, share
     return best, best_share
+
+
+def _decoded(first: bytes, readout: Readout) -> list[Decoded]:
+    if not first.startswith(PARQUET_MAGIC):
+        first = first[:PREFIX_BYTES]
+    return list(decode(io.BytesIO(first), StreamDecoder(readout)))
 
 
 class _Replay:
@@ -179,9 +190,9 @@ def inspect_source(source: Source, detector: Detector | None = None) -> Report:
     if detector is None:
         for piece in pieces:
             seen.append(piece)
-            if piece.data:
+            if (piece.data and not seen[0].data.startswith(PARQUET_MAGIC)) or piece.ended:
                 break
-        detector, share = best_detector(seen[-1].data[: 1 << 16] if seen else b"")
+        detector, share = best_detector(b"".join(piece.data for piece in seen))
         chosen = f"maps {share:.0%} of the first words" if share else "the default; none fits"
     inspector = _Inspector(detector)
     for batch in Intake(_Replay(seen, pieces), detector.readout).batches():

@@ -27,6 +27,9 @@ from muonscope.words.rejects import RejectCode, Rejects
 
 __all__ = ["Restored", "Run", "Status", "restore"]
 
+_FORMAT = 1
+"""Version of the saved state."""
+
 _TOTAL = [f.name for f in fields(Summary) if f.name not in ("detector", "detail")]
 
 
@@ -74,6 +77,11 @@ def restore(store: StateStore, options: Mapping[str, Any]) -> Restored | None:
     if saved is None:
         return None
     meta, arrays = saved
+    if meta.get("format") != _FORMAT:
+        raise StateError(
+            f"the saved state has format {meta.get('format')!r}, expected {_FORMAT};"
+            " use another --state folder"
+        )
     for name, value in options.items():
         if meta["options"].get(name) != value:
             raise StateError(
@@ -115,6 +123,7 @@ class Run:
         self.errors: list[MuonscopeError] = []
         """What stopped single streams from being read."""
         self._streams: dict[str, Stream] = {}
+        self._closing = False
         if restored:
             counter.restore(restored.arrays)
             self.total = Summary(
@@ -144,6 +153,7 @@ class Run:
     def steps(self) -> Iterator[Status]:
         """Process what the intake gives, to its end; tell after each batch where it stands."""
         for step in count(self._intake.batches(), self._counter):
+            self._closing = self._closing or step.batch.token.final
             self._publish(step.windows)
             self._note_batch(step)
             if step.snapshot is not None:
@@ -151,8 +161,12 @@ class Run:
             yield self._status(step)
 
     def save(self) -> None:
-        """Save where the run stands, if it has a store; only between ``steps``."""
-        if self._store:
+        """Save where the run stands, if it has a store; only between ``steps``.
+
+        Once streams are taken to be complete it is too late: what they left over at
+        their ends is not to be saved, for they may grow.
+        """
+        if self._store and not self._closing:
             self._save(self._counter.snapshot())
 
     def finish(self) -> Summary:
@@ -209,6 +223,7 @@ class Run:
             return
         total = {f"total_{name}": np.asarray(getattr(self.total, name)) for name in _TOTAL}
         meta = {
+            "format": _FORMAT,
             "options": self._options,
             "streams": {key: stream.as_json() for key, stream in self._streams.items()},
             "sink": self._sink.commit(),

@@ -19,17 +19,19 @@ from muonscope.errors import (
     DetectorError,
     FormatError,
     OptionError,
+    SinkError,
     SourceError,
+    SourceNotFoundError,
 )
 from muonscope.transports.base import Piece, Place, Sink, Source
 from muonscope.transports.files import FileSource, FollowSource, StreamSource, find_files
 from muonscope.transports.objects import ObjectSource, is_object_url
 from muonscope.transports.sinks import FileSink, StreamSink
-from muonscope.words.codec import Decoded, joined
+from muonscope.words.codec import Decoded
 from muonscope.words.detect import Guess
-from muonscope.words.parquet import read_parquet
+from muonscope.words.parquet import PARQUET_MAGIC
 from muonscope.words.rejects import Reject, RejectCode
-from muonscope.words.stream import StreamDecoder
+from muonscope.words.stream import StreamDecoder, decode
 
 __all__ = [
     "Intake",
@@ -43,7 +45,6 @@ __all__ = [
 
 STDIN = "-"
 _CHECKPOINT_S = 1.0
-_PARQUET_MAGIC = b"PAR1"
 
 
 def load_detector(name: str) -> Detector:
@@ -97,9 +98,13 @@ def open_source(
             raise OptionError(f"--follow needs files or folders, found {sources[0]}")
         if objects:
             return ObjectSource(objects, known=known)
+        if sys.stdin is None:
+            raise SourceError("standard input is closed")
         return StreamSource(sys.stdin.buffer, "standard input")
     files = find_files(sources, exclude=exclude)
     if not follow:
+        if not files:
+            raise SourceNotFoundError(f"{' '.join(sources)}: no file is there")
         return FileSource(files, known=known)
 
     def list_files() -> list[Path]:
@@ -122,7 +127,11 @@ def results_path(destination: str) -> Path | None:
 
 
 def open_sink(
-    destination: str, *, force: bool = False, resume_at: int | None = None
+    destination: str,
+    *,
+    force: bool = False,
+    empty_ok: bool = False,
+    resume_at: int | None = None,
 ) -> Sink:
     """Return the sink for ``-``, a ``.jsonl`` file or a folder.
 
@@ -133,8 +142,10 @@ def open_sink(
     """
     path = results_path(destination)
     if path is None:
+        if sys.stdout is None:
+            raise SinkError("standard output is closed; name a DEST")
         return StreamSink(sys.stdout.buffer)
-    return FileSink(path, force=force, resume_at=resume_at)
+    return FileSink(path, force=force, empty_ok=empty_ok, resume_at=resume_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +161,12 @@ class Stream:
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         place = {name: getattr(self.place, name) for name in ("restart", "read", "mark", "ended")}
-        return {"name": self.name, "place": place, "bytes_in": self.bytes_in, "decoder": self.decoder}
+        return {
+            "name": self.name,
+            "place": place,
+            "bytes_in": self.bytes_in,
+            "decoder": self.decoder,
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Stream":
@@ -172,6 +188,8 @@ class Token:
     """The stream as it stands after the batch."""
     guess: Guess | None = None
     compression: str | None = None
+    final: bool = False
+    """The source is at its end; what streams leave over at theirs follows."""
     error: SourceError | FormatError | None = None
 
 
@@ -179,7 +197,8 @@ class Intake:
     """Decodes the streams of a source one piece at a time, each with its own decoder.
 
     ``stop`` is asked before every piece; ``checkpoints`` marks about one batch a second
-    for a snapshot.
+    for a snapshot, and the last moment before streams are taken to be complete. A stream
+    that ended may grow all the same: its decoder stays as it was before its end.
     """
 
     def __init__(
@@ -197,13 +216,16 @@ class Intake:
         self._decoders: dict[str, StreamDecoder] = {}
         self._spools: dict[str, BinaryIO] = {}
         self._checkpoints, self._next_checkpoint = checkpoints, time.monotonic() + _CHECKPOINT_S
+        self._closing = False
 
     def batches(self) -> Iterator[Batch[Token]]:
         """Yield the words of all pieces."""
         for piece in self._source.pieces():
+            if piece.final and not self._closing:
+                self._closing = True
+                yield Batch(Decoded(), Token(), self._checkpoints and not self._spools)
             if piece.error:
-                token = Token(key=piece.key, error=piece.error)
-                yield Batch(Decoded(), token)
+                yield Batch(Decoded(), Token(key=piece.key, error=piece.error))
             elif piece.idle:
                 yield Batch(Decoded(), Token(), self._checkpoint_due())
             else:
@@ -213,34 +235,36 @@ class Intake:
 
     def _take(self, piece: Piece) -> Iterator[Batch[Token]]:
         new = piece.key not in self._decoders
-        if piece.key in self._spools or (new and piece.data.startswith(_PARQUET_MAGIC)):
+        if piece.key in self._spools or (new and piece.data.startswith(PARQUET_MAGIC)):
             yield from self._take_parquet(piece)
             return
         decoder = self._decoder(piece.key) if new else self._decoders[piece.key]
-        decoded = decoder.feed(piece.data) if piece.data else Decoded()
+        for part in decoder.feed_in_parts(piece.data):
+            yield self._batch(replace(piece, ended=False), part, decoder, decoder.position)
         if piece.ended:
-            decoded = joined([decoded, decoder.finish()])
-            del self._decoders[piece.key]
-            if decoder.position != decoder.bytes_in:
+            rest, bytes_in = decoder.end()
+            if bytes_in != decoder.bytes_in:
                 raise AccountingError(
                     f"{piece.name}: {decoder.bytes_in} bytes came in,"
-                    f" {decoder.position} were decoded or rejected"
+                    f" {bytes_in} were decoded or rejected"
                 )
-        yield self._batch(piece, decoded, decoder)
+            yield self._batch(piece, rest, decoder, bytes_in)
 
-    def _batch(self, piece: Piece, decoded: Decoded, decoder: StreamDecoder) -> Batch[Token]:
-        place = Place(
-            restart=decoder.restart, read=piece.read, mark=piece.mark, ended=piece.ended
-        )
-        stream = Stream(
-            name=piece.name, place=place, bytes_in=decoder.position, decoder=decoder.state()
-        )
+    def _batch(
+        self, piece: Piece, decoded: Decoded, decoder: StreamDecoder, bytes_in: int
+    ) -> Batch[Token]:
+        place = Place(restart=decoder.restart, read=piece.read, mark=piece.mark, ended=piece.ended)
+        stream = Stream(name=piece.name, place=place, bytes_in=bytes_in, decoder=decoder.state())
         self._streams[piece.key] = stream
         named = Decoded(decoded.words, [replace(r, where=piece.name) for r in decoded.rejects])
         token = Token(
-            key=piece.key, stream=stream, guess=decoder.guess, compression=decoder.compression
+            key=piece.key,
+            stream=stream,
+            guess=decoder.guess,
+            compression=decoder.compression,
+            final=piece.final,
         )
-        return Batch(named, token, self._checkpoint_due() and not self._spools)
+        return Batch(named, token, self._checkpoint_due())
 
     def _decoder(self, key: str) -> StreamDecoder:
         decoder = StreamDecoder(self._readout)
@@ -251,7 +275,9 @@ class Intake:
 
     def _take_parquet(self, piece: Piece) -> Iterator[Batch[Token]]:
         """Keep a Parquet stream in a temporary file until it ends, for it is read from there."""
-        spool = self._spools.setdefault(piece.key, tempfile.TemporaryFile())  # noqa: SIM115
+        if piece.key not in self._spools:
+            self._spools[piece.key] = tempfile.TemporaryFile()  # noqa: SIM115 lives on
+        spool = self._spools[piece.key]
         spool.write(piece.data)
         if not piece.ended:
             return
@@ -259,7 +285,7 @@ class Intake:
         spool.seek(0)
         error = None
         try:
-            for decoded in read_parquet(spool, self._readout):
+            for decoded in decode(spool, StreamDecoder(self._readout)):
                 named = [replace(r, where=piece.name) for r in decoded.rejects]
                 yield Batch(Decoded(decoded.words, named), Token(key=piece.key, guess=guess))
         except FormatError as exc:
@@ -271,11 +297,13 @@ class Intake:
         self._streams[piece.key] = stream
         rejects = [] if error is None else [_whole(piece.name, size, error)]
         yield Batch(
-            Decoded(rejects=rejects), Token(key=piece.key, stream=stream, guess=guess, error=error)
+            Decoded(rejects=rejects),
+            Token(key=piece.key, stream=stream, guess=guess, error=error, final=piece.final),
         )
 
     def _checkpoint_due(self) -> bool:
-        if not self._checkpoints or time.monotonic() < self._next_checkpoint:
+        wanted = self._checkpoints and not self._closing and not self._spools
+        if not wanted or time.monotonic() < self._next_checkpoint:
             return False
         self._next_checkpoint = time.monotonic() + _CHECKPOINT_S
         return True
@@ -283,5 +311,9 @@ class Intake:
 
 def _whole(name: str, size: int, error: FormatError) -> Reject:
     return Reject(
-        code=RejectCode.UNKNOWN_FORMAT, offset=0, length=size, evidence=str(error).encode(), where=name
+        code=RejectCode.UNKNOWN_FORMAT,
+        offset=0,
+        length=size,
+        evidence=str(error).encode(),
+        where=name,
     )

@@ -83,8 +83,15 @@ def _encoder(name: str, detector: Detector) -> Encoder:
 def _destination(dest: str, *, force: bool) -> Iterator[BinaryIO]:
     """Give a file to write, which only takes the name ``dest`` when all went well."""
     if dest == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        if sys.stdout is None:
+            raise SinkError("standard output is closed; name a DEST")
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as exc:
+            raise SinkError(f"standard output: cannot be written: {exc.strerror or exc}") from exc
         return
     path = Path(dest)
     if path.exists() and not force:

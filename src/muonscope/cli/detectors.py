@@ -38,8 +38,7 @@ def _lines(detector: Detector) -> list[str]:
     readout = detector.readout
     lines = [
         f"detector {detector.name}: {detector.n_chambers} chambers, {detector.n_cells} cells",
-        f"v{readout.version} words, hits have HEAD {readout.hit_head},"
-        f" {readout.ticks_per_bx} ticks per BX",
+        f"v{readout.version} words, hit HEAD {readout.hit_head}, {readout.ticks_per_bx} ticks a BX",
     ]
     lines += [
         f"{c.label}: FPGA {c.fpga}, channels {c.first_channel}-{c.last_channel}, {c.view},"

@@ -27,6 +27,7 @@ def seconds(text: str, option: str) -> float:
     if not match or match[2] not in _UNITS or float(match[1]) == 0:
         units = ", ".join(unit for unit in _UNITS if unit)
         raise OptionError(
-            f"{option}: found {text!r}, expected a positive number with a unit ({units}), such as 500ms"
+            f"{option}: found {text!r}, expected a positive number with a unit ({units}),"
+            " such as 500ms"
         )
     return float(match[1]) * _UNITS[match[2]]

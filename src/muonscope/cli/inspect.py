@@ -32,9 +32,7 @@ def inspect_sources(sources: Sequence[str], detector: str, *, as_json: bool) -> 
     """
     report = inspect_source(open_source(sources), load_detector(detector) if detector else None)
     if as_json:
-        text = orjson.dumps(
-            report.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
-        )
+        text = orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
         print(text.decode())  # noqa: T201
     else:
         _print(report)
@@ -118,7 +116,9 @@ def _odd_lines(report: Report) -> Iterator[str]:
     for odd in report.odd_words:
         where = ", ".join(f"{n:,}" for n in odd.first)
         detail = "; ".join(f"{name}: {n:,}" for name, n in odd.detail.items())
-        yield f"{odd.kind}: {odd.count:,}, first at word {where}" + (f" ({detail})" if detail else "")
+        yield f"{odd.kind}: {odd.count:,}, first at word {where}" + (
+            f" ({detail})" if detail else ""
+        )
     yield from (describe_note(note) for note in report.notes if note.before > 0)
     if report.rejects.total:
         for code, n in sorted(report.rejects.count.items()):

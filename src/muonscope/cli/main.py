@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Annotated
 
+import click
 import typer
 
 from muonscope import __version__
@@ -139,7 +140,9 @@ def detectors_list(*, debug: Debug = False) -> None:
 
 @detectors_app.command("show", epilog="Example: muonscope detectors show run001213")
 def detectors_show(
-    name: Annotated[str, typer.Argument(help="Name of a shipped detector.")], *, debug: Debug = False
+    name: Annotated[str, typer.Argument(help="Name of a shipped detector.")],
+    *,
+    debug: Debug = False,
 ) -> None:
     """Show the description of a shipped detector, to copy and change."""
     from muonscope.cli.detectors import show_detector
@@ -160,7 +163,12 @@ def detectors_check(
 def run() -> None:
     """Run the command line: one clear line and an exit code for every known error."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
+    except click.Abort:
+        sys.exit(INTERRUPTED)
     except MuonscopeError as exc:
         if "--debug" in sys.argv:
             raise

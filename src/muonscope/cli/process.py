@@ -1,7 +1,6 @@
 """The ``process`` command."""
 
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,7 +50,7 @@ class _Stop:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        def remember(number: int, frame: FrameType | None) -> None:
+        def remember(number: int, _frame: FrameType | None) -> None:
             if self.signal:
                 raise KeyboardInterrupt
             self.signal = number
@@ -95,13 +94,18 @@ def _process(options: Options, stop: _Stop) -> int:
     kept = _kept_options(options, detector, name)
     restored = restore(store, kept) if store else None
     known = restored.known if restored else None
-    exclude = [path] if path else []
+    exclude = [Path(p) for p in (path, options.state) if p]
     source = open_source(
-        options.sources, follow=options.follow, idle_exit_s=idle_exit_s, exclude=exclude, known=known
+        options.sources,
+        follow=options.follow,
+        idle_exit_s=idle_exit_s,
+        exclude=exclude,
+        known=known,
     )
     sink = open_sink(
         options.to,
         force=options.force,
+        empty_ok=store is not None,
         resume_at=restored.sink_position if restored else None,
     )
     intake = Intake(
@@ -132,7 +136,8 @@ def _process(options: Options, stop: _Stop) -> int:
     if run.errors:
         raise run.errors[0]
     if run.rejects.total and not counter.words_in:
-        raise FormatError(f"nothing could be decoded; first: {run.rejects.examples[0]}")
+        first = f"; first: {run.rejects.examples[0]}" if run.rejects.examples else ""
+        raise FormatError(f"nothing could be decoded{first}")
     return 0
 
 
@@ -163,7 +168,8 @@ def _kept_options(options: Options, detector: Detector, name: str) -> dict[str, 
 
 
 def _run_name(source: str) -> str:
-    name = source.rstrip("/").rsplit("/", 1)[-1]
-    return name.split(".", 1)[0] or time.strftime("run-%Y%m%d-%H%M%S")
-
-
+    """Return the first part of the name of a file, folder or object; never an empty one."""
+    if source == "-":
+        return "stdin"
+    name = source.rstrip("/").rsplit("/", 1)[-1] if "://" in source else Path(source).resolve().name
+    return name.lstrip(".").split(".", 1)[0] or "run"

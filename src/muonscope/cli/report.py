@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -32,9 +33,7 @@ def describe_note(note: Note) -> str:
         case NoteKind.EPOCH if note.before == 0:
             return f"first epoch of FPGA {note.lane}: orbit {note.after:,}"
         case NoteKind.EPOCH:
-            wrapped = (
-                note.before > ORBITS_PER_COUNTER - _WRAP_ORBITS and note.after < _WRAP_ORBITS
-            )
+            wrapped = note.before > ORBITS_PER_COUNTER - _WRAP_ORBITS and note.after < _WRAP_ORBITS
             what = "wrapped at 2^32" if wrapped else "was reset, or data of another run ended"
             return f"new epoch, the orbit counter {what}: {at}"
         case NoteKind.HOLE:
@@ -60,14 +59,17 @@ class Progress:
         self._start = self._last = time.monotonic()
         self._words_before: int | None = None
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> Self:
         """Start to show."""
         if self._live:
             self._live.start()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Clear the line."""
         if self._live:
@@ -79,7 +81,9 @@ class Progress:
             self._words_before = status.words
         for note in status.notes:
             if note.kind in (NoteKind.EPOCH, NoteKind.HOLE) and note.before > 0:
-                self._console.print(describe_note(note), style="yellow", highlight=False)
+                self._console.print(
+                    describe_note(note), style="yellow", highlight=False, soft_wrap=True
+                )
         now = time.monotonic()
         if now - self._last < (_REFRESH_S if self._live else _LINE_EVERY_S):
             return
@@ -127,7 +131,9 @@ def _words_table(whole: Summary, account: ByteAccounting, windows: int, title: s
         *((f"  {n.lower().replace('_', ' ')}", f"{c:,} times") for n, c in account.rejects.items()),
     ]
     for i in range(max(len(left), len(right))):
-        table.add_row(*(left[i] if i < len(left) else ("", "")), *(right[i : i + 1] or [("", "")])[0])
+        table.add_row(
+            *(left[i] if i < len(left) else ("", "")), *(right[i : i + 1] or [("", "")])[0]
+        )
     return table
 
 

@@ -27,14 +27,17 @@ CTRL_BLOCKS_LEFT, CTRL_CLOSED, CTRL_WORDS, CTRL_NOTES = 5, 6, 7, 8
 N_CTRL = 9
 # lanes: one row per FPGA that the word can name
 LANE_USED, LANE_EPOCH, LANE_MARK, LANE_LAST, LANE_PANE, LANE_LOW, LANE_LENGTH = range(7)
-LANE_ALARM, LANE_HELD = 7, 8
-N_LANE = 9
+LANE_ALARM, LANE_HELD, LANE_GRACE = 7, 8, 9
+N_LANE = 10
 # epochs: a ring of those that are open
 EPOCH_NUMBER, EPOCH_OPEN, EPOCH_FIRST, EPOCH_FAST, EPOCH_CLOSED, EPOCH_TOUCHED = range(6)
-N_EPOCH = 6
+EPOCH_RESUMED = 6
+N_EPOCH = 7
 EPOCH_RING = 16
 # panes: open ones, and closed ones that wait to be taken
-PANE_EPOCH, PANE_ID, PANE_WORDS, PANE_HEAD_BLOCK, PANE_TAIL_BLOCK, PANE_NEXT, PANE_PREVIOUS = range(7)
+PANE_EPOCH, PANE_ID, PANE_WORDS, PANE_HEAD_BLOCK, PANE_TAIL_BLOCK, PANE_NEXT, PANE_PREVIOUS = range(
+    7
+)
 N_PANE = 7
 BLOCK_WORDS = 256
 # notes: things worth telling, the first ones of each call
@@ -82,7 +85,7 @@ class State(NamedTuple):
 
 _I1, _I2 = types.int64[::1], types.int64[:, ::1]
 _U2 = types.uint64[:, ::1]
-_STATE = types.NamedTuple(
+_STATE: Any = types.NamedTuple(  # type: ignore[no-untyped-call]
     (types.uint8[::1], _I1, _I1, _I2, _I2, _U2, _I2, _I2, _I2, _U2, _I1, _I1, _I2), State
 )
 _int, _word, _none = types.int64, types.uint64, types.void
@@ -113,7 +116,9 @@ def pane_of(st: State, orbit: int) -> int:
 def pane_start(st: State, pane: int) -> int:
     """Return the first orbit of ``pane``."""
     window = pane // st.spec[SPEC_PANES]
-    return window * st.spec[SPEC_WINDOW] + (pane - window * st.spec[SPEC_PANES]) * st.spec[SPEC_PANE]
+    return (
+        window * st.spec[SPEC_WINDOW] + (pane - window * st.spec[SPEC_PANES]) * st.spec[SPEC_PANE]
+    )
 
 
 @part
@@ -182,8 +187,7 @@ def close_panes(st: State, epoch: int, upto: int) -> None:
     """Close all open panes of ``epoch`` below ``upto``; lanes let go of them."""
     panes, lanes = st.panes, st.lanes
     ring = epoch % EPOCH_RING
-    if upto > st.epochs[ring, EPOCH_CLOSED]:
-        st.epochs[ring, EPOCH_CLOSED] = upto
+    st.epochs[ring, EPOCH_CLOSED] = max(st.epochs[ring, EPOCH_CLOSED], upto)
     at = panes[_SENTINEL, PANE_NEXT]
     while at != _SENTINEL and panes[at, PANE_EPOCH] <= epoch:
         following = panes[at, PANE_NEXT]
@@ -205,27 +209,51 @@ def is_open(st: State, epoch: int) -> bool:
     """Tell whether ``epoch`` still takes words."""
     ring = epoch % EPOCH_RING
     return (
-        epoch >= 0
-        and st.epochs[ring, EPOCH_NUMBER] == epoch
-        and st.epochs[ring, EPOCH_OPEN] == 1
+        epoch >= 0 and st.epochs[ring, EPOCH_NUMBER] == epoch and st.epochs[ring, EPOCH_OPEN] == 1
     )
+
+
+@part
+def position_of(st: State, lane: int, epoch: int) -> int:
+    """Return where a lane stands in ``epoch``; words that it holds may say so too."""
+    if st.lanes[lane, LANE_EPOCH] == epoch:
+        return st.lanes[lane, LANE_MARK]
+    first = position = st.epochs[epoch % EPOCH_RING, EPOCH_FIRST]
+    for i in range(st.lanes[lane, LANE_HELD]):
+        orbit = np.int64((st.held[lane, i] >> _S17) & _ORBIT_MASK)
+        if abs(orbit - first) <= st.spec[SPEC_GAP]:
+            position = min(position, orbit)
+    return position
 
 
 @part
 def close_ready(st: State, epoch: int) -> None:
     """Close the panes of ``epoch`` that the slowest living lane has passed."""
-    ring = epoch % EPOCH_RING
-    limit = st.epochs[ring, EPOCH_FAST] - st.spec[SPEC_IDLE]
+    ring, idle = epoch % EPOCH_RING, st.spec[SPEC_IDLE]
+    fast = st.epochs[ring, EPOCH_FAST]
+    after_hole = fast - st.epochs[ring, EPOCH_RESUMED] <= idle
     slowest = _FAR
     for lane in range(len(st.lanes)):
-        at = st.lanes[lane, LANE_EPOCH]
-        if st.lanes[lane, LANE_USED] == 0 or at > epoch:
+        if st.lanes[lane, LANE_USED] == 0 or st.lanes[lane, LANE_EPOCH] > epoch:
             continue
-        position = st.lanes[lane, LANE_MARK] if at == epoch else st.epochs[ring, EPOCH_FIRST]
-        if limit <= position < slowest:
+        position = position_of(st, lane, epoch)
+        waited_for = after_hole and st.lanes[lane, LANE_GRACE] == 1
+        if position < slowest and (position >= fast - idle or waited_for):
             slowest = position
     if slowest < _FAR:
         close_panes(st, epoch, pane_of(st, slowest - st.spec[SPEC_LATENESS]))
+
+
+@part
+def begin_after_hole(st: State, epoch: int, orbit: int) -> None:
+    """Let the lanes that were alive before a hole have the idle time-out after it, too."""
+    ring = epoch % EPOCH_RING
+    fast = st.epochs[ring, EPOCH_FAST]
+    if orbit > fast:
+        for lane in range(len(st.lanes)):
+            alive = position_of(st, lane, epoch) >= fast - st.spec[SPEC_IDLE]
+            st.lanes[lane, LANE_GRACE] = 1 if alive else 0
+        st.epochs[ring, EPOCH_RESUMED] = orbit
 
 
 @part
@@ -344,7 +372,7 @@ def choose_epoch(st: State, lane: int, orbit: int) -> int:
         close_panes(st, st.epochs[ring, EPOCH_NUMBER], _FAR)
     st.epochs[ring, EPOCH_NUMBER], st.epochs[ring, EPOCH_OPEN] = best, 1
     st.epochs[ring, EPOCH_FIRST], st.epochs[ring, EPOCH_FAST] = orbit, orbit
-    st.epochs[ring, EPOCH_CLOSED] = 0
+    st.epochs[ring, EPOCH_CLOSED], st.epochs[ring, EPOCH_RESUMED] = 0, orbit
     st.ctrl[CTRL_EPOCHS] = best + 1
     return best
 
@@ -360,6 +388,8 @@ def settle(st: State, lane: int) -> None:
     before, mark = lanes[lane, LANE_EPOCH], lanes[lane, LANE_MARK]
     epoch = choose_epoch(st, lane, orbit)
     note(st, NOTE_HOLE if epoch == before else NOTE_EPOCH, lane, mark, orbit)
+    if epoch == before:
+        begin_after_hole(st, epoch, orbit)
     ring = epoch % EPOCH_RING
     st.epochs[ring, EPOCH_FIRST] = min(orbit, st.epochs[ring, EPOCH_FIRST])
     lanes[lane, LANE_EPOCH], lanes[lane, LANE_HELD] = epoch, 0
@@ -421,42 +451,44 @@ def advance(st: State, words: Any, start: int) -> int:
     kinds, lanes, lane_other = st.kinds, st.lanes, st.lane_other
     panes, pane_other, pool = st.panes, st.pane_other, st.pool
     ctrl, links = st.ctrl, st.links
-    lane_mask, reserve = st.spec[SPEC_LANE_MASK], st.spec[SPEC_CONFIRM] + 1
+    lane_mask, reserve = np.uint64(st.spec[SPEC_LANE_MASK]), st.spec[SPEC_CONFIRM] + 1
+    no_row, in_block = np.uint64(len(panes)), np.uint64(_IN_BLOCK)
     first_number = ctrl[CTRL_WORDS] - start
     for i in range(start, len(words)):
         word = words[i]
-        lane = np.int64(word >> _S58) & lane_mask
+        lane = (word >> _S58) & lane_mask
         kind = np.int64(kinds[word >> _S49])
         if kind == 0 and ((word >> _S5) & _BX_MASK) >= _BX_LIMIT:
-            kind = _INVALID_BX
-        row = lanes[lane, LANE_PANE]
+            kind = np.int64(_INVALID_BX)
+        row = np.uint64(lanes[lane, LANE_PANE])
         if kind > 0:
-            if row >= 0:
-                pane_other[row, kind - 1] += 1
+            if row < no_row:
+                pane_other[row, np.uint64(kind - 1)] += 1
             else:
-                lane_other[lane, kind - 1] += 1
+                lane_other[lane, np.uint64(kind - 1)] += 1
             continue
         orbit = np.int64((word >> _S17) & _ORBIT_MASK)
         inside = np.uint64(orbit - lanes[lane, LANE_LOW])
         if inside < np.uint64(lanes[lane, LANE_LENGTH]):
-            n = panes[row, PANE_WORDS]
-            if n & _IN_BLOCK == 0:
+            n = np.uint64(panes[row, PANE_WORDS])
+            place = n & in_block
+            if place == 0:
                 if ctrl[CTRL_BLOCKS_LEFT] == 0:
                     ctrl[CTRL_WORDS] = first_number + i
                     return i
-                extend(ctrl, links, panes, row)
-            pool[panes[row, PANE_TAIL_BLOCK], n & _IN_BLOCK] = word
-            panes[row, PANE_WORDS] = n + 1
+                extend(ctrl, links, panes, np.int64(row))
+            pool[np.uint64(panes[row, PANE_TAIL_BLOCK]), place] = word
+            panes[row, PANE_WORDS] += 1
             mark = max(lanes[lane, LANE_MARK], min(orbit, lanes[lane, LANE_LAST]))
             lanes[lane, LANE_LAST], lanes[lane, LANE_MARK] = orbit, mark
             if mark >= lanes[lane, LANE_ALARM]:
                 ctrl[CTRL_WORDS] = first_number + i
-                ring_alarm(st, lane)
+                ring_alarm(st, np.int64(lane))
         else:
             ctrl[CTRL_WORDS] = first_number + i
             if min(ctrl[CTRL_PANES_LEFT], ctrl[CTRL_BLOCKS_LEFT]) < reserve:
                 return i
-            arrive(st, lane, word)
+            arrive(st, np.int64(lane), word)
     ctrl[CTRL_WORDS] = first_number + len(words)
     return len(words)
 

@@ -52,11 +52,9 @@ class ClassTable:
     kind: npt.NDArray[np.uint8]
     """Shape (32768,): 0 for clock words, else 1 + :class:`Timeless`."""
 
-    clock_class: npt.NDArray[np.int32]
-    """Shape (32768,): class of a clock word, -1 for others."""
-
-    chamber: npt.NDArray[np.int32]
-    """Shape (n_classes,): chamber of a cell; -1 for scintillators, -2 for triggers."""
+    classes: npt.NDArray[np.uint32]
+    """Shape (32768,): class of a clock word in the low 16 bits, its chamber above, which
+    is 0xFFFF for scintillators and 0xFFFE for triggers; 0 for other words."""
 
     lane_mask: int
     """Mask of the FPGA field: 7 or 15."""
@@ -94,14 +92,14 @@ def class_table(detector: Detector) -> ClassTable:
     chamber = np.concatenate(
         [
             cells.chamber,
-            np.full(len(detector.scintillators), -1),
-            np.full(len(detector.firmware_triggers), -2),
+            np.full(len(detector.scintillators), 0xFFFF),
+            np.full(len(detector.firmware_triggers), 0xFFFE),
         ]
-    ).astype(np.int32)
+    )
+    classes = np.where(clock_class >= 0, clock_class | chamber[clock_class] << 16, 0)
     return ClassTable(
         kind=kind,
-        clock_class=clock_class,
-        chamber=chamber,
+        classes=classes.astype(np.uint32),
         lane_mask=fpga_mask(version),
         lanes=np.array(detector.fpgas, np.int64),
         n_cells=detector.n_cells,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.counting._counting import count_panes
-from muonscope.counting.classes import ClassTable, class_table
+from muonscope.counting.classes import class_table
 from muonscope.counting.summary import (
     DRIFT_BIN_NS,
     DRIFT_BINS,
@@ -40,50 +40,50 @@ class Counter:
         """Start with no word seen."""
         self.detector, self.spec = detector, spec or WindowSpec()
         self._table = class_table(detector)
-        self._windower = Windower(self._table, self.spec)
+        self.windower = Windower(self._table, self.spec)
         self._bins, self._lowest = _drift_bins(detector)
         self._partial: dict[tuple[int, int], Summary] = {}
 
     @property
     def words_in(self) -> int:
         """Number of words pushed."""
-        return self._windower.words_in
+        return self.windower.words_in
 
     @property
     def epochs(self) -> int:
         """Number of epochs begun."""
-        return self._windower.epochs
+        return self.windower.epochs
 
     @property
     def orbit(self) -> int | None:
         """Where the clock stands; None before the first hit."""
-        return self._windower.orbit
+        return self.windower.orbit
 
     @property
     def remainder(self) -> Summary:
         """What belongs to no window: words without a time, of FPGAs without a clock."""
         summary = Summary.empty(self.detector)
-        summary.other_words[:] = self._windower.remainder
+        summary.other_words[:] = self.windower.remainder
         return summary
 
     def push(self, words: Words) -> WindowTable:
         """Take the next words; return the windows that they close."""
-        return self._windows(self._windower.push(words), self._windower.closed_upto())
+        return self._windows(self.windower.push(words), self.windower.closed_upto())
 
     def finish(self) -> WindowTable:
         """End the stream; return the windows that were still open."""
-        return self._windows(self._windower.finish(), {})
+        return self._windows(self.windower.finish(), {})
 
     def notes(self) -> list[Note]:
         """Return what the windower noticed since the last call."""
-        return self._windower.notes()
+        return self.windower.notes()
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Return all that is needed to go on, as plain arrays."""
         parts = [WindowSummary(e, w, 0, s) for (e, w), s in self._partial.items()]
         table = WindowTable.of(self.detector, self.spec.window_orbits, parts)
         columns = {f"partial_{n}": getattr(table, n) for n in _COLUMNS}
-        return self._windower.snapshot() | columns
+        return self.windower.snapshot() | columns
 
     def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go on where ``snapshot`` was taken.
@@ -93,7 +93,7 @@ class Counter:
         StateError
             If it was taken with other window lengths.
         """
-        self._windower = Windower.restore(self._table, self.spec, snapshot)
+        self.windower = Windower.restore(self._table, self.spec, snapshot)
         table = WindowTable(
             detector=self.detector,
             window_orbits=self.spec.pane_orbits,
@@ -101,8 +101,41 @@ class Counter:
         )
         self._partial = {(w.epoch, w.window): w.summary for w in table}
 
+    def count(self, panes: Panes) -> WindowTable:
+        """Return the counts of closed panes; in the result, windows are panes."""
+        detector, table, n, most = self.detector, self._table, len(panes), len(panes.words)
+        chambers = detector.n_chambers
+        result = WindowTable(
+            detector=detector,
+            window_orbits=self.spec.pane_orbits,
+            epoch=panes.epoch,
+            window=panes.pane,
+            class_words=np.zeros((n, table.n_classes), np.int64),
+            other_words=panes.other,
+            scint_hits=np.zeros((n, table.n_cells), np.int64),
+            drift_histogram=np.zeros((n, chambers, DRIFT_BINS + 2), np.int64),
+            multiplicity=np.zeros((n, chambers + 1, MULTIPLICITIES), np.int64),
+            orbit_ends=np.zeros((n, chambers), np.int64),
+            orbits=np.empty(most, np.uint32),
+            orbit_hits=np.empty(most, np.uint32),
+            drift_ends=np.zeros((n, chambers), np.int64),
+            drift_orbits=np.empty(most, np.uint32),
+            drift_ticks=np.empty(most, np.int32),
+        )
+        if n:
+            count_panes(
+                panes.words, panes.ends, panes.start,
+                self.spec.pane_orbits, detector.readout.ticks_per_bx,
+                table.classes, self._bins, self._lowest,
+                result.class_words, result.scint_hits,
+                result.multiplicity, result.drift_histogram,
+                result.orbits, result.orbit_hits, result.orbit_ends,
+                result.drift_orbits, result.drift_ticks, result.drift_ends,
+            )  # fmt: skip
+        return result
+
     def _windows(self, panes: Panes, closed_upto: Mapping[int, int]) -> WindowTable:
-        table = _count(panes, self.detector, self._table, self.spec, self._bins, self._lowest)
+        table = self.count(panes)
         return table if self.spec.panes == 1 else self._assembled(table, closed_upto)
 
     def _assembled(self, panes: WindowTable, closed_upto: Mapping[int, int]) -> WindowTable:
@@ -127,44 +160,6 @@ _NOT_COLUMNS = ("detector", "window_orbits", "outside")
 _COLUMNS = [f.name for f in fields(WindowTable) if f.name not in _NOT_COLUMNS]
 
 
-def _count(
-    panes: Panes,
-    detector: Detector,
-    table: ClassTable,
-    spec: WindowSpec,
-    bins: npt.NDArray[np.int16],
-    lowest: npt.NDArray[np.int64],
-) -> WindowTable:
-    """Count closed panes; in the result, windows are panes."""
-    n, chambers, most = len(panes), detector.n_chambers, len(panes.words)
-    result = WindowTable(
-        detector=detector,
-        window_orbits=spec.pane_orbits,
-        epoch=panes.epoch,
-        window=panes.pane,
-        class_words=np.zeros((n, table.n_classes), np.int64),
-        other_words=panes.other,
-        scint_hits=np.zeros((n, table.n_cells), np.int64),
-        drift_histogram=np.zeros((n, chambers, DRIFT_BINS + 2), np.int64),
-        multiplicity=np.zeros((n, chambers + 1, MULTIPLICITIES), np.int64),
-        orbit_ends=np.zeros((n, chambers), np.int64),
-        orbits=np.empty(most, np.uint32),
-        orbit_hits=np.empty(most, np.uint32),
-        drift_ends=np.zeros((n, chambers), np.int64),
-        drift_orbits=np.empty(most, np.uint32),
-        drift_ticks=np.empty(most, np.int32),
-    )
-    if n:
-        count_panes(
-            panes.words, panes.ends, panes.start, spec.pane_orbits, detector.readout.ticks_per_bx,
-            table.clock_class, table.chamber, bins, lowest,
-            result.class_words, result.scint_hits, result.multiplicity, result.drift_histogram,
-            result.orbits, result.orbit_hits, result.orbit_ends,
-            result.drift_orbits, result.drift_ticks, result.drift_ends,
-        )  # fmt: skip
-    return result
-
-
 def _drift_bins(detector: Detector) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
     """Return the histogram bin of every difference in ticks, exactly.
 
@@ -181,5 +176,3 @@ def _drift_bins(detector: Detector) -> tuple[npt.NDArray[np.int16], npt.NDArray[
     ticks = lowest[:, None] + np.arange(width)
     bins = (ticks * tick - low[:, None]) // bin_width + 1
     return np.clip(bins, 0, DRIFT_BINS + 1).astype(np.int16), lowest
-
-

@@ -61,7 +61,7 @@ class Accounting:
     @property
     def counted(self) -> int:
         """All words that went somewhere; equal to ``words_in`` where the law holds."""
-        return sum(getattr(self, f.name) for f in fields(self)) - self.words_in
+        return sum(self.as_dict().values()) - self.words_in
 
     def as_dict(self) -> dict[str, int]:
         """Return the numbers by name, ``words_in`` first."""
@@ -98,7 +98,11 @@ class Detail:
         drifts = [
             _sorted_drifts(*columns)
             for columns in zip(
-                self.drift_orbits, other.drift_orbits, self.drift_ticks, other.drift_ticks, strict=True
+                self.drift_orbits,
+                other.drift_orbits,
+                self.drift_ticks,
+                other.drift_ticks,
+                strict=True,
             )
         ]
         return Detail(
@@ -273,23 +277,20 @@ class Summary:
         return f"<Summary {self.detector.name} {self.live_s:.3f} s: {parts or 'no words'}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(chamber.label)}</td><td>{hits:,}</td><td>{hits / self.live_s:,.1f}</td>"
-            f"<td>{scint:,}</td></tr>"
-            if self.live_orbits
-            else f"<tr><td>{escape(chamber.label)}</td><td>{hits:,}</td><td></td><td>{scint:,}</td></tr>"
-            for chamber, hits, scint in zip(
-                self.detector.chambers,
-                self.hits_per_chamber.tolist(),
-                _by_chamber(self.detector, self.scint_hits).tolist(),
-                strict=True,
-            )
-        )
+        scint_hits = _by_chamber(self.detector, self.scint_hits).tolist()
+        rows = []
+        for chamber, hits, scint in zip(
+            self.detector.chambers, self.hits_per_chamber.tolist(), scint_hits, strict=True
+        ):
+            rate = f"{hits / self.live_s:,.1f}" if self.live_orbits else ""
+            values = (escape(chamber.label), f"{hits:,}", rate, f"{scint:,}")
+            rows.append("".join(f"<td>{value}</td>" for value in values))
         account = ", ".join(f"{k} {v:,}" for k, v in self.accounting.as_dict().items())
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
         return (
             f"<p><b>{escape(self.detector.name)}</b>, {self.live_s:.3f} s</p>"
             "<table><thead><tr><th></th><th>hits</th><th>Hz</th><th>with scintillator</th></tr>"
-            f"</thead><tbody>{rows}</tbody></table><p>{account}</p>"
+            f"</thead><tbody>{body}</tbody></table><p>{account}</p>"
         )
 
 

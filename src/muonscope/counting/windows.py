@@ -7,7 +7,8 @@ words arrive. The rules, all in detector time:
 * Each FPGA is a lane with a clock of its own. Only clock words move it (hit HEAD, known
   channel, BX < 3564), and only when two in a row have reached an orbit.
 * A window closes when the slowest living lane has passed its end by the lateness. A lane
-  that stays behind the fastest by more than the idle time-out holds nothing up.
+  that stays behind the fastest by more than the idle time-out holds nothing up; the time
+  of a hole does not count for that.
 * A step back by more than the lateness, or ahead by more than the leap, is a jump. Its
   words are held until five in a row agree (one more than a group of the DAQ), or
   another lane is there already; otherwise they are counted as late or invalid.
@@ -65,7 +66,8 @@ class WindowSpec:
             raise OptionError(f"window: found {self.window_s:g} s, expected at most {_GAP_S:g} s")
         if self.idle_s < self.lateness_s:
             raise OptionError(
-                f"idle time-out {self.idle_s:g} s is shorter than the lateness {self.lateness_s:g} s"
+                f"idle time-out: found {self.idle_s:g} s,"
+                f" expected at least the lateness, {self.lateness_s:g} s"
             )
 
     @property
@@ -88,7 +90,10 @@ class WindowSpec:
         spec = np.zeros(k.N_SPEC, np.int64)
         spec[k.SPEC_WINDOW], spec[k.SPEC_PANES] = self.window_orbits, self.panes
         spec[k.SPEC_PANE] = self.pane_orbits
-        spec[k.SPEC_LATENESS], spec[k.SPEC_IDLE] = orbits_in(self.lateness_s), orbits_in(self.idle_s)
+        spec[k.SPEC_LATENESS], spec[k.SPEC_IDLE] = (
+            orbits_in(self.lateness_s),
+            orbits_in(self.idle_s),
+        )
         spec[k.SPEC_LEAP], spec[k.SPEC_GAP] = orbits_in(_LEAP_S), orbits_in(_GAP_S)
         spec[k.SPEC_CONFIRM], spec[k.SPEC_LANE_MASK] = _CONFIRM, lane_mask
         return spec
@@ -244,7 +249,13 @@ class Windower:
         return {
             "spec": st.spec.copy(),
             "counters": np.array(
-                [self.words_in, st.ctrl[k.CTRL_EPOCHS], st.ctrl[k.CTRL_PROGRESS]], np.int64
+                [
+                    self.words_in,
+                    st.ctrl[k.CTRL_EPOCHS],
+                    st.ctrl[k.CTRL_PROGRESS],
+                    self._max_blocks,
+                ],
+                np.int64,
             ),
             "lanes": st.lanes.copy(),
             "lane_pane": np.array(place, np.int64),
@@ -259,7 +270,10 @@ class Windower:
 
     @classmethod
     def restore(
-        cls, table: ClassTable, spec: WindowSpec, snapshot: Mapping[str, npt.NDArray[Any]]
+        cls,
+        table: ClassTable,
+        spec: WindowSpec,
+        snapshot: Mapping[str, npt.NDArray[Any]],
     ) -> "Windower":
         """Return a windower that goes on where ``snapshot`` was taken.
 
@@ -268,13 +282,13 @@ class Windower:
         StateError
             If the snapshot was taken with other window lengths.
         """
-        windower = cls(table, spec)
+        words_in, epochs, progress, max_blocks = snapshot["counters"].tolist()
+        windower = cls(table, spec, max_open_words=max_blocks * k.BLOCK_WORDS)
         st = windower._state
         if not np.array_equal(snapshot["spec"], st.spec):
             raise StateError("saved state: the window, lateness or idle time-out was another one")
-        windower.words_in = int(snapshot["counters"][0])
-        st.ctrl[k.CTRL_WORDS] = windower.words_in
-        st.ctrl[[k.CTRL_EPOCHS, k.CTRL_PROGRESS]] = snapshot["counters"][1:]
+        windower.words_in = st.ctrl[k.CTRL_WORDS] = words_in
+        st.ctrl[k.CTRL_EPOCHS], st.ctrl[k.CTRL_PROGRESS] = epochs, progress
         for name in ("lanes", "lane_other", "held", "epochs"):
             getattr(st, name)[:] = snapshot[name]
         windower._reopen(snapshot)

@@ -105,7 +105,9 @@ def _readout(table: "_Table") -> Readout:
         version=version,
         hit_head=table.integer("hit_head", low=0, high=_HEADS[version] - 1),
         ticks_per_bx=table.integer("ticks_per_bx", 30, allowed=(30, 32)),
-        text_channel_base=table.integer("text_channel_base", 0 if version == 2 else 1, allowed=(0, 1)),
+        text_channel_base=table.integer(
+            "text_channel_base", 0 if version == 2 else 1, allowed=(0, 1)
+        ),
         text_tdc_base=table.integer("text_tdc_base", 1 if version == 2 else 0, allowed=(0, 1)),
     )
     table.finish()
@@ -193,7 +195,9 @@ class _Table:
             )
 
     def table(self, key: str) -> "_Table":
-        return _Table(self._get(key, _REQUIRED, dict, "a table"), self._where, f"{self._path}{key}.")
+        return _Table(
+            self._get(key, _REQUIRED, dict, "a table"), self._where, f"{self._path}{key}."
+        )
 
     def tables(self, key: str) -> list["_Table"]:
         found = self._get(key, [], list, f"an array of tables [[{key}]]")
@@ -258,12 +262,14 @@ class _Table:
         default: Any,
         kind: type | tuple[type, ...],
         expected: str,
-        accept: Callable[[Any], bool] = lambda value: True,
+        accept: Callable[[Any], bool] = lambda _: True,
     ) -> Any:
         self._asked.add(key)
         if key not in self._raw:
             if default is _REQUIRED:
-                raise DetectorError(f"{self._where}: {self._path}{key}: missing, expected {expected}")
+                raise DetectorError(
+                    f"{self._where}: {self._path}{key}: missing, expected {expected}"
+                )
             return default
         found = self._raw[key]
         if not isinstance(found, kind) or isinstance(found, bool) or not accept(found):

@@ -3,7 +3,6 @@
 import queue
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from typing import TypeVar
 
 __all__ = ["prefetch"]
@@ -17,6 +16,34 @@ class _Failure:
 
 
 _END = object()
+_LOOK_S = 0.05
+
+
+def _nothing() -> None:
+    """Stand in for the ``close`` of what has none."""
+
+
+def _put(item: object, ready: "queue.Queue[object]", stopping: threading.Event) -> bool:
+    """Wait for room; return False if the consumer is gone."""
+    while not stopping.is_set():
+        try:
+            ready.put(item, timeout=_LOOK_S)
+        except queue.Full:
+            continue
+        return True
+    return False
+
+
+def _work(items: Iterable[object], ready: "queue.Queue[object]", stopping: threading.Event) -> None:
+    try:
+        for item in items:
+            if not _put(item, ready, stopping):
+                break
+        _put(_END, ready, stopping)
+    except BaseException as exc:
+        _put(_Failure(exc), ready, stopping)
+    finally:
+        getattr(items, "close", _nothing)()
 
 
 def prefetch(items: Iterable[T], depth: int = 4) -> Iterator[T]:
@@ -27,31 +54,9 @@ def prefetch(items: Iterable[T], depth: int = 4) -> Iterator[T]:
     """
     ready: queue.Queue[object] = queue.Queue(depth)
     stopping = threading.Event()
-
-    def put(item: object) -> bool:
-        while not stopping.is_set():
-            try:
-                ready.put(item, timeout=0.05)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def work() -> None:
-        iterator = iter(items)
-        try:
-            for item in iterator:
-                if not put(item):
-                    break
-            put(_END)
-        except BaseException as exc:  # noqa: BLE001 it is raised again by the consumer
-            put(_Failure(exc))
-        finally:
-            if isinstance(iterator, Iterator) and hasattr(iterator, "close"):
-                with closing(iterator):
-                    pass
-
-    thread = threading.Thread(target=work, daemon=True, name="muonscope-prefetch")
+    thread = threading.Thread(
+        target=_work, args=(items, ready, stopping), daemon=True, name="muonscope-prefetch"
+    )
     thread.start()
     try:
         while True:

@@ -14,17 +14,18 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 
 from muonscope.counting.summary import (
     DRIFT_BIN_NS,
     DRIFT_LOW_NS,
     Accounting,
+    IntArray,
     Summary,
     WindowTable,
     drift_ns,
 )
+from muonscope.detector import Chamber
 from muonscope.units import ORBIT_NS
 
 __all__ = [
@@ -86,10 +87,9 @@ def window_messages(
 def remainder_message(remainder: Summary, run: str, account: ByteAccounting) -> bytes:
     """Return the message of what belongs to no window of ``run``."""
     table = WindowTable.of(remainder.detector, 1, [])
-    none = {"bin_edges": [], "bin_counts": []}
     empty_bins = [0] * (remainder.drift_histogram.shape[1] - 2)
     chamber = {
-        "total_hits": 0, "hist_CHANNEL": none, "hist_SCINT": none, "hist_ORBIT": none,
+        "total_hits": 0, "hist_ORBIT": {"bin_edges": [], "bin_counts": []},
         "DRIFTIME": [], "drift_truncated": False,
         "drift_histogram": _histogram(0, empty_bins, 0),
         "multiplicity": [0] * remainder.multiplicity.shape[1],
@@ -107,13 +107,13 @@ def remainder_message(remainder: Summary, run: str, account: ByteAccounting) -> 
         },
         "multiplicity": chamber["multiplicity"],
     }
-    message |= {f"chamber{n}": chamber for n in range(remainder.detector.n_chambers)}
+    for n, described in enumerate(remainder.detector.chambers):
+        none = _no_bins(described)
+        message[f"chamber{n}"] = chamber | {"hist_CHANNEL": none, "hist_SCINT": none}
     return orjson.dumps(message, option=_OPTIONS)
 
 
-def _head(
-    table: WindowTable, run: str, epoch: int | None, window: int | None
-) -> dict[str, Any]:
+def _head(table: WindowTable, run: str, epoch: int | None, window: int | None) -> dict[str, Any]:
     orbits = table.window_orbits
     first = None if window is None else window * orbits
     return {
@@ -129,6 +129,14 @@ def _head(
     }
 
 
+def _no_bins(chamber: Chamber) -> dict[str, list[int]]:
+    """Return one entry of zero.
+
+    The original's consumer indexes with the edges, and NumPy takes no empty list for that.
+    """
+    return {"bin_edges": [chamber.first_channel], "bin_counts": [0]}
+
+
 def _histogram(below: int, counts: Any, above: int) -> dict[str, Any]:
     return {
         "low_ns": DRIFT_LOW_NS,
@@ -139,7 +147,7 @@ def _histogram(below: int, counts: Any, above: int) -> dict[str, Any]:
     }
 
 
-def _with_empty(multiplicity: npt.NDArray[np.int64], orbits: int) -> npt.NDArray[np.int64]:
+def _with_empty(multiplicity: IntArray, orbits: int) -> IntArray:
     """Return the multiplicity with the orbits without a hit, which no kernel counts."""
     full = multiplicity.copy()
     full[0] = orbits - int(full.sum())
@@ -175,11 +183,13 @@ class _Columns:
             self._drift[mine] = drift_ns(detector, chamber, ticks[mine])
 
     def _sparse(
-        self, counts: npt.NDArray[np.int64], firsts: list[int]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], list[list[int]]]:
+        self, counts: IntArray, firsts: list[int]
+    ) -> tuple[IntArray, IntArray, list[list[int]]]:
         """Return (channels, counts, ends) of the non-zero entries, by row and chamber."""
         flat = np.flatnonzero(counts)
-        starts = np.arange(len(counts))[:, None] * self._cells + np.array([*firsts[1:], self._cells])
+        starts = np.arange(len(counts))[:, None] * self._cells + np.array(
+            [*firsts[1:], self._cells]
+        )
         ends = np.searchsorted(flat, starts)
         return self._channel[flat % self._cells], counts.ravel()[flat], ends.tolist()
 
@@ -210,8 +220,8 @@ class _Columns:
             result.append(
                 {
                     "total_hits": self._total_hits[i][c],
-                    "hist_CHANNEL": _bins(self._hits, channel[c]),
-                    "hist_SCINT": _bins(self._scint, scint[c]),
+                    "hist_CHANNEL": self._bins(self._hits, channel[c], c),
+                    "hist_SCINT": self._bins(self._scint, scint[c], c),
                     "hist_ORBIT": {
                         "bin_edges": table.orbits[orbits[c]],
                         "bin_counts": table.orbit_hits[orbits[c]],
@@ -226,16 +236,15 @@ class _Columns:
             )
         return result
 
+    def _bins(
+        self, sparse: tuple[IntArray, IntArray, list[list[int]]], where: slice, chamber: int
+    ) -> dict[str, Any]:
+        if where.start == where.stop:
+            return _no_bins(self._table.detector.chambers[chamber])
+        return {"bin_edges": sparse[0][where], "bin_counts": sparse[1][where]}
+
     @staticmethod
-    def _slices(
-        sparse: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], list[list[int]]], i: int
-    ) -> list[slice]:
+    def _slices(sparse: tuple[IntArray, IntArray, list[list[int]]], i: int) -> list[slice]:
         ends = sparse[2]
         begin = ends[i - 1][-1] if i else 0
         return [slice(a, b) for a, b in zip([begin, *ends[i][:-1]], ends[i], strict=True)]
-
-
-def _bins(
-    sparse: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], list[list[int]]], where: slice
-) -> dict[str, npt.NDArray[np.int64]]:
-    return {"bin_edges": sparse[0][where], "bin_counts": sparse[1][where]}

@@ -9,6 +9,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from glob import glob, has_magic
 from itertools import count
@@ -16,7 +17,7 @@ from pathlib import Path
 from select import select
 from typing import BinaryIO
 
-from muonscope.errors import SourceDeniedError, SourceError, SourceNotFoundError
+from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
 from muonscope.transports.base import Piece, Place
 
 __all__ = ["FileSource", "FollowSource", "StreamSource", "find_files", "natural_key"]
@@ -34,40 +35,71 @@ def natural_key(path: str) -> list[tuple[int, str]]:
     ['d1', 'd9', 'd10']
     """
     parts = re.split(r"(\d+)", path)
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
+    return [*((int(p), "") if p.isdecimal() else (0, p) for p in parts), (0, path)]
 
 
 def find_files(sources: Sequence[str], *, exclude: Sequence[Path] = ()) -> list[Path]:
     """Return the files that ``sources`` (files, folders, globs) name, in order.
 
-    Folders are searched with their subfolders; hidden files and ``exclude`` are left out.
+    Folders are searched with their subfolders; hidden files are left out there, and so
+    are ``exclude``, files and folders. A file that is found under several names is
+    returned once.
 
     Raises
     ------
     SourceNotFoundError
         If a source names nothing.
+    SourceDeniedError, SourceError
+        If a folder cannot be read.
+    OptionError
+        If a source that is named itself is one of ``exclude``.
     """
-    left_out = {path.absolute() for path in exclude}
-    found: dict[Path, None] = {}
+    found: dict[tuple[int, int], Path] = {}
     for source in sources:
-        path = Path(source)
-        if path.is_dir():
-            files = sorted(_inside(path), key=lambda p: natural_key(str(p)))
-        elif has_magic(source) and not path.exists():
-            files = [Path(name) for name in sorted(glob(source, recursive=True), key=natural_key)]
-            files = [file for file in files if not file.is_dir()]
-            if not files:
-                raise SourceNotFoundError(f"{source}: no file matches")
-        elif path.exists():
-            files = [path]
-        else:
-            raise SourceNotFoundError(f"{source}: no such file or folder")
-        found |= dict.fromkeys(file for file in files if file.absolute() not in left_out)
-    return list(found)
+        try:
+            for file in _named(source, exclude):
+                with suppress(FileNotFoundError):
+                    status = file.stat()
+                    found.setdefault((status.st_dev, status.st_ino), file)
+        except OSError as exc:
+            raise _error(Path(exc.filename or source), exc) from exc
+    return list(found.values())
+
+
+def _named(source: str, exclude: Sequence[Path]) -> list[Path]:
+    path = Path(source)
+    if path.is_dir():
+        files = sorted(_inside(path), key=lambda p: natural_key(str(p)))
+    elif has_magic(source) and not path.exists():
+        files = [
+            Path(name)
+            for name in sorted(glob(source, recursive=True), key=lambda p: (natural_key(p), p))
+        ]
+        files = [file for file in files if not file.is_dir()]
+        if not files:
+            raise SourceNotFoundError(f"{source}: no file matches")
+    elif path.exists():
+        if _is_one_of(path, exclude):
+            raise OptionError(f"{source}: cannot be read and written at the same time")
+        return [path]
+    else:
+        raise SourceNotFoundError(f"{source}: no such file or folder")
+    return [file for file in files if file.exists() and not _is_one_of(file, exclude)]
+
+
+def _is_one_of(file: Path, exclude: Sequence[Path]) -> bool:
+    whole = file.resolve()
+    return any(
+        whole.is_relative_to(other.resolve()) or (other.exists() and file.samefile(other))
+        for other in exclude
+    )
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
+    def refuse(exc: OSError) -> None:
+        raise exc
+
+    for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(parent) / name for name in names if not name.startswith("."))
 
@@ -112,12 +144,10 @@ class _Open:
             read += len(data)
             yield self.piece(data, read)
 
-    def piece(self, data: bytes, read: int, *, ended: bool = False) -> Piece:
+    def piece(self, data: bytes, read: int) -> Piece:
         """Return a piece of this file."""
         mark = self._mark(read)
-        return Piece(
-            key=self.key, name=str(self.path), data=data, read=read, mark=mark, ended=ended
-        )
+        return Piece(key=self.key, name=str(self.path), data=data, read=read, mark=mark)
 
 
 class FileSource:
@@ -146,7 +176,8 @@ class FileSource:
                     for piece in file.pieces(read):
                         read = piece.read
                         yield piece
-                    yield file.piece(b"", max(read, file.place.read), ended=True)
+                    end = file.piece(b"", max(read, file.place.read))
+                    yield replace(end, ended=True, final=path == self._files[-1])
             except OSError as exc:
                 yield Piece(key=str(path), name=str(path), error=_error(path, exc))
 
@@ -199,7 +230,7 @@ class FollowSource:
                 yield Piece(key="", name="", idle=True)
                 self._wait(self._poll_s)
         for piece in self._reading.values():
-            yield replace(piece, data=b"", ended=True)
+            yield replace(piece, data=b"", ended=True, final=True)
 
     def _read(self, path: Path, *, has_later: bool) -> Iterator[Piece]:
         try:
@@ -256,7 +287,14 @@ class StreamSource:
                 yield Piece(key=self._name, name=self._name, error=_error(Path(self._name), exc))
                 return
             read += len(data)
-            yield Piece(key=self._name, name=self._name, data=data, read=read, ended=not data)
+            yield Piece(
+                key=self._name,
+                name=self._name,
+                data=data,
+                read=read,
+                ended=not data,
+                final=not data,
+            )
             if not data:
                 return
 

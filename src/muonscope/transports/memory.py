@@ -18,8 +18,14 @@ class MemorySource:
         """Yield each stream to its end."""
         for name, data in self._streams.items():
             for at in range(0, len(data), self._chunk):
-                yield Piece(key=name, name=name, data=data[at : at + self._chunk])
-            yield Piece(key=name, name=name, ended=True)
+                yield Piece(
+                    key=name,
+                    name=name,
+                    data=data[at : at + self._chunk],
+                    read=min(at + self._chunk, len(data)),
+                )
+            final = name == list(self._streams)[-1]
+            yield Piece(key=name, name=name, read=len(data), ended=True, final=final)
 
     def size(self) -> int:
         """Return the bytes of all streams."""

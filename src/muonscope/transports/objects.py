@@ -58,10 +58,11 @@ class ObjectSource:
                         read += len(data)
                         mark = zlib.crc32(first[: min(MARK_BYTES, read)])
                         yield Piece(key=key, name=name, data=data, read=read, mark=mark)
-            except Exception as exc:  # noqa: BLE001 each store has its own errors
+            except Exception as exc:
                 yield Piece(key=key, name=name, error=_error(name, exc))
             mark = zlib.crc32(first[: min(MARK_BYTES, read)])
-            yield Piece(key=key, name=name, read=read, mark=mark, ended=True)
+            final = name == self._objects[-1][1]
+            yield Piece(key=key, name=name, read=read, mark=mark, ended=True, final=final)
 
 
 def _objects_of(url: str) -> list[tuple[Any, str, int, str]]:
@@ -80,17 +81,18 @@ def _objects_of(url: str) -> list[tuple[Any, str, int, str]]:
             found = system.glob(path, detail=True)
         else:
             found = system.find(path, detail=True)
-            if not found and not system.exists(path):
-                raise SourceNotFoundError(f"{url}: no such bucket, object or prefix")
-    except SourceError:
-        raise
     except Exception as exc:
         raise _error(url, exc) from exc
     files = {n: info for n, info in found.items() if info.get("type") == "file"}
     if not files:
         raise SourceNotFoundError(f"{url}: no object is there")
     return [
-        (system, name, int(files[name].get("size") or 0), str(files[name].get("ETag", "")).strip('"'))
+        (
+            system,
+            name,
+            int(files[name].get("size") or 0),
+            str(files[name].get("ETag", "")).strip('"'),
+        )
         for name in sorted(files, key=natural_key)
     ]
 

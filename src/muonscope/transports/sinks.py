@@ -14,11 +14,19 @@ __all__ = ["FileSink", "StreamSink"]
 class FileSink:
     """Appends messages to a file.
 
-    A new file must not exist unless ``force``; with ``resume_at`` an existing one is cut
-    back to that position, which forgets what was published after the last commit.
+    A new file must not exist unless ``force``, or ``empty_ok`` and it is empty; with
+    ``resume_at`` an existing one is cut back to that position, which forgets what was
+    published after the last commit.
     """
 
-    def __init__(self, path: Path, *, force: bool = False, resume_at: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        force: bool = False,
+        empty_ok: bool = False,
+        resume_at: int | None = None,
+    ) -> None:
         """Open the file.
 
         Raises
@@ -30,14 +38,21 @@ class FileSink:
         """
         self._path = path
         try:
+            force = force or (empty_ok and path.exists() and path.stat().st_size == 0)
             path.parent.mkdir(parents=True, exist_ok=True)
             if resume_at is not None:
                 self._file = path.open("r+b", buffering=0)
                 self._cut(resume_at)
             else:
                 self._file = path.open("wb" if force else "xb", buffering=0)
-        except FileExistsError as exc:
-            raise SinkExistsError(f"{path}: exists already; choose another, or use --force") from exc
+        except (FileExistsError, NotADirectoryError) as exc:
+            if not path.parent.is_dir():
+                raise SinkError(
+                    f"{path.parent}: is a file; expected a folder or a name that ends in .jsonl"
+                ) from exc
+            raise SinkExistsError(
+                f"{path}: exists already; choose another, or use --force"
+            ) from exc
         except OSError as exc:
             raise self._error(exc) from exc
 
@@ -74,6 +89,7 @@ class FileSink:
     def _cut(self, position: int) -> None:
         size = self._file.seek(0, os.SEEK_END)
         if size < position:
+            self._file.close()
             raise SinkError(
                 f"{self._path}: has {size} bytes, but the saved state counts on {position};"
                 " the file is not the one that this state belongs to"

@@ -4,6 +4,7 @@ import fcntl
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ class StateStore:
             self._lock = (folder / _LOCK).open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
+            self._lock.close()
             raise StateError(f"{folder}: in use by another muonscope process") from exc
         except OSError as exc:
             raise StateError(f"{folder}: cannot be used for state: {exc.strerror or exc}") from exc
@@ -49,12 +51,12 @@ class StateStore:
             If the file is damaged.
         """
         try:
-            with np.load(self._path, allow_pickle=False) as saved:
+            with self._path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
                 arrays = {name: saved[name] for name in saved.files}
             meta = orjson.loads(arrays.pop(_META).tobytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as exc:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as exc:
             raise StateError(f"{self._path}: damaged; remove it to start anew ({exc})") from exc
         return meta, arrays
 
@@ -67,8 +69,8 @@ class StateStore:
             If it cannot be written.
         """
         buffer = io.BytesIO()
-        encoded: dict[str, Any] = {_META: np.frombuffer(orjson.dumps(meta), np.uint8)}
-        np.savez(buffer, **encoded, **arrays)
+        everything: dict[str, Any] = {_META: np.frombuffer(orjson.dumps(meta), np.uint8), **arrays}
+        np.savez(buffer, **everything)
         new = self._path.with_suffix(".new")
         try:
             with new.open("wb") as file:

@@ -74,7 +74,9 @@ def pack(values: Any, v2: bool, hit_head: int, channel_base: int, tdc_base: int)
 def parse_number(data: Any, begin: int, end: int) -> Any:
     """Parse ``data[begin:end]``: return (whole part, fraction as float, code).
 
-    Surrounding blanks and quotes are ignored; a fraction of zeros is none.
+    Surrounding blanks and quotes are ignored; a fraction of zeros is none. Decimals that
+    make more than 18 digits are below anything half precision knows, and only tell whether
+    there is a fraction: the exact value of a half has up to 24 of them.
     """
     while begin < end and (data[begin] == _SPACE or data[begin] == _TAB or data[begin] == _QUOTE):
         begin += 1
@@ -86,12 +88,15 @@ def parse_number(data: Any, begin: int, end: int) -> Any:
     if begin < end and (negative or data[begin] == _PLUS):
         begin += 1
     whole, fraction, scale, digits, dots = np.int64(0), np.int64(0), np.int64(1), 0, 0
+    tiny = False
     for i in range(begin, end):
         digit = np.int64(data[i]) - _ZERO
         if data[i] == _DOT and dots == 0:
             dots = 1
         elif not 0 <= digit <= 9:
             return whole, 0.0, _NAN
+        elif dots == 1 and digits == _MAX_DIGITS:
+            tiny = tiny or digit != 0
         else:
             digits += 1
             if digits > _MAX_DIGITS:
@@ -103,9 +108,10 @@ def parse_number(data: Any, begin: int, end: int) -> Any:
     if digits == 0:
         return whole, 0.0, _NAN
     value = (whole * scale + fraction) / scale
+    code = _FRACTION if fraction != 0 or tiny else 0
     if negative:
-        return -whole, -value, 0 if fraction == 0 else _FRACTION
-    return whole, value, 0 if fraction == 0 else _FRACTION
+        return -whole, -value, code
+    return whole, value, code
 
 
 @part

@@ -73,7 +73,7 @@ def _guess_first_line(text: bytes, *, complete: bool) -> Guess | None:
 
 
 def _is_row(line: bytes) -> bool:
-    return line.count(b",") == 5 and not line.translate(None, b"0123456789,.+- \"")
+    return line.count(b",") == 5 and not line.translate(None, b'0123456789,.+- "')
 
 
 def _guess_text(text: bytes) -> Guess:
@@ -140,6 +140,5 @@ def _share_of_words(words: Words, readout: Readout) -> float:
 
 def _near_another(orbits: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     near = np.abs(np.diff(orbits)) < _NEAR_ORBITS
-    return np.concatenate([near, [False]]) | np.concatenate([[False], near])
-
-
+    good: npt.NDArray[np.bool_] = np.concatenate([near, [False]]) | np.concatenate([[False], near])
+    return good

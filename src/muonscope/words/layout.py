@@ -81,7 +81,7 @@ def as_words(words: npt.ArrayLike) -> Words:
         return np.empty(0, np.uint64)
     if array.dtype != np.uint64 or array.ndim != 1:
         raise TypeError(
-            f"words must be a one-dimensional uint64 array, found {array.dtype} of shape {array.shape}"
+            f"words: found {array.dtype} of shape {array.shape}, expected one-dimensional uint64"
         )
     return np.ascontiguousarray(array)
 
@@ -147,7 +147,9 @@ def pack_hits(
     ):
         array = np.atleast_1d(np.asarray(values))
         if array.size and (array.min() < 0 or array.max() >= limit):
-            raise ValueError(f"{name}: {array.min()} .. {array.max()} does not fit 0 .. {limit - 1}")
+            raise ValueError(
+                f"{name}: {array.min()} .. {array.max()} does not fit 0 .. {limit - 1}"
+            )
         words = words | (array.astype(np.uint64) << np.uint64(shift))
     return words
 

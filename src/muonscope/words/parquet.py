@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ParquetEncoder", "read_parquet"]
 
+PARQUET_MAGIC = b"PAR1"
+"""How a Parquet file begins."""
+
 _ROWS = 1 << 20
 _WORD = "WORD"
 
@@ -53,7 +56,7 @@ def read_parquet(file: BinaryIO, readout: Readout) -> Iterator[Decoded]:
         for batch in source.iter_batches(_ROWS, columns=columns):
             yield _words(batch) if _WORD in names else _packed(batch, readout, row)
             row += batch.num_rows
-    except (pa.ArrowException, OSError) as exc:
+    except (pa.ArrowException, OSError, ValueError) as exc:  # ValueError: names that are no UTF-8
         raise FormatError(f"parquet: damaged or cut short: {exc}") from exc
 
 
@@ -68,21 +71,31 @@ def _words(batch: "pa.RecordBatch") -> Decoded:
 
 
 def _packed(batch: "pa.RecordBatch", readout: Readout, first_row: int) -> Decoded:
+    import pyarrow as pa
     from pyarrow import csv
 
     text = io.BytesIO()
     options = csv.WriteOptions(include_header=False)
-    csv.write_csv(batch.select(list(COLUMNS)), text, options)
+    columns = [_on_one_line(batch.column(name)) for name in COLUMNS]
+    csv.write_csv(pa.record_batch(columns, list(COLUMNS)), text, options)
     decoder = CsvDecoder(readout)
     decoder.feed(",".join(COLUMNS).encode() + b"\n")
     part, rest = decoder.feed(text.getvalue()), decoder.finish()
     rejects = [
-        Reject(
-            code=r.code, offset=first_row + (r.line or 0) - 2, length=0, evidence=r.evidence
-        )
+        Reject(code=r.code, offset=first_row + (r.line or 0) - 2, length=0, evidence=r.evidence)
         for r in part.rejects + rest.rejects
     ]
     return Decoded(np.concatenate([part.words, rest.words]), rejects)
+
+
+def _on_one_line(column: "pa.Array[Any]") -> "pa.Array[Any]":
+    """Return ``column`` so that none of its values is more than one field of one row."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return compute.replace_substring_regex(column, r"[^0-9+. \-]", "?")
+    return column
 
 
 class _Drain(io.RawIOBase):
@@ -120,10 +133,14 @@ class ParquetEncoder:
         kinds = [pa.uint8(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint32(), pa.float64()]
         fields = [pa.field(name, kind) for name, kind in zip(COLUMNS, kinds, strict=True)]
         fields.append(pa.field(_WORD, pa.uint64()))
-        metadata = {"muonscope": orjson.dumps({"word_version": readout.version})}
+        metadata: dict[str | bytes, str | bytes] = {
+            "muonscope": orjson.dumps({"word_version": readout.version})
+        }
         self._schema = pa.schema(fields, metadata=metadata)
         self._readout, self._file = readout, _Drain()
-        self._writer = parquet.ParquetWriter(self._file, self._schema, compression="zstd")
+        self._writer = parquet.ParquetWriter(
+            pa.PythonFile(self._file, "w"), self._schema, compression="zstd"
+        )
 
     def begin(self) -> bytes:
         """Return the magic bytes."""

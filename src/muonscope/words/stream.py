@@ -6,6 +6,7 @@ one stopped; :func:`decode` reads a whole open file. The law of bytes holds for 
 """
 
 from collections.abc import Iterator, Mapping
+from copy import copy, deepcopy
 from typing import Any, BinaryIO
 
 from muonscope.detector import Readout
@@ -24,7 +25,6 @@ FORMATS = ("csv", "json", "dat", "dat129", "block", "parquet")
 """Formats that can be read."""
 
 _MAGIC_BYTES = 4
-_COMPRESSED_CHUNK = 1 << 14
 
 
 class StreamDecoder:
@@ -32,7 +32,7 @@ class StreamDecoder:
 
     def __init__(self, readout: Readout) -> None:
         """Expect words of ``readout``; everything else is found out."""
-        self._readout = readout
+        self.readout = readout
         self.guess: Guess | None = None
         """What the stream seems to be; None until enough has been seen."""
         self.compression: str | None = None
@@ -56,15 +56,23 @@ class StreamDecoder:
 
     def feed(self, data: bytes) -> Decoded:
         """Take the next raw bytes."""
+        return joined([Decoded(), *self.feed_in_parts(data)])
+
+    def feed_in_parts(self, data: bytes) -> Iterator[Decoded]:
+        """Take the next raw bytes; yield what they give part by part.
+
+        So a few kilobytes that decompress to gigabytes are never in memory at once.
+        """
         if not self._compression_known:
             self._first += data
             if len(self._first) < _MAGIC_BYTES:
-                return Decoded()
+                return
             data, self._first = self._first, b""
             self._find_compression(data)
         if self._decompressor is None:
-            return self._plain(data)
-        return joined([Decoded(), *map(self._plain, self._decompressor.feed(data))])
+            yield self._plain(data)
+        else:
+            yield from map(self._plain, self._decompressor.feed(data))
 
     def finish(self) -> Decoded:
         """Take it that no more comes."""
@@ -91,6 +99,17 @@ class StreamDecoder:
             parts.append(Decoded(rejects=[reject]))
         return joined(parts)
 
+    def end(self) -> tuple[Decoded, int]:
+        """Return what ``finish`` would give, and ``position`` after it, but stay as it is.
+
+        So a stream that grows after all, as files do, goes on where its last whole
+        record ended.
+        """
+        twin = copy(self)
+        twin._decoder = deepcopy(self._decoder)  # noqa: SLF001 its twin
+        twin._decompressor = copy(self._decompressor)  # noqa: SLF001
+        return twin.finish(), twin.position
+
     def state(self) -> dict[str, Any]:
         """Return what another decoder needs to go on; JSON values."""
         if self.guess is None or self._decoder is None:
@@ -113,7 +132,7 @@ class StreamDecoder:
             self._skip = position
         self.bytes_in = position
         self.guess = Guess(state["format"], 1.0, "resumed")
-        self._decoder = _new_decoder(state["format"], self._readout)
+        self._decoder = _new_decoder(state["format"], self.readout)
         self._decoder.resume(position, state["decoder"])
 
     def _find_compression(self, data: bytes) -> None:
@@ -136,10 +155,10 @@ class StreamDecoder:
     def _begin(self, *, complete: bool) -> Decoded:
         """Find out the format if enough is there, and decode what has waited."""
         prefix = self._first[:PREFIX_BYTES]
-        self.guess = guess_format(prefix, self._readout, complete=complete)
+        self.guess = guess_format(prefix, self.readout, complete=complete)
         if self.guess is None:
             return Decoded()
-        self._decoder = _new_decoder(self.guess.format, self._readout)
+        self._decoder = _new_decoder(self.guess.format, self.readout)
         data, self._first = self._first, b""
         return self._decoder.feed(data)
 
@@ -153,11 +172,8 @@ def decode(file: BinaryIO, decoder: StreamDecoder, chunk_bytes: int = 1 << 22) -
     if data.startswith(b"PAR1"):
         yield from _decode_parquet(file, decoder)
         return
-    if compression_of(data):
-        chunk_bytes = min(chunk_bytes, _COMPRESSED_CHUNK)
     while data:
-        for at in range(0, len(data), chunk_bytes):
-            yield decoder.feed(data[at : at + chunk_bytes])
+        yield from decoder.feed_in_parts(data)
         data = file.read(chunk_bytes)
     yield decoder.finish()
 
@@ -168,7 +184,7 @@ def _decode_parquet(file: BinaryIO, decoder: StreamDecoder) -> Iterator[Decoded]
     size = file.seek(0, 2)
     file.seek(0)
     decoder.guess = Guess("parquet", 1.0, "begins with b'PAR1'")
-    yield from read_parquet(file, decoder._readout)
+    yield from read_parquet(file, decoder.readout)
     decoder.bytes_in = size
 
 

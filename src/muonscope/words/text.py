@@ -82,9 +82,7 @@ class _Rows:
                 return joined(parts), done
 
 
-def _reject(
-    code: RejectCode, data: bytes, begin: int, end: int, offset: int, line: int
-) -> Reject:
+def _reject(code: RejectCode, data: bytes, begin: int, end: int, offset: int, line: int) -> Reject:
     return Reject(
         code=code,
         offset=offset + begin,

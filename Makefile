@@ -1,0 +1,48 @@
+# Everything a developer runs. `make demo` and `make test` install what they need into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+REALDATA := $(or $(MUONSCOPE_REALDATA),../shared/realdata)
+
+.PHONY: demo test lint docs unit bench fuzz lock clean help
+
+help: ## Show what there is to make.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "muonscope needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: .venv/installed ## Process recordings (or a made-up one); show tables and a plot.
+	$(BIN)/python examples/first_look.py --recordings $(REALDATA) --out demo
+
+test: .venv/installed lint docs unit ## Everything that must pass: style, types, structure, docs, tests.
+
+lint: .venv/installed ## Style, types and the structure of imports.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: .venv/installed ## Build the documentation; warnings are errors.
+	$(BIN)/sphinx-build -q -W --keep-going -n -b html docs docs/_build/html
+
+unit: .venv/installed ## The tests and doctests.
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+bench: .venv/installed ## Measure against the peers; prints ratios, checks the answers.
+	$(BIN)/python benchmarks/run.py
+
+fuzz: .venv/installed ## Feed the codecs garbage for a minute each.
+	$(BIN)/python tests/words/fuzz.py --seconds 60
+
+lock: .venv/installed ## Pin the newest versions of everything again.
+	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra s3 --group dev --universal \
+	  --generate-hashes --no-header --no-annotate -o requirements.lock
+
+clean: ## Remove what was built.
+	rm -rf .venv build dist docs/_build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,296 @@
+"""Measure muonscope against its peers, in one run on one machine; ``make bench``.
+
+Every figure is the median of several repeats, and ratios are taken between medians of
+repeats that alternate, so that a machine that drifts does not favour either. Each
+section asserts that the answers are right before it prints how fast they came.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+import muonscope
+from muonscope.counting.counter import Counter
+from muonscope.counting.windows import Panes
+from muonscope.words.layout import Words
+from polars_peer import fingerprint, six_results
+from synthetic import synthetic_words
+
+ORIGINAL_S = {10_000: (2.4, 3.1), 1_000_000: (6.9, 6.9)}
+"""What the original's ``process_batch`` on Spark takes for so many rows, s (local, 2 cores)."""
+
+MUONSCOPE = [sys.executable, "-m", "muonscope"]
+
+
+def main() -> int:
+    """Run the sections asked for; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; default: all")
+    parser.add_argument("--words", type=int, default=5_000_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, numpy {np.__version__},")
+    print(
+        f"polars {pl.__version__} on {pl.thread_pool_size()} threads; medians of {options.repeats}"
+    )
+    for name in options.sections or SECTIONS:
+        print(f"\n== {name}")
+        SECTIONS[name](options.words, options.repeats)
+    return 0
+
+
+def timed(repeats: int, **calls: Callable[[], Any]) -> dict[str, float]:
+    """Return the median time of each call, s; the calls alternate."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()
+    for _ in range(repeats):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(seconds) for name, seconds in times.items()}
+
+
+def rate(name: str, words: int, seconds: float, note: str = "") -> None:
+    """Print a rate."""
+    print(f"{name:<44} {words / seconds / 1e6:9.1f} M words/s  {note}")
+
+
+def windowed(words: Words, piece: int = 1 << 19) -> tuple[list[Any], Counter]:
+    """Return the window tables of ``words``, given in pieces, and their counter."""
+    counter = Counter(muonscope.shipped_detector())
+    tables = [counter.push(words[at : at + piece]) for at in range(0, len(words), piece)]
+    return [*tables, counter.finish()], counter
+
+
+def closed_panes(words: Words, piece: int = 1 << 19) -> list[Panes]:
+    """Return the words in the order in which closed windows hold them."""
+    counter = Counter(muonscope.shipped_detector())
+    return [
+        panes
+        for at in range(0, len(words), piece)
+        if len(panes := counter.windower.push(words[at : at + piece]))
+    ]
+
+
+def our_fingerprint(tables: list[Any]) -> dict[str, int]:
+    """Return the numbers of :func:`polars_peer.fingerprint` for our results."""
+    total = tables[0].total()
+    for table in tables[1:]:
+        total += table.total()
+    ends = [int(t.orbit_ends[-1, -1]) if len(t) else 0 for t in tables]
+    drifts = [int(t.drift_ends[-1, -1]) if len(t) else 0 for t in tables]
+    pairs = list(zip(tables, ends, strict=True))
+    return {
+        "hits": total.total_hits,
+        "orbits": sum(ends),
+        "orbit hits squared": sum(
+            int((t.orbit_hits[:end].astype(np.int64) ** 2).sum()) for t, end in pairs
+        ),
+        "channels squared": int((total.hits_per_cell**2).sum()),
+        "scint": int(total.scint_hits.sum()),
+        "drift ticks": sum(
+            int(t.drift_ticks[:end].astype(np.int64).sum())
+            for t, end in zip(tables, drifts, strict=True)
+        ),
+    }
+
+
+def memory_section(n: int, repeats: int) -> None:
+    """Six results from words in memory, against polars."""
+    detector = muonscope.shipped_detector()
+    for share in (0.01, 0.7):
+        words = synthetic_words(n, scintillator_share=share)
+        panes = closed_panes(words)
+        n_panes = sum(len(p.words) + int(p.other.sum()) for p in panes)
+        assert our_fingerprint(windowed(words)[0]) == fingerprint(six_results(words, detector))
+        times = timed(repeats, **memory_calls(words, panes))
+        print(f"scintillator in {share:.0%} of the muons, {len(words):,} words at 3 kHz:")
+        rate("  polars, one batch, both cores", len(words), times["polars"])
+        for name, label, count in (
+            ("kernel", "  six results of given windows, one core", n_panes),
+            ("two", "  the same, two cores", n_panes),
+            ("windows", "  exact windows and six results, one core", len(words)),
+        ):
+            ratio = times["polars"] / len(words) / (times[name] / count)
+            rate(label, count, times[name], f"{ratio:.1f} x polars")
+
+
+def memory_calls(words: Words, panes: list[Panes]) -> dict[str, Callable[[], Any]]:
+    """Return what the memory section compares."""
+    detector = muonscope.shipped_detector()
+    counter = Counter(detector)
+    calls = [partial(counter.count, part) for part in panes]
+    return {
+        "polars": lambda: six_results(words, detector),
+        "kernel": lambda: [call() for call in calls],
+        "two": lambda: in_two_threads(calls),
+        "windows": lambda: windowed(words),
+    }
+
+
+def in_two_threads(calls: Sequence[Callable[[], Any]]) -> None:
+    """Call all, half of them in another thread."""
+    other = threading.Thread(target=lambda: [call() for call in calls[::2]])
+    other.start()
+    for call in calls[1::2]:
+        call()
+    other.join()
+
+
+def batch_section(_n: int, repeats: int) -> None:
+    """One batch, from words to messages, against the original's published times."""
+    from muonscope.results.message import window_messages
+
+    for size, (low, high) in ORIGINAL_S.items():
+        words = synthetic_words(size)
+
+        def batch(words: Words = words) -> int:
+            tables, counter = windowed(words)
+            messages = sum(len(list(window_messages(t, "bench"))) for t in tables)
+            counted = sum(t.total().accounting.words_in for t in tables)
+            assert counted + counter.remainder.accounting.words_in == len(words)
+            return messages
+
+        seconds = timed(repeats, ours=batch)["ours"]
+        against = (
+            f"{low / seconds:,.0f} x"
+            if low == high
+            else f"{low / seconds:,.0f}-{high / seconds:,.0f} x"
+        )
+        print(f"{size:>9,} words to messages: {seconds * 1e3:7.2f} ms, {against} the original")
+
+
+def files_section(n: int, repeats: int) -> None:
+    """Whole runs of ``process`` on files, against the kernel and against reading alone."""
+    words = synthetic_words(n)
+    with tempfile.TemporaryDirectory() as folder:
+        dat, csv = Path(folder) / "bench.dat", Path(folder) / "bench.csv"
+        words.astype("<u8").tofile(dat)
+        run([*MUONSCOPE, "convert", str(dat), str(csv)])
+        out = Path(folder) / "out.jsonl"
+
+        def process(file: Path) -> None:
+            process_file(file, out)
+
+        times = timed(
+            repeats,
+            windows=lambda: windowed(words),
+            dat=lambda: process(dat),
+            csv=lambda: process(csv),
+            polars=lambda: pl.read_csv(csv, schema_overrides={"TDC_MEAS": pl.Float64}).height,
+        )
+        messages = out.read_bytes().splitlines()
+        counted = sum(json.loads(m)["accounting"]["words_in"] for m in messages)
+        assert counted == len(words), (counted, len(words))
+        rate("exact windows and results in memory, one core", n, times["windows"])
+        rate(
+            "process .dat to .jsonl",
+            n,
+            times["dat"],
+            f"{times['windows'] / times['dat']:.2f} x memory",
+        )
+        rate("polars.read_csv alone, both cores", n, times["polars"])
+        rate(
+            "process .csv to .jsonl",
+            n,
+            times["csv"],
+            f"{times['polars'] / times['csv']:.2f} x polars",
+        )
+        cold = statistics.median(
+            elapsed([*MUONSCOPE, "process", str(dat), "--to", str(out), "--force"])
+            for _ in range(3)
+        )
+        rate("process .dat as a command, start-up included", n, cold)
+
+
+def process_file(file: Path, out: Path) -> None:
+    """Do what the command does, in this process, so that start-up is not measured."""
+    from muonscope.run import Run
+    from muonscope.wiring import Intake, open_sink, open_source
+
+    detector = muonscope.shipped_detector()
+    sink = open_sink(str(out), force=True)
+    run = Run("bench", Intake(open_source([str(file)]), detector.readout), Counter(detector), sink)
+    for _ in run.steps():
+        pass
+    run.finish()
+    sink.close()
+
+
+def memory_bound_section(_n: int, _repeats: int) -> None:
+    """Peak memory of ``process`` on 10 GB of words, looped with the orbits going on."""
+    block = synthetic_words(1_000_000)
+    orbits = np.uint64(int(1_000_000 * 0.9 / 3000 / 89.1e-6) << 17)
+    is_hit = block >> np.uint64(61) == 2
+    total = 10 * 10**9 // block.nbytes
+    with subprocess.Popen(
+        [*MUONSCOPE, "process", "-", "--to", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        assert process.stdin
+        start = time.perf_counter()
+        for i in range(total):
+            shifted = block + np.where(is_hit, orbits * np.uint64(i), np.uint64(0))
+            process.stdin.write(shifted.tobytes())
+        process.stdin.close()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    megabytes = usage.ru_maxrss / 1024
+    print(f"10 GB through a pipe in {time.perf_counter() - start:.0f} s: peak {megabytes:.0f} MB")
+
+
+def cold_start_section(_n: int, _repeats: int) -> None:
+    """First result of a fresh installation (nothing compiled), and of the next start."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "small.csv"
+        words = synthetic_words(10_000)
+        words.astype("<u8").tofile(Path(folder) / "small.dat")
+        run([*MUONSCOPE, "convert", str(Path(folder) / "small.dat"), str(file)])
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(Path(folder) / "cache")}
+        for name in ("nothing compiled", "compiled"):
+            command = [*MUONSCOPE, "process", str(file), "--to", "-"]
+            print(f"first results, {name}: {elapsed(command, environment):.2f} s")
+        for command in ([], ["process"], ["inspect"], ["convert"], ["detectors"]):
+            seconds = min(elapsed([*MUONSCOPE, *command, "--help"]) for _ in range(5))
+            print(f"muonscope {' '.join([*command, '--help']):<18} {seconds * 1e3:4.0f} ms")
+
+
+def run(command: list[str], environment: dict[str, str] | None = None) -> None:
+    """Run a command; its success is asserted."""
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def elapsed(command: list[str], environment: dict[str, str] | None = None) -> float:
+    """Return how long a command takes, s."""
+    start = time.perf_counter()
+    run(command, environment)
+    return time.perf_counter() - start
+
+
+SECTIONS: dict[str, Callable[[int, int], None]] = {
+    "memory": memory_section,
+    "batch": batch_section,
+    "files": files_section,
+    "bound": memory_bound_section,
+    "cold": cold_start_section,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
