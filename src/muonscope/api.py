@@ -35,6 +35,10 @@ class Recording:
     source: str
     detector: Detector
 
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<Recording {self.source!r} of detector {self.detector.name}>"
+
     def batches(self, rejects: Rejects | None = None) -> Iterator[Words]:
         """Yield the words in bounded pieces, each an array of shape (n,).
 

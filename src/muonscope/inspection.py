@@ -34,7 +34,6 @@ __all__ = ["Epoch", "OddChannel", "OddWords", "Report", "best_detector", "inspec
 _TOP = 1 << 15
 _EXAMPLES = 5
 _NOTES = 100
-_NEAR = 8
 _HOLE_S = 1.0
 _HOLE_STEPS = 30
 _ENOUGH_HITS = 20
@@ -78,6 +77,7 @@ class OddWords:
 
     kind: str
     count: int = 0
+    """A repeated word is looked for within a piece of some megabytes."""
     first: list[int] = field(default_factory=list)
     """Numbers, from 0, of the first such words."""
     detail: dict[str, int] = field(default_factory=dict)
@@ -144,7 +144,7 @@ class Report:
 def best_detector(first: bytes) -> tuple[Detector, float]:
     """Return the shipped detector that maps most of the words that ``first`` begins with.
 
-    Parquet must be there whole; of other formats the first 64 KiB are enough.
+    Parquet must be there whole; of other formats the first few kilobytes are enough.
 
     The second value is the part of all rows or words that it maps, 0 .. 1.
     """
@@ -267,9 +267,9 @@ class _Inspector:
     def _note_odd(self, words: Words, first: int) -> None:
         kinds = self._table.kind[words >> np.uint64(49)]
         bad_bx = (words >> np.uint64(5) & np.uint64(4095)) >= BX_PER_ORBIT
+        order = np.argsort(words, kind="stable")
         repeated = np.zeros(len(words), np.bool_)
-        for step in range(1, min(_NEAR, len(words) - 1) + 1):
-            repeated[step:] |= words[step:] == words[:-step]
+        repeated[order[1:]] = words[order[1:]] == words[order[:-1]]
         for kind, rows in (
             ("unmapped channel", kinds == 1 + Timeless.UNMAPPED),
             ("unknown HEAD", kinds == 1 + Timeless.INVALID_HEAD),

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -240,23 +241,36 @@ class Intake:
             return
         decoder = self._decoder(piece.key) if new else self._decoders[piece.key]
         for part in decoder.feed_in_parts(piece.data):
-            yield self._batch(replace(piece, ended=False), part, decoder, decoder.position)
+            yield self._batch(replace(piece, ended=False), part, decoder)
         if piece.ended:
-            rest, bytes_in = decoder.end()
-            if bytes_in != decoder.bytes_in:
-                raise AccountingError(
-                    f"{piece.name}: {decoder.bytes_in} bytes came in,"
-                    f" {bytes_in} were decoded or rejected"
-                )
-            yield self._batch(piece, rest, decoder, bytes_in)
+            yield self._end(piece, decoder)
 
-    def _batch(
-        self, piece: Piece, decoded: Decoded, decoder: StreamDecoder, bytes_in: int
-    ) -> Batch[Token]:
-        place = Place(restart=decoder.restart, read=piece.read, mark=piece.mark, ended=piece.ended)
-        stream = Stream(name=piece.name, place=place, bytes_in=bytes_in, decoder=decoder.state())
+    def _end(self, piece: Piece, decoder: StreamDecoder) -> Batch[Token]:
+        """Return what a stream leaves over, and keep its decoder as it was before, to go on.
+
+        A compressed one has no copy: if it grows, what comes then is counted as damage.
+        """
+        twin = decoder.compression is None
+        last = deepcopy(decoder) if twin else self._decoders.pop(piece.key)
+        before = self._batch(piece, Decoded(), decoder)
+        rest = last.finish()
+        if last.position != last.bytes_in:
+            raise AccountingError(
+                f"{piece.name}: {last.bytes_in} bytes came in,"
+                f" {last.position} were decoded or rejected"
+            )
+        assert before.token.stream
+        stream = replace(before.token.stream, bytes_in=last.position)
         self._streams[piece.key] = stream
-        named = Decoded(decoded.words, [replace(r, where=piece.name) for r in decoded.rejects])
+        token = replace(before.token, stream=stream, guess=last.guess)
+        return Batch(_named(rest, piece.name), token, before.checkpoint)
+
+    def _batch(self, piece: Piece, decoded: Decoded, decoder: StreamDecoder) -> Batch[Token]:
+        place = Place(restart=decoder.restart, read=piece.read, mark=piece.mark, ended=piece.ended)
+        stream = Stream(
+            name=piece.name, place=place, bytes_in=decoder.position, decoder=decoder.state()
+        )
+        self._streams[piece.key] = stream
         token = Token(
             key=piece.key,
             stream=stream,
@@ -264,7 +278,7 @@ class Intake:
             compression=decoder.compression,
             final=piece.final,
         )
-        return Batch(named, token, self._checkpoint_due())
+        return Batch(_named(decoded, piece.name), token, self._checkpoint_due())
 
     def _decoder(self, key: str) -> StreamDecoder:
         decoder = StreamDecoder(self._readout)
@@ -286,8 +300,7 @@ class Intake:
         error = None
         try:
             for decoded in decode(spool, StreamDecoder(self._readout)):
-                named = [replace(r, where=piece.name) for r in decoded.rejects]
-                yield Batch(Decoded(decoded.words, named), Token(key=piece.key, guess=guess))
+                yield Batch(_named(decoded, piece.name), Token(key=piece.key, guess=guess))
         except FormatError as exc:
             error = FormatError(f"{piece.name}: {exc}")
         del self._spools[piece.key]
@@ -307,6 +320,10 @@ class Intake:
             return False
         self._next_checkpoint = time.monotonic() + _CHECKPOINT_S
         return True
+
+
+def _named(decoded: Decoded, name: str) -> Decoded:
+    return Decoded(decoded.words, [replace(reject, where=name) for reject in decoded.rejects])
 
 
 def _whole(name: str, size: int, error: FormatError) -> Reject:

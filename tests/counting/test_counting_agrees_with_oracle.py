@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from counting.streams import (
     CSV,
     DAT,
@@ -16,10 +20,6 @@ from counting.streams import (
     read_words,
     spec_of,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-import pytest
 from muonscope.detector import Detector, parse_detector, shipped_detector
 from muonscope.words.layout import Words, pack_hits
 from oracles.slow_counter import slow_count
@@ -88,7 +88,7 @@ WIDE = "\n".join(
         "hit_head = 2",
         "ticks_per_bx = 32",
         *(
-            f'[[chamber]]\nfpga = {n // 2}\nchannels = {[0, 255] if n % 2 == 0 else [256, 510]}\n'
+            f"[[chamber]]\nfpga = {n // 2}\nchannels = {[0, 255] if n % 2 == 0 else [256, 510]}\n"
             f'view = "phi"\nz_mm = {100 * n}\ndrift_offset_ns = {n * 3.7 - 20:.1f}'
             for n in range(16)
         ),

@@ -34,9 +34,7 @@ T_1213 = (95 - 1.1, 95 + 6.4, 95 + 0.5, 95 - 2.6)
 T_1228 = (100 + 13.0, 100 + 13.1, 100 + 12.7, 100 + 12.0)
 PUBLISHED = {
     "legnaro": Published(Z_1213, "ptpp", T_1213, STRAIGHT),
-    "run001213": Published(
-        Z_1213, "ptpp", T_1213, STRAIGHT, (2.5, 0, 0, -2.0), (0.013, 0, 0, 0)
-    ),
+    "run001213": Published(Z_1213, "ptpp", T_1213, STRAIGHT, (2.5, 0, 0, -2.0), (0.013, 0, 0, 0)),
     "run001228": Published(Z_1228, "pppt", T_1228, STRAIGHT, (0, 1.23, 0, 0)),
     "run001231": Published(Z_1228, "pppt", T_1228, SWAPPED, (0, 1.23, 0, 0)),
     "run000591": Published((31, 93, 813, 875), "ptpt", (0, 0, 0, 0), STRAIGHT),
@@ -88,9 +86,7 @@ def test_shipped_setup_has_the_published_values(name: str) -> None:
     assert tuple(c.z_mm for c in chambers) == published.z_mm
     assert "".join(c.view[0] for c in chambers) == published.views
     assert tuple(c.drift_offset_ns for c in chambers) == pytest.approx(published.drift_offset_ns)
-    assert (
-        tuple((c.fpga, c.first_channel, c.last_channel) for c in chambers) == published.addresses
-    )
+    assert tuple((c.fpga, c.first_channel, c.last_channel) for c in chambers) == published.addresses
     assert tuple(c.offset_mm for c in chambers) == published.offset_mm
     assert tuple(c.tilt_rad for c in chambers) == published.tilt_rad
     assert detector.drift_velocity_um_per_ns == pytest.approx(21_000 / 390, abs=0.01)
@@ -126,9 +122,7 @@ def test_bologna2_is_two_chambers_on_one_board_with_pin_228_as_scintillator() ->
         (0, 64, 127),
     ]
     assert [c.drift_offset_ns for c in detector.chambers] == [223.0, 226.0]
-    assert detector.scintillators == (
-        SpecialChannel(label="scintillator", fpga=0, channel=228),
-    )
+    assert detector.scintillators == (SpecialChannel(label="scintillator", fpga=0, channel=228),)
     assert detector.readout.ticks_per_bx == 30
     assert any("heights are not published" in line for line in detector.inferred)
 
@@ -298,14 +292,14 @@ def test_a_mistake_is_reported_with_its_key_and_file(mistake: str) -> None:
 
 @pytest.mark.parametrize("chambers", ["", "chamber = []\n"])
 def test_a_detector_without_chambers_is_refused(chambers: str) -> None:
-    words = '[words]\nversion = 2\nhit_head = 2\n'
+    words = "[words]\nversion = 2\nhit_head = 2\n"
     with pytest.raises(DetectorError, match=r"^my\.toml: chamber: none found"):
         parse_detector(f'name = "none"\n{chambers}{words}', where="my.toml")
 
 
 @pytest.mark.parametrize("found", ["3", "[1, 2]", '"phi"'])
 def test_chambers_that_are_no_tables_are_refused(found: str) -> None:
-    words = '[words]\nversion = 2\nhit_head = 2\n'
+    words = "[words]\nversion = 2\nhit_head = 2\n"
     with pytest.raises(DetectorError, match=r"^my\.toml: chamber: found .*\[\[chamber\]\]"):
         parse_detector(f'name = "none"\nchamber = {found}\n{words}', where="my.toml")
 

@@ -70,6 +70,8 @@ class Lane:
     """Settled: a word in the home pane is never a jump while this holds."""
     passed: int = 0
     """Pane of ``mark - lateness`` when the lane last looked whether panes can close."""
+    waited_for: bool = False
+    """It was alive when the last hole began."""
     held: list[int] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TIMELESS, 0))
 
@@ -80,6 +82,8 @@ class Epoch:
 
     first: int
     fast: int
+    resumed: int
+    """Orbit after the last hole, or the first one."""
     open: bool = True
     closed_below: int = 0
     touched: int = 0
@@ -228,6 +232,11 @@ class SlowCounter:
         words, lane.held = lane.held, []
         orbit = min(map(_orbit, words))
         epoch = self.epoch_for(lane, orbit)
+        if epoch == lane.epoch and orbit > self.epochs[epoch].fast:
+            for other in self.lanes:
+                at = self.position(other, epoch)
+                other.waited_for = at >= self.epochs[epoch].fast - self.idle
+            self.epochs[epoch].resumed = orbit
         if epoch != lane.epoch:
             lane.home = None
         self.epochs[epoch].first = min(orbit, self.epochs[epoch].first)
@@ -250,7 +259,7 @@ class SlowCounter:
         ]
         if joined:
             return max(joined)
-        self.epochs.append(Epoch(first=orbit, fast=orbit))
+        self.epochs.append(Epoch(first=orbit, fast=orbit, resumed=orbit))
         if len(self.epochs) > MOST_EPOCHS:
             self.end_epoch(len(self.epochs) - 1 - MOST_EPOCHS)
         return len(self.epochs) - 1
@@ -268,7 +277,17 @@ class SlowCounter:
         self.progress += max(0, lane.mark - epoch.fast)
         epoch.fast = max(epoch.fast, lane.mark)
         epoch.touched = self.progress
-        alive = [p for p in self.positions(lane.epoch) if p >= epoch.fast - self.idle]
+        after_hole = epoch.fast - epoch.resumed <= self.idle
+        alive = []
+        for one in self.lanes:
+            at = self.position(one, lane.epoch)
+            waited_for = after_hole and one.waited_for
+            if (
+                one.used
+                and one.epoch <= lane.epoch
+                and (at >= epoch.fast - self.idle or waited_for)
+            ):
+                alive.append(at)
         if alive:
             self.close_below(lane.epoch, self.pane_of(min(alive) - self.lateness))
         for number, other in enumerate(self.epochs):
@@ -277,13 +296,15 @@ class SlowCounter:
             if len(self.epochs) > 1 and other.open and (everybody_left or outrun):
                 self.end_epoch(number)
 
-    def positions(self, epoch: int) -> list[int]:
-        """Settled: a lane that is not yet in an epoch stands at its first orbit."""
-        return [
-            lane.mark if lane.epoch == epoch else self.epochs[epoch].first
-            for lane in self.lanes
-            if lane.used and lane.epoch <= epoch
-        ]
+    def position(self, lane: Lane, epoch: int) -> int:
+        """Settled: a lane that is not yet in an epoch stands at its first orbit.
+
+        Or before it, where words that the lane holds, within the gap, say so.
+        """
+        if lane.epoch == epoch:
+            return lane.mark
+        first = self.epochs[epoch].first
+        return min([first, *(o for o in map(_orbit, lane.held) if abs(o - first) <= GAP)])
 
     def close_below(self, epoch: int, pane: int) -> None:
         self.epochs[epoch].closed_below = max(pane, self.epochs[epoch].closed_below)
@@ -394,13 +415,12 @@ def _addresses(detector: Detector) -> tuple[dict[Address, int], set[Address], se
         for channel in range(chamber.first_channel, chamber.last_channel + 1)
     }
     with_chamber = sorted({chamber.fpga for chamber in detector.chambers})
-    special: list[set[Address]] = []
-    for kind in (detector.scintillators, detector.firmware_triggers):
-        special.append(
-            {
-                (fpga, one.channel)
-                for one in kind
-                for fpga in (with_chamber if one.fpga is None else [one.fpga])
-            }
-        )
-    return cells, special[0], special[1]
+    scintillators, triggers = (
+        {
+            (fpga, one.channel)
+            for one in kind
+            for fpga in (with_chamber if one.fpga is None else [one.fpga])
+        }
+        for kind in (detector.scintillators, detector.firmware_triggers)
+    )
+    return cells, scintillators, triggers

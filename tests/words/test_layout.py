@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muonscope.words.layout import (
@@ -67,6 +67,7 @@ def fields_of(word: int, version: int, hit_head: int) -> tuple[int, int, int, in
 
 
 @pytest.mark.parametrize("version", [1, 2])
+@settings(deadline=None)
 @given(words=WORDS, hit_head=st.integers(0, 7))
 def test_unpack_agrees_with_the_twiddler(version: int, words: list[int], hit_head: int) -> None:
     hit_head %= TOP[version][0]
@@ -77,6 +78,7 @@ def test_unpack_agrees_with_the_twiddler(version: int, words: list[int], hit_hea
 
 
 @pytest.mark.parametrize("version", [1, 2])
+@settings(deadline=None)
 @given(data=st.data())
 def test_packed_hits_have_each_field_in_its_place(version: int, data: st.DataObject) -> None:
     rows = data.draw(st.lists(HITS[version], min_size=1, max_size=20))
@@ -86,11 +88,13 @@ def test_packed_hits_have_each_field_in_its_place(version: int, data: st.DataObj
 
 
 @pytest.mark.parametrize("version", [1, 2])
+@settings(deadline=None)
 @given(data=st.data())
 def test_unpacking_gives_back_what_was_packed(version: int, data: st.DataObject) -> None:
     row = data.draw(HITS[version])
     words = pack_hits(*row, version=version)
-    assert (words.dtype, words.shape) == (np.uint64, (1,))
+    assert words.dtype == np.uint64
+    assert words.shape == (1,)
     found = unpack(words, version, hit_head=row[0])
     assert (
         found.head[0], found.fpga[0], found.channel[0], found.orbit[0], found.bx[0], found.tdc[0]
@@ -100,6 +104,7 @@ def test_unpacking_gives_back_what_was_packed(version: int, data: st.DataObject)
 
 
 @pytest.mark.parametrize("ancillary", [0, 1, 3, 4, 5])
+@settings(deadline=None)
 @given(
     fpga_number=st.integers(0, 7),
     orbit_count=st.integers(0, 2**32 - 1),
@@ -177,5 +182,5 @@ def test_words_are_taken_as_they_are_and_other_arrays_refused() -> None:
     assert as_words(words[::2]).flags.c_contiguous
     assert as_words([]).dtype == np.uint64
     for wrong in (words.astype(np.int64), words.astype(np.float64), words.reshape(2, 5)):
-        with pytest.raises(TypeError, match=r"^words must be a one-dimensional uint64 array"):
+        with pytest.raises(TypeError, match="one-dimensional uint64"):
             as_words(wrong)

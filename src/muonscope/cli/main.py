@@ -167,14 +167,12 @@ def run() -> None:
     except click.ClickException as exc:
         exc.show()
         sys.exit(exc.exit_code)
-    except click.Abort:
-        sys.exit(INTERRUPTED)
     except MuonscopeError as exc:
         if "--debug" in sys.argv:
             raise
         typer.echo(f"muonscope: error: {exc}", err=True)
         sys.exit(exc.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         typer.echo("muonscope: interrupted", err=True)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:

@@ -129,7 +129,10 @@ def _process(options: Options, stop: _Stop) -> int:
         sink.close()
         if store:
             store.close()
-    title = f"run {name}" + (" (paused; the same command goes on)" if paused else "")
+    title = f"run {name}"
+    if paused:
+        still_open = counter.words_in - whole.accounting.words_in
+        title += f" (paused with {still_open:,} words in open windows; the same command goes on)"
     print_account(whole, run.bytes, run.rejects, windows=run.windows, title=title)
     if stop:
         return stop.exit_code
@@ -171,5 +174,8 @@ def _run_name(source: str) -> str:
     """Return the first part of the name of a file, folder or object; never an empty one."""
     if source == "-":
         return "stdin"
+    plain = source.split("*", maxsplit=1)[0].split("?", maxsplit=1)[0].split("[", maxsplit=1)[0]
+    if plain != source:
+        source = plain.rstrip("_-.") if not plain.endswith("/") else plain
     name = source.rstrip("/").rsplit("/", 1)[-1] if "://" in source else Path(source).resolve().name
     return name.lstrip(".").split(".", 1)[0] or "run"

@@ -38,6 +38,8 @@ def describe_note(note: Note) -> str:
             return f"new epoch, the orbit counter {what}: {at}"
         case NoteKind.HOLE:
             return f"hole of {gap:,.3f} s: {at}"
+        case NoteKind.FULL:
+            return f"too many words in open windows, one was closed before its time: {at}"
         case NoteKind.LONE:
             return f"orbit that no other word supports: {at}"
         case _:
@@ -80,7 +82,7 @@ class Progress:
         if self._words_before is None:
             self._words_before = status.words
         for note in status.notes:
-            if note.kind in (NoteKind.EPOCH, NoteKind.HOLE) and note.before > 0:
+            if note.kind in (NoteKind.EPOCH, NoteKind.HOLE, NoteKind.FULL) and note.before > 0:
                 self._console.print(
                     describe_note(note), style="yellow", highlight=False, soft_wrap=True
                 )
@@ -140,7 +142,7 @@ def _words_table(whole: Summary, account: ByteAccounting, windows: int, title: s
 def _chambers_table(whole: Summary) -> Table:
     detector = whole.detector
     table = Table(title=Text(f"detector {detector.name}"))
-    for name in ("chamber", "hits", "Hz", "share", "with scintillator"):
+    for name in ("chamber", "hits", "Hz over whole windows", "share", "with scintillator"):
         table.add_column(name, justify="left" if name == "chamber" else "right")
     hits = whole.hits_per_chamber.tolist()
     for number, chamber in enumerate(detector.chambers):

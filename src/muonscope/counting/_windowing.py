@@ -43,7 +43,7 @@ BLOCK_WORDS = 256
 # notes: things worth telling, the first ones of each call
 NOTE_KIND, NOTE_WORD, NOTE_LANE, NOTE_FROM, NOTE_TO = range(5)
 N_NOTE = 5
-NOTE_EPOCH, NOTE_HOLE, NOTE_LONE, NOTE_LATE = 1, 2, 3, 4
+NOTE_EPOCH, NOTE_HOLE, NOTE_LONE, NOTE_LATE, NOTE_FULL = 1, 2, 3, 4, 5
 
 _NONE = -1
 _SENTINEL = 0
@@ -513,6 +513,8 @@ def close_oldest(st: State) -> None:
     """Close the oldest open pane before its time, because the pool is exhausted."""
     row = st.panes[_SENTINEL, PANE_NEXT]
     if row != _SENTINEL:
+        pane = st.panes[row, PANE_ID]
+        note(st, NOTE_FULL, 0, pane_start(st, pane), pane_start(st, pane + 1))
         close_panes(st, st.panes[row, PANE_EPOCH], st.panes[row, PANE_ID] + 1)
 
 

@@ -37,7 +37,7 @@ class Timeless(IntEnum):
     INVALID_ORBIT = 4
     """A hit whose orbit no other word supports: a lone jump."""
     LATE = 5
-    """A hit that came after its window was closed."""
+    """A clock word that came after its window was closed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -35,16 +35,17 @@ DRIFT_BINS = 320
 """Bins of the drift-time histogram; a table has two more, below and above."""
 
 MULTIPLICITIES = 64
-"""Entries of a multiplicity table: orbits with 0 .. 62 hits, and with 63 or more."""
+"""Entries of a multiplicity table: orbits with n hits, and last with 63 or more."""
 
 IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounting:
-    """Where the words went. ``words_in`` is counted apart from the rest."""
+    """Where the words went."""
 
     words_in: int
+    """The sum of the others here; a run compares it with the words that it was given."""
     hits: int
     """Words on cells."""
     scintillator: int
@@ -56,7 +57,7 @@ class Accounting:
     invalid: int
     """Words of an unknown HEAD, with BX >= 3564, or with an orbit alone."""
     late: int
-    """Hits that came after their window closed."""
+    """Clock words that came after their window closed."""
 
     @property
     def counted(self) -> int:
@@ -129,7 +130,9 @@ class Summary:
     drift_histogram: IntArray
     """Shape (n_chambers, 322): below -100 ns, 320 bins of 2.5 ns, from 700 ns on."""
     multiplicity: IntArray
-    """Shape (n_chambers + 1, 64): orbits by number of hits; last row: all chambers."""
+    """Shape (n_chambers + 1, 64): orbits by number of hits; last row: all chambers.
+
+    Entry 0 stays 0: orbits without a hit are ``live_orbits`` less the others."""
     detail: Detail | None = field(default=None)
     """Per-orbit and per-hit lists, or None in a condensed Summary."""
 

@@ -110,6 +110,8 @@ class NoteKind(IntEnum):
     """A word's orbit is supported by no other word."""
     LATE = k.NOTE_LATE
     """A word came after its window closed."""
+    FULL = k.NOTE_FULL
+    """The pool of words was full: the oldest pane was closed before its time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ The keys of the original (``batch_id``, ``total_hits``, ``chamberN`` with ``hist
 ``DRIFTIME``) keep their meaning; ``schema`` names the version, and
 ``schema/window-1.json`` describes it all. What belongs to no window (words of an FPGA
 that never sent a hit, bytes that could not be decoded) leaves as one more message of the
-same form, with ``window`` null, when the run ends.
+same form, with ``window`` null, when the run ends, if there is any.
 """
 
 from collections.abc import Iterator
@@ -14,12 +14,13 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
+from muonscope.counting.classes import Timeless
 from muonscope.counting.summary import (
     DRIFT_BIN_NS,
     DRIFT_LOW_NS,
-    Accounting,
     IntArray,
     Summary,
     WindowTable,
@@ -74,13 +75,16 @@ def window_messages(
     for i in range(len(table)):
         window = int(table.window[i])
         head = _head(table, run, int(table.epoch[i]), window)
-        head["batch_id"] = window
-        chambers = columns.chambers(i, max_drift_times)
-        total = sum(chamber["total_hits"] for chamber in chambers)
-        head["total_hits"] = total
-        head |= columns.accounting(i, total)
-        head["multiplicity"] = _with_empty(table.multiplicity[i, -1], table.window_orbits)
-        head |= {f"chamber{n}": chamber for n, chamber in enumerate(chambers)}
+        account = columns.accounts[i]
+        head |= {
+            "batch_id": window,
+            "total_hits": account["hits"],
+            "scintillator_hits": account["scintillator"],
+            "accounting": account,
+            "multiplicity": columns.multiplicity[i, -1],
+        }
+        for c in range(table.detector.n_chambers):
+            head[f"chamber{c}"] = columns.chamber(i, c, max_drift_times)
         yield orjson.dumps(head, option=_OPTIONS)
 
 
@@ -147,104 +151,94 @@ def _histogram(below: int, counts: Any, above: int) -> dict[str, Any]:
     }
 
 
-def _with_empty(multiplicity: IntArray, orbits: int) -> IntArray:
-    """Return the multiplicity with the orbits without a hit, which no kernel counts."""
-    full = multiplicity.copy()
-    full[0] = orbits - int(full.sum())
-    return full
+class _Ragged:
+    """Lists of different lengths, one after the other in shared arrays."""
+
+    def __init__(self, ends: IntArray, *columns: npt.NDArray[Any]) -> None:
+        """Take the ``ends`` of the lists in ``columns``, in the order of the lists."""
+        self._ends, self._columns = [0, *ends.ravel().tolist()], columns
+
+    def length(self, n: int) -> int:
+        return self._ends[n + 1] - self._ends[n]
+
+    def column(self, which: int, n: int, most: int | None = None) -> npt.NDArray[Any]:
+        """Return list ``n`` of column ``which``, its first ``most`` entries."""
+        begin, end = self._ends[n], self._ends[n + 1]
+        return self._columns[which][begin : end if most is None else min(end, begin + most)]
+
+    def bins(self, n: int) -> dict[str, Any]:
+        """Return list ``n`` of the first two columns as edges and counts."""
+        return {"bin_edges": self.column(0, n), "bin_counts": self.column(1, n)}
 
 
 class _Columns:
     """The columns of a table as the message wants them, made for all windows at once."""
 
     def __init__(self, table: WindowTable) -> None:
-        self._table, detector = table, table.detector
-        self._chambers, self._cells = detector.n_chambers, detector.n_cells
-        firsts = [detector.first_cell(c) for c in range(self._chambers)]
+        detector = table.detector
+        self._detector, self._cells = detector, detector.n_cells
+        self._firsts = [detector.first_cell(c) for c in range(detector.n_chambers)]
         self._channel = detector.cells().channel
         hits = np.ascontiguousarray(table.class_words[:, : self._cells])
-        self._hits = self._sparse(hits, firsts)
-        self._scint = self._sparse(table.scint_hits, firsts)
-        totals = np.add.reduceat(hits, firsts, axis=1) if len(table) else hits
-        self._total_hits = totals.tolist()
-        specials = table.class_words[:, self._cells :]
-        split = len(detector.scintillators)
-        self._scintillator = specials[:, :split].sum(axis=1).tolist()
-        self._trigger = specials[:, split:].sum(axis=1).tolist()
-        self._other = table.other_words
-        chamber_of = np.repeat(
-            np.tile(np.arange(self._chambers), len(table)),
-            np.diff(table.drift_ends.ravel(), prepend=0),
-        )
-        ticks = table.drift_ticks[: len(chamber_of)]
-        self._drift = np.empty(len(ticks))
-        for chamber in range(self._chambers):
-            mine = chamber_of == chamber
-            self._drift[mine] = drift_ns(detector, chamber, ticks[mine])
+        self._hits, self._scint = self._sparse(hits), self._sparse(table.scint_hits)
+        self._orbits = _Ragged(table.orbit_ends, table.orbits, table.orbit_hits)
+        self._drifts = _Ragged(table.drift_ends, _drift_times(table))
+        self._chamber_hits = np.add.reduceat(hits, self._firsts, axis=1) if len(hits) else hits
+        self.hits = self._chamber_hits.tolist()
+        self.accounts = self._accounts(table)
+        self._histogram = table.drift_histogram
+        self._outside = table.drift_histogram[:, :, [0, -1]].tolist()
+        self.multiplicity = table.multiplicity.copy()
+        self.multiplicity[:, :, 0] = table.window_orbits - table.multiplicity.sum(axis=2)
 
-    def _sparse(
-        self, counts: IntArray, firsts: list[int]
-    ) -> tuple[IntArray, IntArray, list[list[int]]]:
-        """Return (channels, counts, ends) of the non-zero entries, by row and chamber."""
+    def _sparse(self, counts: IntArray) -> _Ragged:
+        """Return channels and counts of the non-zero entries, by row and chamber."""
         flat = np.flatnonzero(counts)
-        starts = np.arange(len(counts))[:, None] * self._cells + np.array(
-            [*firsts[1:], self._cells]
-        )
-        ends = np.searchsorted(flat, starts)
-        return self._channel[flat % self._cells], counts.ravel()[flat], ends.tolist()
+        stops = np.array([*self._firsts[1:], self._cells])
+        ends = np.searchsorted(flat, np.arange(len(counts))[:, None] * self._cells + stops)
+        return _Ragged(ends, self._channel[flat % self._cells], counts.ravel()[flat])
 
-    def accounting(self, i: int, hits: int) -> dict[str, Any]:
-        other = self._other[i].tolist()
-        ancillary, unmapped, *invalid, late = other
-        scintillator, trigger = self._scintillator[i], self._trigger[i]
-        account = Accounting(
-            words_in=hits + scintillator + trigger + sum(other),
-            hits=hits,
-            scintillator=scintillator,
-            trigger=trigger,
-            ancillary=ancillary,
-            unmapped=unmapped,
-            invalid=sum(invalid),
-            late=late,
-        )
-        return {"scintillator_hits": scintillator, "accounting": account.as_dict()}
+    def _accounts(self, table: WindowTable) -> list[dict[str, int]]:
+        split = self._cells + len(self._detector.scintillators)
+        other = table.other_words
+        columns = {
+            "words_in": table.class_words.sum(axis=1) + other.sum(axis=1),
+            "hits": self._chamber_hits.sum(axis=1),
+            "scintillator": table.class_words[:, self._cells : split].sum(axis=1),
+            "trigger": table.class_words[:, split:].sum(axis=1),
+            "ancillary": other[:, Timeless.ANCILLARY],
+            "unmapped": other[:, Timeless.UNMAPPED],
+            "invalid": other[:, Timeless.INVALID_HEAD : Timeless.INVALID_ORBIT + 1].sum(axis=1),
+            "late": other[:, Timeless.LATE],
+        }
+        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    def chambers(self, i: int, max_drift_times: int) -> list[dict[str, Any]]:
-        table = self._table
-        orbits, drifts = table.orbit_slices(i), table.drift_slices(i)
-        channel, scint = self._slices(self._hits, i), self._slices(self._scint, i)
-        result = []
-        for c in range(self._chambers):
-            histogram = table.drift_histogram[i, c]
-            drift = self._drift[drifts[c]]
-            result.append(
-                {
-                    "total_hits": self._total_hits[i][c],
-                    "hist_CHANNEL": self._bins(self._hits, channel[c], c),
-                    "hist_SCINT": self._bins(self._scint, scint[c], c),
-                    "hist_ORBIT": {
-                        "bin_edges": table.orbits[orbits[c]],
-                        "bin_counts": table.orbit_hits[orbits[c]],
-                    },
-                    "DRIFTIME": drift[:max_drift_times],
-                    "drift_truncated": len(drift) > max_drift_times,
-                    "drift_histogram": _histogram(
-                        int(histogram[0]), histogram[1:-1], int(histogram[-1])
-                    ),
-                    "multiplicity": _with_empty(table.multiplicity[i, c], table.window_orbits),
-                }
-            )
-        return result
+    def chamber(self, i: int, c: int, max_drift_times: int) -> dict[str, Any]:
+        """Return what window ``i`` says of chamber ``c``."""
+        n = i * len(self._firsts) + c
+        none = _no_bins(self._detector.chambers[c])
+        below, above = self._outside[i][c]
+        return {
+            "total_hits": self.hits[i][c],
+            "hist_CHANNEL": self._hits.bins(n) if self._hits.length(n) else none,
+            "hist_SCINT": self._scint.bins(n) if self._scint.length(n) else none,
+            "hist_ORBIT": self._orbits.bins(n),
+            "DRIFTIME": self._drifts.column(0, n, max_drift_times),
+            "drift_truncated": self._drifts.length(n) > max_drift_times,
+            "drift_histogram": _histogram(below, self._histogram[i, c, 1:-1], above),
+            "multiplicity": self.multiplicity[i, c],
+        }
 
-    def _bins(
-        self, sparse: tuple[IntArray, IntArray, list[list[int]]], where: slice, chamber: int
-    ) -> dict[str, Any]:
-        if where.start == where.stop:
-            return _no_bins(self._table.detector.chambers[chamber])
-        return {"bin_edges": sparse[0][where], "bin_counts": sparse[1][where]}
 
-    @staticmethod
-    def _slices(sparse: tuple[IntArray, IntArray, list[list[int]]], i: int) -> list[slice]:
-        ends = sparse[2]
-        begin = ends[i - 1][-1] if i else 0
-        return [slice(a, b) for a, b in zip([begin, *ends[i][:-1]], ends[i], strict=True)]
+def _drift_times(table: WindowTable) -> npt.NDArray[np.float64]:
+    """Return all drift times of ``table``, ns, in the order of its lists."""
+    chambers = table.detector.n_chambers
+    lengths = np.diff(table.drift_ends.ravel(), prepend=0)
+    chamber_of = np.repeat(np.tile(np.arange(chambers), len(table)), lengths)
+    ticks = table.drift_ticks[: len(chamber_of)]
+    times = np.empty(len(ticks))
+    for chamber in range(chambers):
+        mine = chamber_of == chamber
+        times[mine] = drift_ns(table.detector, chamber, ticks[mine])
+    return times

@@ -30,10 +30,10 @@ def put_number(out: Any, at: int, value: int) -> int:
 
 
 @part
-def put_half(out: Any, at: int, bits: int) -> int:
-    """Write a finite half-precision number with six decimals, correctly rounded.
+def put_half(out: Any, at: int, bits: int, decimals: int) -> int:
+    """Write a finite half-precision number with some decimals, correctly rounded.
 
-    The number is m * 2^e with e >= -24, so a million times it is an exact quotient.
+    The number is m * 2^e with e >= -24, so times a power of ten it is an exact quotient.
     """
     exponent, mantissa = bits >> 10 & 31, bits & 1023
     if bits & 0x8000:
@@ -41,17 +41,20 @@ def put_half(out: Any, at: int, bits: int) -> int:
         at += 1
     if exponent > 0:
         mantissa, exponent = mantissa + 1024, exponent - 1
-    millions = mantissa * 1_000_000 << exponent
-    quotient, rest = millions >> 24, millions & ((1 << 24) - 1)
+    scale = 1
+    for _ in range(decimals):
+        scale *= 10
+    scaled = mantissa * scale << exponent
+    quotient, rest = scaled >> 24, scaled & ((1 << 24) - 1)
     if rest > 1 << 23 or (rest == 1 << 23 and quotient & 1):
         quotient += 1
-    at = put_number(out, at, quotient // 1_000_000)
+    at = put_number(out, at, quotient // scale)
     out[at] = _DOT
-    quotient %= 1_000_000
-    for i in range(6, 0, -1):
+    quotient %= scale
+    for i in range(decimals, 0, -1):
         out[at + i] = _ZERO + quotient % 10
         quotient //= 10
-    return at + 7
+    return at + decimals + 1
 
 
 @kernel(
@@ -64,9 +67,10 @@ def format_rows(
 ) -> int:
     """Write one row per word to ``out``; return the bytes written.
 
-    ``columns`` (n, 6) are the six numbers as written; for HEAD 4 and 5 the last is taken
-    from the word. Before field i stand the ``sizes[i]`` bytes ``between[i]``, after the
-    last one ``between[6]``, so that the same kernel writes CSV and JSON lines.
+    ``columns`` (n, 6) are the six numbers as written; for HEAD 4 and 5 the last is the
+    number of decimals to write, the number itself being taken from the word. Before field
+    i stand the ``sizes[i]`` bytes ``between[i]``, after the last one ``between[6]``, so
+    that the same kernel writes CSV and JSON lines.
     """
     at = 0
     for row in range(len(words)):
@@ -79,7 +83,8 @@ def format_rows(
             head = columns[row, 0]
             is_half = v2 and _HALF_HEAD_LOW <= head <= _HALF_HEAD_HIGH and head != hit_head
             if field == FIELDS - 1 and is_half:
-                at = put_half(out, at, np.int64(words[row] & np.uint64(0xFFFF)))
+                bits = np.int64(words[row] & np.uint64(0xFFFF))
+                at = put_half(out, at, bits, columns[row, field])
             else:
                 at = put_number(out, at, columns[row, field])
     return at

@@ -6,7 +6,6 @@ one stopped; :func:`decode` reads a whole open file. The law of bytes holds for 
 """
 
 from collections.abc import Iterator, Mapping
-from copy import copy, deepcopy
 from typing import Any, BinaryIO
 
 from muonscope.detector import Readout
@@ -98,17 +97,6 @@ class StreamDecoder:
             )
             parts.append(Decoded(rejects=[reject]))
         return joined(parts)
-
-    def end(self) -> tuple[Decoded, int]:
-        """Return what ``finish`` would give, and ``position`` after it, but stay as it is.
-
-        So a stream that grows after all, as files do, goes on where its last whole
-        record ended.
-        """
-        twin = copy(self)
-        twin._decoder = deepcopy(self._decoder)  # noqa: SLF001 its twin
-        twin._decompressor = copy(self._decompressor)  # noqa: SLF001
-        return twin.finish(), twin.position
 
     def state(self) -> dict[str, Any]:
         """Return what another decoder needs to go on; JSON values."""

@@ -2,7 +2,8 @@
 
 A header is optional in CSV and may order the columns at will. Channel and TDC are
 written with the bases of the read-out (v1 text counts channels from 1 and ticks from 0).
-HEAD 4 and 5 of v2 words carry a half-precision number, printed with six decimals.
+HEAD 4 and 5 of v2 words carry a half-precision number, printed with six decimals, as the
+DAQ does, or with eight where six do not give it back.
 """
 
 from collections.abc import Mapping
@@ -373,14 +374,17 @@ class TextEncoder:
     def _columns(self, words: Words) -> npt.NDArray[np.int64]:
         readout = self._readout
         fields = unpack(words, readout.version, readout.hit_head)
-        tdc = np.nan_to_num(fields.tdc, posinf=0, neginf=0).astype(np.int64)
+        finite = np.nan_to_num(fields.tdc, posinf=0, neginf=0)
         channel = fields.channel
         if readout.version == 2:
             is_hit = (fields.head == readout.hit_head) | (fields.head == 2) | (fields.head > 5)
         else:
             is_hit = np.ones(len(words), np.bool_)
         channel = np.where(is_hit, channel + readout.text_channel_base, channel)
-        tdc = np.where(is_hit, tdc + readout.text_tdc_base - 1, tdc)
+        tdc = np.where(is_hit, finite + readout.text_tdc_base - 1, finite).astype(np.int64)
+        if readout.version == 2:
+            is_half = np.isin(fields.head, (4, 5)) & (fields.head != readout.hit_head)
+            tdc[is_half] = _decimals(finite[is_half])
         columns = [fields.head, fields.fpga, channel, fields.orbit, fields.bx, tdc]
         return np.ascontiguousarray(np.stack(columns, axis=1), np.int64)
 
@@ -401,3 +405,9 @@ class TextEncoder:
                 f"text cannot hold the word 0x{word:016x}: it has bits that no column shows;"
                 " dat, block and parquet hold every word"
             )
+
+
+def _decimals(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Return how many decimals give half-precision ``values`` back: 6, as the DAQ, or 8."""
+    exact = np.round(values, 6).astype(np.float16) == values.astype(np.float16)
+    return np.where(exact, 6, 8)

@@ -1,0 +1,78 @@
+"""Help: fits a screen, has an example, and costs no import of anything heavy."""
+
+import subprocess
+import sys
+
+import pytest
+from cli.command import Command
+
+COMMANDS = (
+    "process", "inspect", "convert", "detectors list", "detectors show", "detectors check",
+)  # fmt: skip
+HEAVY = ("numpy", "numba", "llvmlite", "pyarrow", "rich", "fsspec", "orjson", "s3fs", "hist")
+
+
+@pytest.mark.parametrize("name", ["", "detectors", *COMMANDS])
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_fits_a_screen(command: Command, name: str, option: str) -> None:
+    done = command(*name.split(), option, env={"COLUMNS": "80", "LINES": "24"})
+    assert done.code == 0
+    lines = done.out.decode().splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert lines[0].startswith("Usage: muonscope")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_an_example(command: Command, name: str) -> None:
+    text = command(*name.split(), "--help").out.decode()
+    assert f"Example: muonscope {name} " in text or f"Example: muonscope {name}\n" in text
+
+
+def test_the_examples_name_options_that_there_are(command: Command) -> None:
+    for name in COMMANDS:
+        text = command(*name.split(), "--help").out.decode()
+        above, example = text.split("Example: ")
+        assert all(word in above for word in example.split() if word.startswith("-"))
+
+
+def test_help_names_all_commands(command: Command) -> None:
+    text = command("--help").out.decode()
+    assert all(name.split()[0] in text for name in COMMANDS)
+
+
+def test_the_version_is_that_of_the_package(command: Command) -> None:
+    from importlib.metadata import version
+
+    assert command("--version").out.decode() == f"muonscope {version('muonscope')}\n"
+
+
+def test_no_arguments_at_all_give_the_help(command: Command) -> None:
+    done = command()
+    assert done.code in (0, 2)
+    assert "Usage: muonscope" in done.out.decode() + done.err
+
+
+@pytest.mark.parametrize("module", ["muonscope.cli.main", "muonscope"])
+def test_nothing_heavy_is_imported_for_help(module: str) -> None:
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert module in loaded
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+@pytest.mark.parametrize("name", ["--help", "process --help", "detectors show --help"])
+def test_nothing_heavy_is_imported_while_help_is_shown(name: str) -> None:
+    code = (
+        "import sys, atexit\n"
+        f"sys.argv = ['muonscope', *{name.split()!r}]\n"
+        "from muonscope.cli.main import run\n"
+        "try:\n    run()\nexcept SystemExit as exc:\n    assert not exc.code\n"
+        "print(*sys.modules)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert [name for name in HEAVY if name in loaded] == []

@@ -1,0 +1,102 @@
+"""The native engine: the counter's answers, in order, whatever the batches."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from muonscope.counting.counter import Counter
+from muonscope.counting.summary import WindowTable
+from muonscope.detector import Detector
+from muonscope.engines.native import Batch, count
+from muonscope.words.codec import Decoded
+from muonscope.words.layout import Words
+from synthetic import synthetic_words
+
+WORDS = synthetic_words(20_000, scintillator_share=0.2)
+
+
+def batches(words: Words, size: int, checkpoints: int = 0) -> Iterator[Batch[int]]:
+    """Cut words into batches, numbered; every so many asks for a snapshot."""
+    for number, at in enumerate(range(0, len(words), size)):
+        wanted = checkpoints > 0 and number % checkpoints == 0
+        yield Batch(Decoded(words[at : at + size]), number, wanted)
+
+
+def as_lists(tables: list[WindowTable]) -> list[tuple[int, int, int, list[int]]]:
+    """Return what names and counts the windows."""
+    return [
+        (w.epoch, w.window, w.summary.total_hits, w.summary.drift_ns(0).tolist())
+        for table in tables
+        for w in table
+    ]
+
+
+@pytest.mark.parametrize("size", [7, 1000, 20_001])
+def test_windows_are_those_of_one_thread(legnaro: Detector, size: int) -> None:
+    counter, alone = Counter(legnaro), Counter(legnaro)
+    tables = [step.windows for step in count(batches(WORDS, size), counter)]
+    assert as_lists([*tables, counter.finish()]) == as_lists([alone.push(WORDS), alone.finish()])
+    assert counter.words_in == len(WORDS)
+
+
+def test_steps_come_in_the_order_of_the_batches_with_their_tokens(legnaro: Detector) -> None:
+    steps = list(count(batches(WORDS, 500), Counter(legnaro)))
+    assert [step.batch.token for step in steps] == list(range(len(steps)))
+    assert np.array_equal(np.concatenate([s.batch.decoded.words for s in steps]), WORDS)
+    orbits = [step.orbit for step in steps if step.orbit is not None]
+    assert orbits == sorted(orbits)
+    assert steps[-1].epochs == 1
+
+
+def test_a_snapshot_is_that_right_after_its_batch(legnaro: Detector) -> None:
+    steps = list(count(batches(WORDS, 900, checkpoints=3), Counter(legnaro)))
+    alone, seen = Counter(legnaro), 0
+    for step in steps:
+        alone.push(step.batch.decoded.words)
+        assert (step.snapshot is not None) == step.batch.checkpoint
+        if step.snapshot is not None:
+            wanted = alone.snapshot()
+            assert set(step.snapshot) == set(wanted)
+            assert all(np.array_equal(step.snapshot[n], wanted[n]) for n in wanted)
+            seen += 1
+    assert seen > 3
+
+
+def test_going_on_from_a_snapshot_gives_the_rest(legnaro: Detector) -> None:
+    counter = Counter(legnaro)
+    steps = list(count(batches(WORDS, 900, checkpoints=5), counter))
+    whole = as_lists([*[s.windows for s in steps], counter.finish()])
+    at = max(i for i, step in enumerate(steps) if step.snapshot is not None and i < len(steps) - 3)
+    snapshot = steps[at].snapshot
+    assert snapshot is not None
+    other = Counter(legnaro)
+    other.restore(snapshot)
+    rest = [step.windows for step in count(batches(WORDS[900 * (at + 1) :], 900), other)]
+    before = [step.windows for step in steps[: at + 1]]
+    assert as_lists([*before, *rest, other.finish()]) == whole
+
+
+def test_an_error_of_the_batches_comes_out_after_the_steps_before_it(legnaro: Detector) -> None:
+    def failing() -> Iterator[Batch[int]]:
+        yield Batch(Decoded(WORDS[:100]), 0)
+        raise RuntimeError("the source broke")
+
+    counter = Counter(legnaro)
+    steps = count(failing(), counter)
+    assert next(steps).batch.token == 0
+    with pytest.raises(RuntimeError, match="the source broke"):
+        next(steps)
+    assert counter.words_in == 100
+
+
+def test_an_error_of_the_counter_comes_out(legnaro: Detector) -> None:
+    wrong = Decoded(np.zeros((2, 2), np.uint64))
+    with pytest.raises(TypeError, match="one-dimensional"):
+        list(count([Batch(wrong, 0)], Counter(legnaro)))
+
+
+def test_no_batches_give_no_steps(legnaro: Detector) -> None:
+    counter = Counter(legnaro)
+    assert list(count(iter(()), counter)) == []
+    assert counter.words_in == 0

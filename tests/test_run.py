@@ -1,0 +1,284 @@
+"""A run: every word and byte accounted for, and the same again after a crash."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from muonscope.counting.counter import Counter
+from muonscope.counting.summary import Summary, WindowTable
+from muonscope.counting.windows import WindowSpec
+from muonscope.detector import Detector
+from muonscope.errors import AccountingError, SourceError, StateError
+from muonscope.run import Run, Status, restore
+from muonscope.transports.base import Piece
+from muonscope.transports.memory import MemorySink, MemorySource
+from muonscope.transports.state import StateStore
+from muonscope.wiring import Intake
+from muonscope.words.layout import Words, pack_hits
+from synthetic import synthetic_words
+
+WORDS = synthetic_words(9000, scintillator_share=0.2)
+OPTIONS = {"run": "r", "window": "100ms"}
+
+
+def new_run(
+    detector: Detector,
+    streams: Mapping[str, bytes],
+    sink: MemorySink,
+    *,
+    chunk: int = 4000,
+    window_s: float = 0.1,
+    **options: Any,
+) -> Run:
+    """Return a run over streams in memory."""
+    intake = Intake(MemorySource(streams, chunk), detector.readout, checkpoints=True)
+    return Run("r", intake, Counter(detector, WindowSpec(window_s=window_s)), sink, **options)
+
+
+def finished(
+    detector: Detector, streams: Mapping[str, bytes], **options: Any
+) -> tuple[Summary, list[dict[str, Any]], Run]:
+    """Run to the end; return the account, the messages and the run."""
+    sink = MemorySink()
+    run = new_run(detector, streams, sink, **options)
+    for _ in run.steps():
+        pass
+    return run.finish(), [orjson.loads(m) for m in sink.messages], run
+
+
+def law(account: Mapping[str, int]) -> bool:
+    """Tell whether the words of an account add up."""
+    return account["words_in"] == sum(n for name, n in account.items() if name != "words_in")
+
+
+def test_every_word_and_byte_is_accounted_for(legnaro: Detector) -> None:
+    streams = {"a": WORDS.tobytes() + b"cut", "page": b"<html>" * 100, "empty": b""}
+    whole, messages, run = finished(legnaro, streams)
+    assert whole.accounting.words_in == whole.accounting.counted == len(WORDS)
+    assert all(law(message["accounting"]) for message in messages)
+    assert sum(m["accounting"]["words_in"] for m in messages) == len(WORDS)
+    assert sum(m["total_hits"] for m in messages) == whole.total_hits
+    account = run.bytes
+    assert account.bytes_in == sum(map(len, streams.values()))
+    assert account.bytes_rejected == 3 + 600
+    assert account.bytes_in == account.bytes_decoded + account.bytes_rejected
+    assert account.rejects == {"TRUNCATED": 1, "UNKNOWN_FORMAT": 1}
+    remainder = messages[-1]
+    assert remainder["window"] is None
+    assert remainder["bytes"]["bytes_in"] == account.bytes_in
+    assert remainder["bytes"]["bytes_rejected"] == 603
+
+
+@pytest.mark.parametrize("chunk", [8, 1001, 1 << 20])
+def test_messages_do_not_depend_on_the_pieces(legnaro: Detector, chunk: int) -> None:
+    streams = {"a": WORDS[:2000].tobytes()}
+    assert finished(legnaro, streams, chunk=chunk)[1] == finished(legnaro, streams)[1]
+
+
+def test_statuses_grow_and_end_at_the_whole(legnaro: Detector) -> None:
+    run = new_run(legnaro, {"a": WORDS.tobytes()}, MemorySink())
+    statuses: list[Status] = list(run.steps())
+    run.finish()
+    words = [status.words for status in statuses]
+    assert statuses[-1].words == len(WORDS)
+    assert words == sorted(words)
+    assert {status.stream for status in statuses} == {"a"}
+    assert statuses[-1].epochs == 1
+    assert run.windows >= statuses[-1].windows > 0
+
+
+def test_a_run_without_a_word_publishes_nothing(legnaro: Detector) -> None:
+    whole, messages, run = finished(legnaro, {})
+    assert whole.accounting.words_in == 0
+    assert messages == []
+    assert run.windows == 0
+
+
+def test_a_run_of_clean_words_has_no_remainder(legnaro: Detector) -> None:
+    _, messages, _ = finished(legnaro, {"a": pack_hits(2, 0, [1, 2, 3, 4], 10, 1, 1).tobytes()})
+    assert [m["window"] for m in messages] == [0]
+
+
+def test_words_that_go_missing_are_an_accounting_error(
+    legnaro: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = Counter.finish
+
+    def losing(counter: Counter) -> WindowTable:
+        table = finish(counter)
+        table.class_words[0, np.flatnonzero(table.class_words[0])[0]] -= 1
+        return table
+
+    monkeypatch.setattr(Counter, "finish", losing)
+    run = new_run(legnaro, {"a": WORDS.tobytes()}, MemorySink())
+    for _ in run.steps():
+        pass
+    lost = rf"{len(WORDS)} words came in, {len(WORDS) - 1} were counted"
+    with pytest.raises(AccountingError, match=lost):
+        run.finish()
+
+
+def test_bytes_that_go_missing_are_an_accounting_error(
+    legnaro: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from muonscope.words.binary import DatDecoder
+    from muonscope.words.codec import Decoded
+
+    monkeypatch.setattr(DatDecoder, "finish", lambda decoder: Decoded())
+    run = new_run(legnaro, {"a": WORDS.tobytes() + b"cut"}, MemorySink())
+    with pytest.raises(AccountingError, match="a: .* bytes came in"):
+        for _ in run.steps():
+            pass
+
+
+def test_a_stream_that_fails_is_noted_and_the_others_are_counted(legnaro: Detector) -> None:
+    class Failing:
+        def pieces(self) -> Iterator[Piece]:
+            yield Piece(key="bad", name="bad", error=SourceError("bad: no permission"))
+            yield Piece(key="good", name="good", data=WORDS.tobytes())
+            yield Piece(key="good", name="good", ended=True)
+            yield Piece(key="worse", name="worse", error=SourceError("worse: gone"))
+
+        def size(self) -> None:
+            return None
+
+    run = Run("r", Intake(Failing(), legnaro.readout), Counter(legnaro), MemorySink())
+    for _ in run.steps():
+        pass
+    assert run.finish().accounting.words_in == len(WORDS)
+    assert [str(error) for error in run.errors] == ["bad: no permission", "worse: gone"]
+
+
+# --- saved and restored --------------------------------------------------------------------
+
+
+def resumable_streams(words: Words) -> dict[str, bytes]:
+    """Return three streams, the last with a word cut short."""
+    third = len(words) // 3 * 8
+    data = words.tobytes()
+    return {"a": data[:third], "b": data[third : 2 * third], "c": data[2 * third :] + b"cut"}
+
+
+class Resuming(MemorySource):
+    """Streams in memory that go on where they were read to."""
+
+    def __init__(self, streams: Mapping[str, bytes], known: Mapping[str, Any]) -> None:
+        super().__init__(streams)
+        self._known = known
+
+    def pieces(self) -> Iterator[Piece]:
+        for name, data in self._streams.items():
+            place = self._known.get(name)
+            if place and place.ended:
+                continue
+            read = place.restart if place else 0
+            while read < len(data):
+                part = data[read : read + 3001]
+                read += len(part)
+                yield Piece(key=name, name=name, data=part, read=read)
+            yield Piece(key=name, name=name, read=read, ended=True)
+
+
+class Crash(Exception):
+    """What ends a run at once."""
+
+
+def continued(detector: Detector, folder: Path, sink: MemorySink, crash_after: int) -> bool:
+    """Start or continue a run; crash after some steps. Tell whether it came to its end."""
+    store = StateStore(folder)
+    try:
+        restored = restore(store, OPTIONS)
+        if restored:
+            del sink.messages[restored.sink_position :]
+        source = Resuming(resumable_streams(WORDS), restored.known if restored else {})
+        intake = Intake(
+            source, detector.readout, streams=restored.streams if restored else None,
+            checkpoints=True,
+        )  # fmt: skip
+        counter = Counter(detector, WindowSpec(window_s=0.1))
+        run = Run(
+            "r", intake, counter, sink, store=store, options=OPTIONS, restored=restored
+        )  # fmt: skip
+        for n, _ in enumerate(run.steps()):
+            if n == crash_after:
+                return False
+        run.save()
+        whole = run.finish()
+        assert whole.accounting.words_in == len(WORDS)
+        assert run.bytes.bytes_in == 8 * len(WORDS) + 3
+        assert run.bytes.bytes_rejected == 3
+        return True
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("crash_after", [1, 2, 5, 9])
+def test_a_run_that_crashes_again_and_again_gives_the_messages_of_an_unbroken_one(
+    legnaro: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash_after: int
+) -> None:
+    monkeypatch.setattr("muonscope.wiring._CHECKPOINT_S", 0.0)
+    unbroken = MemorySink()
+    assert continued(legnaro, tmp_path / "unbroken", unbroken, crash_after=10**9)
+    sink = MemorySink()
+    for _ in range(100):
+        if continued(legnaro, tmp_path / "state", sink, crash_after):
+            break
+    assert sink.messages == unbroken.messages
+    assert len(sink.messages) > 20
+
+
+def test_a_run_that_came_to_its_end_can_be_run_again(legnaro: Detector, tmp_path: Path) -> None:
+    sink = MemorySink()
+    assert continued(legnaro, tmp_path, sink, crash_after=10**9)
+    before = list(sink.messages)
+    assert continued(legnaro, tmp_path, sink, crash_after=10**9)
+    assert sink.messages == before
+
+
+def test_state_of_other_options_is_refused(legnaro: Detector, tmp_path: Path) -> None:
+    continued(legnaro, tmp_path, MemorySink(), crash_after=10**9)
+    store = StateStore(tmp_path)
+    assert restore(store, OPTIONS) is not None
+    with pytest.raises(StateError, match="window = '100ms', this one has '1s'"):
+        restore(store, OPTIONS | {"window": "1s"})
+    with pytest.raises(StateError, match="detector"):
+        restore(store, OPTIONS | {"detector": "legnaro"})
+    store.close()
+
+
+@pytest.mark.parametrize("meta", [{}, {"options": OPTIONS}, {"options": None}])
+def test_state_that_is_not_that_of_a_run_is_refused(
+    tmp_path: Path, meta: Mapping[str, Any]
+) -> None:
+    store = StateStore(tmp_path)
+    store.save(meta, {})
+    with pytest.raises(StateError, match="state"):
+        restore(store, OPTIONS)
+    store.close()
+
+
+def test_a_new_store_restores_nothing(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    assert restore(store, OPTIONS) is None
+    store.close()
+
+
+def test_rejects_counted_before_a_crash_are_still_counted(
+    legnaro: Detector, tmp_path: Path
+) -> None:
+    store = StateStore(tmp_path)
+    run = new_run(legnaro, {"page": b"<html>" * 20}, MemorySink(), store=store, options=OPTIONS)
+    for _ in run.steps():
+        pass
+    run.save()
+    restored = restore(store, OPTIONS)
+    store.close()
+    assert restored is not None
+    assert restored.rejects.bytes_rejected == 120
+    again = new_run(legnaro, {}, MemorySink(), options=OPTIONS, restored=restored)
+    assert again.bytes.bytes_in == 120
+    assert again.bytes.rejects == {"UNKNOWN_FORMAT": 1}
