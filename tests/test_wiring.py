@@ -1,7 +1,6 @@
 """The rooms joined: names to detectors, sources and sinks; pieces to words."""
 
 import gzip
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,16 +71,18 @@ def test_streams_that_take_turns_do_not_mix(legnaro: Detector) -> None:
             for at in range(0, max(map(len, streams.values())), 1001):
                 for name, data in streams.items():
                     if at < len(data):
-                        yield Piece(key=name, name=name, data=data[at : at + 1001])
-            for name in streams:
-                yield Piece(key=name, name=name, ended=True)
+                        part = data[at : at + 1001]
+                        yield Piece(key=name, name=name, data=part, read=at + len(part))
+            for name, data in streams.items():
+                yield Piece(key=name, name=name, read=len(data), ended=True)
 
         def size(self) -> None:
             return None
 
     got: dict[str, list[Words]] = {"a": [], "b": []}
     for batch in Intake(Alternating(), legnaro.readout).batches():
-        got[batch.token.key].append(batch.decoded.words)
+        if batch.token.key:
+            got[batch.token.key].append(batch.decoded.words)
     assert np.array_equal(np.concatenate(got["a"]), WORDS[:half])
     assert np.array_equal(np.concatenate(got["b"]), WORDS[half:])
 
@@ -147,9 +148,8 @@ def test_an_intake_that_is_told_to_stop_stops_after_a_piece(legnaro: Detector) -
     seen: list[int] = []
     source = MemorySource({"a": WORDS.tobytes()}, 800)
     intake = Intake(source, legnaro.readout, stop=lambda: len(seen) >= 3)
-    for batch in intake.batches():
-        seen.append(len(batch.decoded.words))
-    assert len(seen) <= 4
+    seen.extend(len(batch.decoded.words) for batch in intake.batches())
+    assert len(seen) in (3, 4)
 
 
 def test_a_damaged_parquet_file_is_an_error_and_all_its_bytes_are_rejected(
@@ -224,7 +224,7 @@ def test_file_urls_are_read_through_their_store(tmp_path: Path, legnaro: Detecto
     for name in ("data_10", "data_9"):
         (tmp_path / name).write_bytes(WORDS.tobytes())
     source = open_source([f"file://{tmp_path}"])
-    assert [os.path.basename(p.name) for p in source.pieces() if p.ended] == ["data_9", "data_10"]
+    assert [Path(p.name).name for p in source.pieces() if p.ended] == ["data_9", "data_10"]
     assert len(words_of(Intake(source, legnaro.readout))) == 2 * len(WORDS)
 
 

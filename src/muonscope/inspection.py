@@ -19,6 +19,7 @@ from muonscope.counting.counter import Counter
 from muonscope.counting.summary import Summary, WindowTable
 from muonscope.counting.windows import Note
 from muonscope.detector import Detector, Readout, setup_names, shipped_detector
+from muonscope.errors import FormatError
 from muonscope.transports.base import Piece, Source
 from muonscope.units import BX_PER_ORBIT, ORBIT_S
 from muonscope.wiring import Intake, Token
@@ -47,13 +48,24 @@ class Epoch:
     first_orbit: int
     last_orbit: int
     hits: int = 0
-    hole_s: float = 0.0
-    """Time without any hit, in holes longer than 1 s and 30 mean steps."""
+    gaps_s: list[float] = field(default_factory=list, repr=False)
+    """All times longer than 1 s without any hit."""
+
+    @property
+    def span_s(self) -> float:
+        """Detector time from first to last hit, s."""
+        return (self.last_orbit - self.first_orbit + 1) * ORBIT_S
+
+    @property
+    def hole_s(self) -> float:
+        """Time without any hit, in holes longer than 1 s and 30 mean steps."""
+        step = self.span_s / max(1, self.hits)
+        return sum(gap for gap in self.gaps_s if gap > _HOLE_STEPS * step)
 
     @property
     def live_s(self) -> float:
         """Detector time from first to last hit without holes, s."""
-        return (self.last_orbit - self.first_orbit + 1) * ORBIT_S - self.hole_s
+        return self.span_s - self.hole_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +134,7 @@ class Report:
             "words_by_fpga": self.words_by_fpga,
             "accounting": self.total.accounting.as_dict(),
             "live_s": self.live_s,
-            "epochs": [asdict(e) | {"live_s": e.live_s} for e in self.epochs],
+            "epochs": [_epoch_json(epoch) for epoch in self.epochs],
             "chambers": [
                 {"label": c.label, "hits": n, "rate_hz": n / live if self.live_s else None}
                 for c, n in zip(self.detector.chambers, hits, strict=True)
@@ -141,6 +153,17 @@ class Report:
         }
 
 
+def _epoch_json(epoch: Epoch) -> dict[str, Any]:
+    return {
+        "number": epoch.number,
+        "first_orbit": epoch.first_orbit,
+        "last_orbit": epoch.last_orbit,
+        "hits": epoch.hits,
+        "hole_s": epoch.hole_s,
+        "live_s": epoch.live_s,
+    }
+
+
 def best_detector(first: bytes) -> tuple[Detector, float]:
     """Return the shipped detector that maps most of the words that ``first`` begins with.
 
@@ -152,7 +175,7 @@ def best_detector(first: bytes) -> tuple[Detector, float]:
     for name in setup_names():
         detector = shipped_detector(name)
         decoded = _decoded(first, detector.readout)
-        words = np.concatenate([part.words for part in decoded])
+        words = np.concatenate([np.empty(0, np.uint64), *(part.words for part in decoded)])
         wrong = sum(len(part.rejects) for part in decoded)
         kinds = class_table(detector).kind[words >> np.uint64(49)]
         good = int(np.count_nonzero((kinds == 0) | (kinds == 1 + Timeless.ANCILLARY)))
@@ -165,7 +188,10 @@ def best_detector(first: bytes) -> tuple[Detector, float]:
 def _decoded(first: bytes, readout: Readout) -> list[Decoded]:
     if not first.startswith(PARQUET_MAGIC):
         first = first[:PREFIX_BYTES]
-    return list(decode(io.BytesIO(first), StreamDecoder(readout)))
+    try:
+        return list(decode(io.BytesIO(first), StreamDecoder(readout)))
+    except FormatError:
+        return []
 
 
 class _Replay:
@@ -296,20 +322,13 @@ class _Inspector:
 
     def _extend(self, number: int, orbits: npt.NDArray[np.int64], hits: int) -> None:
         first, last = int(orbits[0]), int(orbits[-1])
-        epoch = self._epochs.get(number)
-        if epoch is None:
-            self._epochs[number] = Epoch(
-                number=number, first_orbit=first, last_orbit=last, hits=hits
-            )
-            return
-        step = epoch.live_s / max(1, epoch.hits)
-        gap = (first - epoch.last_orbit) * ORBIT_S
-        if gap > max(_HOLE_S, _HOLE_STEPS * step):
-            epoch.hole_s += gap
-        epoch.first_orbit, epoch.last_orbit = (
-            min(epoch.first_orbit, first),
-            max(epoch.last_orbit, last),
+        epoch = self._epochs.setdefault(
+            number, Epoch(number=number, first_orbit=first, last_orbit=first)
         )
+        steps = np.diff(orbits, prepend=epoch.last_orbit) * ORBIT_S
+        epoch.gaps_s += steps[steps > _HOLE_S].tolist()
+        epoch.first_orbit = min(epoch.first_orbit, first)
+        epoch.last_orbit = max(epoch.last_orbit, last)
         epoch.hits += hits
 
 

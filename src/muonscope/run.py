@@ -201,6 +201,7 @@ class Run:
     def _note_batch(self, step: Step[Token]) -> None:
         token = step.batch.token
         self.rejects.add(step.batch.decoded.rejects)
+        self.rejects.take_back(token.taken_back)
         if token.error:
             self.errors.append(token.error)
         if token.stream:

@@ -158,6 +158,8 @@ class Stream:
     bytes_in: int = 0
     """Bytes after decompression that were decoded or rejected."""
     decoder: dict[str, Any] = field(default_factory=dict)
+    left: tuple[tuple[str, int], ...] = ()
+    """Codes and lengths of what was rejected at its end, to be taken back if it grows."""
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -167,6 +169,7 @@ class Stream:
             "place": place,
             "bytes_in": self.bytes_in,
             "decoder": self.decoder,
+            "left": self.left,
         }
 
     @classmethod
@@ -177,6 +180,7 @@ class Stream:
             place=Place(**value["place"]),
             bytes_in=value["bytes_in"],
             decoder=value["decoder"],
+            left=tuple((code, length) for code, length in value["left"]),
         )
 
 
@@ -189,6 +193,8 @@ class Token:
     """The stream as it stands after the batch."""
     guess: Guess | None = None
     compression: str | None = None
+    taken_back: tuple[tuple[str, int], ...] = ()
+    """Rejects, by code and length, that count no more: their stream had not ended."""
     final: bool = False
     """The source is at its end; what streams leave over at theirs follows."""
     error: SourceError | FormatError | None = None
@@ -217,14 +223,18 @@ class Intake:
         self._decoders: dict[str, StreamDecoder] = {}
         self._spools: dict[str, BinaryIO] = {}
         self._checkpoints, self._next_checkpoint = checkpoints, time.monotonic() + _CHECKPOINT_S
+        self._first: dict[str, bytes] = {}
+        self._read: dict[str, int] = {}
+        self._ended: dict[str, Piece] = {}
         self._closing = False
 
     def batches(self) -> Iterator[Batch[Token]]:
-        """Yield the words of all pieces."""
+        """Yield the words of all pieces.
+
+        What a stream leaves over at its end is decoded when the next one begins, or, with
+        ``final`` tokens, when the source has nothing more.
+        """
         for piece in self._source.pieces():
-            if piece.final and not self._closing:
-                self._closing = True
-                yield Batch(Decoded(), Token(), self._checkpoints and not self._spools)
             if piece.error:
                 yield Batch(Decoded(), Token(key=piece.key, error=piece.error))
             elif piece.idle:
@@ -233,22 +243,55 @@ class Intake:
                 yield from self._take(piece)
             if self._stop():
                 return
+        self._closing = True
+        yield Batch(Decoded(), Token(), self._checkpoints)
+        yield from self._end_all()
 
     def _take(self, piece: Piece) -> Iterator[Batch[Token]]:
-        new = piece.key not in self._decoders
-        if piece.key in self._spools or (new and piece.data.startswith(PARQUET_MAGIC)):
-            yield from self._take_parquet(piece)
-            return
-        decoder = self._decoder(piece.key) if new else self._decoders[piece.key]
-        for part in decoder.feed_in_parts(piece.data):
-            yield self._batch(replace(piece, ended=False), part, decoder)
+        if piece.data:
+            self._ended.pop(piece.key, None)
+            yield from self._end_all()
+            yield from self._decode(piece)
         if piece.ended:
+            self._ended[piece.key] = piece
+
+    def _decode(self, piece: Piece) -> Iterator[Batch[Token]]:
+        key, data = piece.key, self._first.pop(piece.key, b"") + piece.data
+        new = key not in self._decoders
+        if new and key not in self._spools and len(data) == piece.read:
+            if len(data) < len(PARQUET_MAGIC):
+                self._first[key] = data
+                return
+            if data.startswith(PARQUET_MAGIC):
+                self._spools[key] = tempfile.TemporaryFile()  # noqa: SIM115 lives on
+        if key in self._spools:
+            self._spools[key].write(data)
+            return
+        if not new and piece.read - len(data) < self._read[key]:
+            del self._decoders[key]
+        decoder = self._decoder(key)
+        self._read[key] = piece.read
+        if key in self._streams and self._streams[key].left:
+            yield Batch(Decoded(), Token(taken_back=self._streams[key].left))
+        for part in decoder.feed_in_parts(data):
+            yield self._batch(replace(piece, ended=False), part, decoder)
+
+    def _end_all(self) -> Iterator[Batch[Token]]:
+        """Decode what ended streams leave over."""
+        ended, self._ended = self._ended, {}
+        for key, piece in ended.items():
+            if key in self._spools:
+                yield from self._end_parquet(piece)
+                continue
+            decoder = self._decoder(key)
+            for part in decoder.feed_in_parts(self._first.pop(key, b"")):
+                yield self._batch(replace(piece, ended=False), part, decoder)
             yield self._end(piece, decoder)
 
     def _end(self, piece: Piece, decoder: StreamDecoder) -> Batch[Token]:
         """Return what a stream leaves over, and keep its decoder as it was before, to go on.
 
-        A compressed one has no copy: if it grows, what comes then is counted as damage.
+        A compressed one has no copy: if it grows, it is read again from its start.
         """
         twin = decoder.compression is None
         last = deepcopy(decoder) if twin else self._decoders.pop(piece.key)
@@ -260,7 +303,8 @@ class Intake:
                 f" {last.position} were decoded or rejected"
             )
         assert before.token.stream
-        stream = replace(before.token.stream, bytes_in=last.position)
+        left = tuple((reject.code.name, reject.length) for reject in rest.rejects)
+        stream = replace(before.token.stream, bytes_in=last.position, left=left)
         self._streams[piece.key] = stream
         token = replace(before.token, stream=stream, guess=last.guess)
         return Batch(_named(rest, piece.name), token, before.checkpoint)
@@ -276,43 +320,38 @@ class Intake:
             stream=stream,
             guess=decoder.guess,
             compression=decoder.compression,
-            final=piece.final,
+            final=self._closing,
         )
         return Batch(_named(decoded, piece.name), token, self._checkpoint_due())
 
     def _decoder(self, key: str) -> StreamDecoder:
-        decoder = StreamDecoder(self._readout)
-        if key in self._streams:
-            decoder.resume(self._streams[key].decoder)
-        self._decoders[key] = decoder
-        return decoder
+        if key not in self._decoders:
+            self._decoders[key] = StreamDecoder(self._readout)
+            if key in self._streams:
+                self._decoders[key].resume(self._streams[key].decoder)
+        return self._decoders[key]
 
-    def _take_parquet(self, piece: Piece) -> Iterator[Batch[Token]]:
-        """Keep a Parquet stream in a temporary file until it ends, for it is read from there."""
-        if piece.key not in self._spools:
-            self._spools[piece.key] = tempfile.TemporaryFile()  # noqa: SIM115 lives on
-        spool = self._spools[piece.key]
-        spool.write(piece.data)
-        if not piece.ended:
-            return
+    def _end_parquet(self, piece: Piece) -> Iterator[Batch[Token]]:
+        """Read a Parquet stream from the temporary file that kept it, now that it is whole."""
+        spool = self._spools.pop(piece.key)
         size, guess = spool.tell(), Guess("parquet", 1.0, "begins with b'PAR1'")
         spool.seek(0)
         error = None
         try:
             for decoded in decode(spool, StreamDecoder(self._readout)):
-                yield Batch(_named(decoded, piece.name), Token(key=piece.key, guess=guess))
+                yield Batch(
+                    _named(decoded, piece.name),
+                    Token(key=piece.key, guess=guess, final=self._closing),
+                )
         except FormatError as exc:
             error = FormatError(f"{piece.name}: {exc}")
-        del self._spools[piece.key]
         spool.close()
-        place = Place(restart=size, read=piece.read, mark=piece.mark, ended=True)
+        place = Place(restart=0, read=piece.read, mark=piece.mark, ended=True)
         stream = Stream(name=piece.name, place=place, bytes_in=size)
         self._streams[piece.key] = stream
+        token = Token(key=piece.key, stream=stream, guess=guess, error=error, final=self._closing)
         rejects = [] if error is None else [_whole(piece.name, size, error)]
-        yield Batch(
-            Decoded(rejects=rejects),
-            Token(key=piece.key, stream=stream, guess=guess, error=error, final=piece.final),
-        )
+        yield Batch(Decoded(rejects=rejects), token)
 
     def _checkpoint_due(self) -> bool:
         wanted = self._checkpoints and not self._closing and not self._spools

@@ -1,9 +1,9 @@
 """``muonscope convert``: between all formats, lossless or not at all."""
 
-import os
 from pathlib import Path
 
 import pytest
+
 from cli.command import Command
 from synthetic import synthetic_words
 
@@ -17,6 +17,11 @@ def dat(tmp_path: Path) -> Path:
     path = tmp_path / "small.dat"
     path.write_bytes(WORDS.tobytes())
     return path
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names in a folder, hidden ones too."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -95,7 +100,7 @@ def test_words_that_text_cannot_hold_are_refused_and_nothing_is_left(
     assert done.code == 4
     assert "text cannot hold the word" in done.err
     assert "parquet" in done.err
-    assert sorted(os.listdir(tmp_path)) == ["odd.dat"]
+    assert names(tmp_path) == ["odd.dat"]
 
 
 @pytest.mark.parametrize("content", [b"<html></html>", b"HEAD,FPGA\n1,2\n", b"\0\1\2"])
@@ -106,7 +111,7 @@ def test_what_cannot_all_be_decoded_is_refused_and_nothing_is_left(
     done = command("convert", tmp_path / "bad", tmp_path / "a.dat")
     assert done.code == 4
     assert "bad" in done.err
-    assert sorted(os.listdir(tmp_path)) == ["bad"]
+    assert names(tmp_path) == ["bad"]
 
 
 def test_a_word_cut_short_is_refused(command: Command, dat: Path, tmp_path: Path) -> None:
@@ -143,7 +148,7 @@ def test_a_refused_conversion_leaves_the_old_destination(command: Command, tmp_p
     (tmp_path / "a.csv").write_bytes(b"precious")
     assert command("convert", tmp_path / "bad", tmp_path / "a.csv", "--force").code == 4
     assert (tmp_path / "a.csv").read_bytes() == b"precious"
-    assert sorted(os.listdir(tmp_path)) == ["a.csv", "bad"]
+    assert names(tmp_path) == ["a.csv", "bad"]
 
 
 def test_a_full_disk_is_an_error(command: Command, dat: Path) -> None:
@@ -175,4 +180,4 @@ def test_errors_have_their_exit_codes_and_name_what_is_wrong(
     assert text in done.err
     assert "Traceback" not in done.err
     assert "internal error" not in done.err
-    assert os.listdir(dat.parent) == ["small.dat"]
+    assert names(dat.parent) == ["small.dat"]

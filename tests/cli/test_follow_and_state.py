@@ -1,7 +1,6 @@
 """``process --follow`` and ``--state``: whatever happens, the answer of an unbroken run."""
 
 import gzip
-import os
 import random
 import signal
 import threading
@@ -235,7 +234,7 @@ def test_a_second_process_on_the_same_state_is_refused(
 ) -> None:
     run = write_run(tmp_path / "run", "dat", legnaro)
     first = command.start(*resumable(tmp_path, run), "--follow", settings=SMALL)
-    until(lambda: has_read(tmp_path), "the first results")
+    until(lambda: first.done() or has_read(tmp_path), "the first results")
     second = command(*resumable(tmp_path, run))
     first.signal(signal.SIGINT)
     assert first.wait().code == 130
@@ -410,7 +409,7 @@ def test_following_ends_by_a_signal_with_the_account(command: Command, tmp_path:
     run.mkdir()
     append(run / "data_1", WORDS.tobytes() + b"cut")
     running = command.start("process", run, "--window", "200ms", "--follow", "--to", out)
-    until(lambda: out.exists() and out.stat().st_size > 0)
+    until(lambda: running.done() or (out.exists() and out.stat().st_size > 0))
     running.signal(signal.SIGINT)
     done = running.wait()
     assert done.code == 130
@@ -423,7 +422,7 @@ def test_new_data_is_published_while_following(command: Command, tmp_path: Path)
     run, out = tmp_path / "run", tmp_path / "out.jsonl"
     run.mkdir()
     running = command.start("process", run, "--window", "200ms", "--follow", "--to", out)
-    sizes = []
+    sizes: list[int] = []
     half = len(WORDS) // 2 * 8
     for data in (WORDS.tobytes()[:half], WORDS.tobytes()[half:]):
         before = sizes[-1] if sizes else 0
@@ -439,7 +438,7 @@ def test_results_in_the_followed_folder_are_not_read(command: Command, tmp_path:
     append(tmp_path / "data_1", WORDS.tobytes())
     done = command(
         "process", tmp_path, "--follow", "--idle-exit", "300ms", "--window", "200ms",
-        "--to", os.path.join(tmp_path, "..", tmp_path.name),
+        "--to", tmp_path / ".." / tmp_path.name,
     )  # fmt: skip
     assert done.code == 0
     assert is_closed(done, len(WORDS))

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from cli.command import Command
 
 COMMANDS = (

@@ -1,17 +1,20 @@
 """``muonscope inspect``: the first minute with an unknown file."""
 
+import fcntl
 import gzip
 import os
 import signal
 import subprocess
+import sys
+import termios
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import pytest
-from cli.command import MUONSCOPE, Command, until
 
+from cli.command import MUONSCOPE, Command, until
 from muonscope.words.layout import pack_hits
 
 Report = dict[str, Any]
@@ -56,7 +59,7 @@ def test_the_stream_sample_is_told_completely(report: Any, sample: Path) -> None
 
 
 @pytest.mark.parametrize("form", ["dat", "txt", "gz", "parquet"])
-def test_the_detector_and_the_hole_of_the_other_run_are_found(
+def test_a_detector_that_fits_and_the_hole_of_the_other_run_are_found(
     report: Any, command: Command, binary: Path, tmp_path: Path, form: str
 ) -> None:
     path = tmp_path / "unknown"
@@ -69,7 +72,8 @@ def test_the_detector_and_the_hole_of_the_other_run_are_found(
         case _:
             path = binary.with_suffix(f".{form}")
     found = report(path)
-    assert found["detector"] == "run000591"
+    likely = {"run000591"} if form == "txt" else {"run000591", "legnaro"}  # the same bits
+    assert found["detector"] in likely
     assert "maps" in found["chosen"]
     assert found["streams"][0]["compression"] == ("gzip" if form == "gz" else None)
     assert [c["hits"] for c in found["chambers"]] == [24253, 35907, 60564, 36572]
@@ -176,7 +180,7 @@ def test_errors_have_their_exit_codes(
     assert "internal error" not in done.err
 
 
-def test_a_vanished_file_among_others_is_told_and_is_an_error(
+def test_a_damaged_file_among_others_is_told(
     command: Command, sample: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 cut")
@@ -195,7 +199,7 @@ def test_control_c_ends_it_with_130(command: Command, tmp_path: Path) -> None:
     try:
         os.write(writer, b"HEAD,FPGA,TDC_CHANNEL,ORBIT_CNT,BX_COUNTER,TDC_MEAS\n")
         running = command.start("inspect", "-", stdin=fifo)
-        until(lambda: _asleep(running.pid), "reading")
+        until(lambda: running.done() or _waiting(writer) == 0, "the data to be read")
         running.signal(signal.SIGINT)
         done = running.wait()
     finally:
@@ -204,10 +208,10 @@ def test_control_c_ends_it_with_130(command: Command, tmp_path: Path) -> None:
     assert "Traceback" not in done.err
 
 
-def _asleep(pid: int) -> bool:
-    """Tell whether a process waits for input in ``select``."""
-    call = Path(f"/proc/{pid}/syscall").read_text().split()
-    return call[0] in {"23", "270", "7", "271", "72"}  # select, pselect6, poll, ppoll
+def _waiting(pipe: int) -> int:
+    """Return the bytes in a pipe that nobody has read yet."""
+    answer = fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))
+    return int.from_bytes(answer, sys.byteorder)
 
 
 def test_it_does_not_shout_into_a_closed_pipe(binary: Path) -> None:

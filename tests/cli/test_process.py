@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def test_the_binary_run_gives_the_numbers_of_the_issue(binary: Path, tmp_path: P
     messages = windows_of(done.stdout)
     assert hits(messages) == [24253, 35907, 60564, 36572]
     numbers = [m["window"] for m in messages]
-    missing = max(b - a for a, b in zip(numbers, numbers[1:], strict=False))
+    missing = max(b - a for a, b in pairwise(numbers))
     assert missing * 11_223 == pytest.approx(2_357_589, abs=2 * 11_223)
     assert all(m["total_hits"] for m in messages)
     assert closed(Finished(0, done.stdout, done.stderr.decode()))["words in"] == 159_616
@@ -159,10 +160,9 @@ def test_the_run_is_named_after_the_source_or_as_told(command: Command, folder: 
 
 
 def test_a_name_that_is_no_utf_8_is_read(command: Command, tmp_path: Path) -> None:
-    path = os.fsencode(tmp_path) + b"/\xff\xfe.dat"
-    with open(path, "wb") as file:
-        file.write(WORDS.tobytes())
-    done = command("process", os.fsdecode(path))
+    path = tmp_path / os.fsdecode(b"\xff\xfe.dat")
+    path.write_bytes(WORDS.tobytes())
+    done = command("process", path)
     assert done.code == 0, done.err
     assert closed(done)["words in"] == len(WORDS)
 
@@ -411,12 +411,13 @@ def test_a_signal_ends_it_cleanly_with_the_account(
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     writer = os.open(fifo, os.O_RDWR)
+    (tmp_path / "o").touch()
     try:
         running = command.start(
             "process", "-", "--window", "10ms", stdin=fifo, stdout=tmp_path / "o"
         )
         os.write(writer, WORDS[:4000].tobytes()[:32_000])
-        until(lambda: (tmp_path / "o").exists() and (tmp_path / "o").stat().st_size > 0)
+        until(lambda: running.done() or (tmp_path / "o").stat().st_size > 0)
         running.signal(number)
         done = running.wait()
     finally:
@@ -433,7 +434,7 @@ def test_a_signal_before_any_data_ends_it_too(command: Command, tmp_path: Path) 
     writer = os.open(fifo, os.O_RDWR)
     try:
         running = command.start("process", "-", stdin=fifo)
-        until(lambda: _is_listening(running.pid), "the signal handlers")
+        until(lambda: running.done() or _is_listening(running.pid), "the signal handlers")
         running.signal(signal.SIGINT)
         done = running.wait()
     finally:

@@ -263,6 +263,24 @@ def test_garbage_before_the_first_words_of_an_fpga_does_not_make_them_late() -> 
     assert late_words(counted(words, window=100)) == 0
 
 
+def test_bad_words_that_take_an_fpga_ahead_do_not_part_it_from_the_others_for_good() -> None:
+    words = both(START, 10) + [hit(0, START + 56_000), hit(0, START + 56_001)]
+    words += both(START + 10, 50)
+    windows = hits_of(counted(words))
+    assert windows == {(0, START // SECOND): 120, (0, (START + 56_000) // SECOND): 2}
+
+
+def test_scintillator_on_an_fpga_of_its_own_is_waited_for() -> None:
+    text = setup_text("legnaro").replace(
+        '[[scintillator]]\nlabel = "scintillator"\nfpga = 1', "[[scintillator]]\nfpga = 2"
+    )
+    apart = parse_detector(text)
+    words = both(START, 4000, 10) + [hit(2, START + 10_000 * i, 128) for i in range(5)]
+    windows, remainder = count(as_array(words), apart, spec_of(SECOND))
+    assert late_words((by_place(windows), remainder)) == 0
+    assert sum(w.summary.scintillator_words for w in windows) == 5
+
+
 # where a word goes
 
 

@@ -49,7 +49,7 @@ def test_an_error_comes_out_after_the_items_before_it() -> None:
         yield 2
         raise ValueError("the third")
 
-    got = []
+    got: list[int] = []
     with pytest.raises(ValueError, match="the third"):
         got.extend(prefetch(failing()))
     items = prefetch(failing())
@@ -156,6 +156,11 @@ def test_an_early_stop_ends_a_chain_of_threads() -> None:
 
 def test_nothing_is_made_before_it_is_asked_for() -> None:
     made: list[int] = []
-    items = prefetch(made.append(n) for n in range(3))
+
+    def making() -> Iterator[int]:
+        made.append(1)
+        yield 1
+
+    items = prefetch(making())
     assert made == []
-    assert list(items) == [None] * 3
+    assert list(items) == made == [1]

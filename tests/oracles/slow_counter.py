@@ -106,7 +106,8 @@ class SlowCounter:
         self.panes_per_window = (window + LONGEST_PANE - 1) // LONGEST_PANE
         self.pane_orbits = (window + self.panes_per_window - 1) // self.panes_per_window
         self.cells, self.scintillators, self.triggers = _addresses(detector)
-        self.lanes = [Lane(used=n in detector.fpgas) for n in range(16)]
+        used = {fpga for fpga, _ in (*self.cells, *self.scintillators)}
+        self.lanes = [Lane(used=n in used) for n in range(16)]
         self.epochs: list[Epoch] = []
         self.progress = 0
         self.panes: dict[Place, Pane] = {}
@@ -211,7 +212,7 @@ class SlowCounter:
             other is not lane
             and self.is_open(other.epoch)
             and abs(orbit - other.mark) <= LEAP
-            and (other.epoch != lane.epoch or orbit > lane.mark)
+            and (other.epoch > lane.epoch or (other.epoch == lane.epoch and orbit > lane.mark))
             for other in self.lanes
         )
 
@@ -232,10 +233,10 @@ class SlowCounter:
         words, lane.held = lane.held, []
         orbit = min(map(_orbit, words))
         epoch = self.epoch_for(lane, orbit)
-        if epoch == lane.epoch and orbit > self.epochs[epoch].fast:
+        if epoch == lane.epoch and orbit > self.fastest(epoch) + LEAP:
             for other in self.lanes:
                 at = self.position(other, epoch)
-                other.waited_for = at >= self.epochs[epoch].fast - self.idle
+                other.waited_for = at >= self.fastest(epoch) - self.idle
             self.epochs[epoch].resumed = orbit
         if epoch != lane.epoch:
             lane.home = None
@@ -248,6 +249,13 @@ class SlowCounter:
     def epoch_for(self, lane: Lane, orbit: int) -> int:
         """Settled: the newest epoch of another lane within the gap goes before a new one."""
         if self.is_open(lane.epoch) and lane.mark <= orbit <= lane.mark + GAP:
+            return lane.epoch
+        if self.is_open(lane.epoch) and any(
+            other is not lane
+            and other.epoch == lane.epoch
+            and abs(orbit - other.mark) <= self.lateness
+            for other in self.lanes
+        ):
             return lane.epoch
         joined = [
             other.epoch
@@ -270,41 +278,43 @@ class SlowCounter:
         """Close what is ready.
 
         Settled: this happens only when a lane's clock, less the lateness, enters another
-        pane, or after a jump; the fastest clock is the fastest one at such moments.
+        pane, or after a jump.
         """
         lane.passed = self.pane_of(lane.mark - self.lateness)
         epoch = self.epochs[lane.epoch]
-        self.progress += max(0, lane.mark - epoch.fast)
-        epoch.fast = max(epoch.fast, lane.mark)
+        if lane.used:
+            self.progress += max(0, lane.mark - epoch.fast)
+            epoch.fast = max(epoch.fast, lane.mark)
         epoch.touched = self.progress
-        after_hole = epoch.fast - epoch.resumed <= self.idle
+        fast = self.fastest(lane.epoch)
+        after_hole = fast - epoch.resumed <= self.idle
         alive = []
         for one in self.lanes:
             at = self.position(one, lane.epoch)
             waited_for = after_hole and one.waited_for
-            if (
-                one.used
-                and one.epoch <= lane.epoch
-                and (at >= epoch.fast - self.idle or waited_for)
-            ):
+            if one.used and one.epoch <= lane.epoch and (at >= fast - self.idle or waited_for):
                 alive.append(at)
         if alive:
             self.close_below(lane.epoch, self.pane_of(min(alive) - self.lateness))
         for number, other in enumerate(self.epochs):
             everybody_left = all(one.epoch > number for one in self.lanes if one.used)
-            outrun = self.progress - other.touched > self.idle
+            outrun = self.progress - other.touched > self.idle + self.pane_orbits
             if len(self.epochs) > 1 and other.open and (everybody_left or outrun):
                 self.end_epoch(number)
 
     def position(self, lane: Lane, epoch: int) -> int:
         """Settled: a lane that is not yet in an epoch stands at its first orbit.
 
-        Or before it, where words that the lane holds, within the gap, say so.
+        Or before it, where words that the lane holds, within the idle time-out, say so.
         """
         if lane.epoch == epoch:
             return lane.mark
         first = self.epochs[epoch].first
-        return min([first, *(o for o in map(_orbit, lane.held) if abs(o - first) <= GAP)])
+        return min([first, *(o for o in map(_orbit, lane.held) if abs(o - first) <= self.idle)])
+
+    def fastest(self, epoch: int) -> int:
+        marks = [lane.mark for lane in self.lanes if lane.used and lane.epoch == epoch]
+        return max([self.epochs[epoch].first, *marks])
 
     def close_below(self, epoch: int, pane: int) -> None:
         self.epochs[epoch].closed_below = max(pane, self.epochs[epoch].closed_below)

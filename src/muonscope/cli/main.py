@@ -6,9 +6,10 @@ what it needs when it runs.
 
 import os
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
 
-import click
 import typer
 
 from muonscope import __version__
@@ -34,9 +35,44 @@ detectors_app = typer.Typer(
 )
 app.add_typer(detectors_app)
 
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a command: one clear line and an exit code for every error, no traceback.
+
+    With ``debug`` errors are left as they are.
+    """
+
+    @wraps(command)
+    def wrapper(*args: Any, debug: bool, **options: Any) -> None:
+        if debug:
+            command(*args, debug=debug, **options)
+            return
+        try:
+            command(*args, debug=debug, **options)
+        except typer.Exit:
+            raise
+        except MuonscopeError as exc:
+            typer.echo(f"muonscope: error: {exc}", err=True)
+            raise typer.Exit(exc.exit_code) from exc
+        except KeyboardInterrupt as exc:
+            typer.echo("muonscope: interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from exc
+        except BrokenPipeError as exc:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(_BROKEN_PIPE) from exc
+        except Exception as exc:
+            text = f"{type(exc).__name__}: {exc}; --debug shows where"
+            typer.echo(f"muonscope: internal error: {text}", err=True)
+            raise typer.Exit(_INTERNAL) from exc
+
+    return wrapper
+
+
 Sources = Annotated[
     list[str],
-    typer.Argument(metavar="SOURCE...", help="File, folder, glob, s3://bucket/prefix, or -."),
+    typer.Argument(
+        metavar="SOURCE...", help="File, folder, glob, s3://... or -.", show_default=False
+    ),
 ]
 DetectorOption = Annotated[
     str, typer.Option("--detector", "-d", metavar="NAME|FILE", help="Shipped name or TOML file.")
@@ -56,15 +92,22 @@ def main(
 
 
 @app.command(epilog="Example: muonscope process run/ --detector legnaro --to results.jsonl")
+@guarded
 def process(
     source: Sources,
     *,
     detector: DetectorOption = "legnaro",
     to: Annotated[
-        str, typer.Option("--to", metavar="DEST", help="- (JSON lines), a .jsonl file or a folder.")
+        str,
+        typer.Option(
+            "--to",
+            metavar="DEST",
+            show_default=False,
+            help="A .jsonl file, a folder, or - (default).",
+        ),
     ] = "-",
     run: Annotated[str, typer.Option(help="Name of the run; default: from SOURCE.")] = "",
-    window: Annotated[str, typer.Option(help="Length of a window of detector time.")] = "1s",
+    window: Annotated[str, typer.Option(help="Length of a window.")] = "1s",
     lateness: Annotated[str, typer.Option(help="How far one FPGA may step back.")] = "100ms",
     idle_timeout: Annotated[str, typer.Option(help="When a silent FPGA is not waited for.")] = "5s",
     follow: Annotated[bool, typer.Option("--follow", help="Keep reading as files grow.")] = False,
@@ -90,6 +133,7 @@ def process(
 
 
 @app.command(epilog="Example: muonscope inspect unknown.dat")
+@guarded
 def inspect(
     source: Sources,
     *,
@@ -109,6 +153,7 @@ def inspect(
 
 
 @app.command(epilog="Example: muonscope convert run.csv run.parquet")
+@guarded
 def convert(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="File, folder, glob, URL or -.")],
     dest: Annotated[str, typer.Argument(metavar="DEST", help="File to write, or -.")],
@@ -131,6 +176,7 @@ def convert(
 
 
 @detectors_app.command("list", epilog="Example: muonscope detectors list")
+@guarded
 def detectors_list(*, debug: Debug = False) -> None:
     """List the shipped detectors."""
     from muonscope.cli.detectors import list_detectors
@@ -139,6 +185,7 @@ def detectors_list(*, debug: Debug = False) -> None:
 
 
 @detectors_app.command("show", epilog="Example: muonscope detectors show run001213")
+@guarded
 def detectors_show(
     name: Annotated[str, typer.Argument(help="Name of a shipped detector.")],
     *,
@@ -151,6 +198,7 @@ def detectors_show(
 
 
 @detectors_app.command("check", epilog="Example: muonscope detectors check mine.toml")
+@guarded
 def detectors_check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="TOML file.")], *, debug: Debug = False
 ) -> None:
@@ -161,27 +209,5 @@ def detectors_check(
 
 
 def run() -> None:
-    """Run the command line: one clear line and an exit code for every known error."""
-    try:
-        sys.exit(app(standalone_mode=False))
-    except click.ClickException as exc:
-        exc.show()
-        sys.exit(exc.exit_code)
-    except MuonscopeError as exc:
-        if "--debug" in sys.argv:
-            raise
-        typer.echo(f"muonscope: error: {exc}", err=True)
-        sys.exit(exc.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        typer.echo("muonscope: interrupted", err=True)
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(_BROKEN_PIPE)
-    except Exception as exc:
-        if "--debug" in sys.argv:
-            raise
-        typer.echo(
-            f"muonscope: internal error: {type(exc).__name__}: {exc}; --debug shows where", err=True
-        )
-        sys.exit(_INTERNAL)
+    """Run the command line."""
+    app()

@@ -1,5 +1,6 @@
 """The ``process`` command."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -178,4 +179,5 @@ def _run_name(source: str) -> str:
     if plain != source:
         source = plain.rstrip("_-.") if not plain.endswith("/") else plain
     name = source.rstrip("/").rsplit("/", 1)[-1] if "://" in source else Path(source).resolve().name
+    name = os.fsencode(name).decode("utf-8", "replace")
     return name.lstrip(".").split(".", 1)[0] or "run"

@@ -29,21 +29,20 @@ def describe_note(note: Note) -> str:
     """Return one line for people about something the windower noticed."""
     at = f"FPGA {note.lane}, word {note.word:,}: orbit {note.before:,} -> {note.after:,}"
     gap = (note.after - note.before) * ORBIT_S
-    match note.kind:
-        case NoteKind.EPOCH if note.before == 0:
-            return f"first epoch of FPGA {note.lane}: orbit {note.after:,}"
-        case NoteKind.EPOCH:
-            wrapped = note.before > ORBITS_PER_COUNTER - _WRAP_ORBITS and note.after < _WRAP_ORBITS
-            what = "wrapped at 2^32" if wrapped else "was reset, or data of another run ended"
-            return f"new epoch, the orbit counter {what}: {at}"
-        case NoteKind.HOLE:
-            return f"hole of {gap:,.3f} s: {at}"
-        case NoteKind.FULL:
-            return f"too many words in open windows, one was closed before its time: {at}"
-        case NoteKind.LONE:
-            return f"orbit that no other word supports: {at}"
-        case _:
-            return f"late word, {-gap:,.3f} s behind: {at}"
+    wrapped = note.before > ORBITS_PER_COUNTER - _WRAP_ORBITS and note.after < _WRAP_ORBITS
+    if note.kind is NoteKind.EPOCH and note.before == 0:
+        return f"first epoch of FPGA {note.lane}: orbit {note.after:,}"
+    text = {
+        NoteKind.EPOCH: "new epoch, the orbit counter wrapped at 2^32"
+        if wrapped
+        else "new epoch, the orbit counter was reset, or data of another run ended",
+        NoteKind.HOLE: f"hole of {gap:,.3f} s",
+        NoteKind.BACK: "clock set back, bad words had taken it too far",
+        NoteKind.FULL: "too many words in open windows, one was closed before its time",
+        NoteKind.LONE: "orbit that no other word supports",
+        NoteKind.LATE: f"late word, {-gap:,.3f} s behind",
+    }[note.kind]
+    return f"{text}: {at}"
 
 
 class Progress:

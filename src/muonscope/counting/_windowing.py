@@ -43,7 +43,7 @@ BLOCK_WORDS = 256
 # notes: things worth telling, the first ones of each call
 NOTE_KIND, NOTE_WORD, NOTE_LANE, NOTE_FROM, NOTE_TO = range(5)
 N_NOTE = 5
-NOTE_EPOCH, NOTE_HOLE, NOTE_LONE, NOTE_LATE, NOTE_FULL = 1, 2, 3, 4, 5
+NOTE_EPOCH, NOTE_HOLE, NOTE_LONE, NOTE_LATE, NOTE_FULL, NOTE_BACK = 1, 2, 3, 4, 5, 6
 
 _NONE = -1
 _SENTINEL = 0
@@ -221,16 +221,26 @@ def position_of(st: State, lane: int, epoch: int) -> int:
     first = position = st.epochs[epoch % EPOCH_RING, EPOCH_FIRST]
     for i in range(st.lanes[lane, LANE_HELD]):
         orbit = np.int64((st.held[lane, i] >> _S17) & _ORBIT_MASK)
-        if abs(orbit - first) <= st.spec[SPEC_GAP]:
+        if abs(orbit - first) <= st.spec[SPEC_IDLE]:
             position = min(position, orbit)
     return position
+
+
+@part
+def fastest(st: State, epoch: int) -> int:
+    """Return where the fastest lane in ``epoch`` stands."""
+    fast = st.epochs[epoch % EPOCH_RING, EPOCH_FIRST]
+    for lane in range(len(st.lanes)):
+        if st.lanes[lane, LANE_USED] == 1 and st.lanes[lane, LANE_EPOCH] == epoch:
+            fast = max(fast, st.lanes[lane, LANE_MARK])
+    return fast
 
 
 @part
 def close_ready(st: State, epoch: int) -> None:
     """Close the panes of ``epoch`` that the slowest living lane has passed."""
     ring, idle = epoch % EPOCH_RING, st.spec[SPEC_IDLE]
-    fast = st.epochs[ring, EPOCH_FAST]
+    fast = fastest(st, epoch)
     after_hole = fast - st.epochs[ring, EPOCH_RESUMED] <= idle
     slowest = _FAR
     for lane in range(len(st.lanes)):
@@ -247,13 +257,12 @@ def close_ready(st: State, epoch: int) -> None:
 @part
 def begin_after_hole(st: State, epoch: int, orbit: int) -> None:
     """Let the lanes that were alive before a hole have the idle time-out after it, too."""
-    ring = epoch % EPOCH_RING
-    fast = st.epochs[ring, EPOCH_FAST]
-    if orbit > fast:
+    fast = fastest(st, epoch)
+    if orbit > fast + st.spec[SPEC_LEAP]:
         for lane in range(len(st.lanes)):
             alive = position_of(st, lane, epoch) >= fast - st.spec[SPEC_IDLE]
             st.lanes[lane, LANE_GRACE] = 1 if alive else 0
-        st.epochs[ring, EPOCH_RESUMED] = orbit
+        st.epochs[epoch % EPOCH_RING, EPOCH_RESUMED] = orbit
 
 
 @part
@@ -268,7 +277,7 @@ def retire_epochs(st: State) -> None:
             if st.lanes[lane, LANE_USED] == 1 and st.lanes[lane, LANE_EPOCH] <= epoch:
                 left = False
         quiet = st.ctrl[CTRL_PROGRESS] - st.epochs[ring, EPOCH_TOUCHED]
-        if left or quiet > st.spec[SPEC_IDLE]:
+        if left or quiet > st.spec[SPEC_IDLE] + st.spec[SPEC_PANE]:
             st.epochs[ring, EPOCH_OPEN] = 0
             close_panes(st, epoch, _FAR)
 
@@ -281,7 +290,7 @@ def ring_alarm(st: State, lane: int) -> None:
     lanes[lane, LANE_ALARM] = pane_start(st, pane_of(st, mark - lateness) + 1) + lateness
     ring = epoch % EPOCH_RING
     step = mark - st.epochs[ring, EPOCH_FAST]
-    if step > 0:
+    if step > 0 and lanes[lane, LANE_USED] == 1:
         st.epochs[ring, EPOCH_FAST] = mark
         st.ctrl[CTRL_PROGRESS] += step
     st.epochs[ring, EPOCH_TOUCHED] = st.ctrl[CTRL_PROGRESS]
@@ -353,7 +362,11 @@ def refute(st: State, lane: int) -> None:
 
 @part
 def choose_epoch(st: State, lane: int, orbit: int) -> int:
-    """Return the epoch that a believed jump leads to: this, another lane's, or a new one."""
+    """Return the epoch that a believed jump leads to: this, another lane's, or a new one.
+
+    A step back to where another lane of the same epoch stands is no new epoch: a few bad
+    words had taken the lane too far ahead.
+    """
     lanes, gap = st.lanes, st.spec[SPEC_GAP]
     epoch = lanes[lane, LANE_EPOCH]
     if is_open(st, epoch) and 0 <= orbit - lanes[lane, LANE_MARK] <= gap:
@@ -361,6 +374,9 @@ def choose_epoch(st: State, lane: int, orbit: int) -> int:
     best = _NONE
     for other in range(len(lanes)):
         at = lanes[other, LANE_EPOCH]
+        beside = abs(orbit - lanes[other, LANE_MARK]) <= st.spec[SPEC_LATENESS]
+        if other != lane and at == epoch and beside and is_open(st, epoch):
+            return epoch
         near = abs(orbit - lanes[other, LANE_MARK]) <= gap
         if other != lane and at != epoch and at > best and near and is_open(st, at):
             best = at
@@ -387,7 +403,8 @@ def settle(st: State, lane: int) -> None:
         orbit = min(orbit, np.int64((st.held[lane, i] >> _S17) & _ORBIT_MASK))
     before, mark = lanes[lane, LANE_EPOCH], lanes[lane, LANE_MARK]
     epoch = choose_epoch(st, lane, orbit)
-    note(st, NOTE_HOLE if epoch == before else NOTE_EPOCH, lane, mark, orbit)
+    kind = NOTE_EPOCH if epoch != before else NOTE_HOLE if orbit >= mark else NOTE_BACK
+    note(st, kind, lane, mark, orbit)
     if epoch == before:
         begin_after_hole(st, epoch, orbit)
     ring = epoch % EPOCH_RING
@@ -408,7 +425,7 @@ def supported(st: State, lane: int, orbit: int) -> bool:
     for other in range(len(lanes)):
         at = lanes[other, LANE_EPOCH]
         near = abs(orbit - lanes[other, LANE_MARK]) <= st.spec[SPEC_LEAP]
-        ahead = at != epoch or orbit > lanes[lane, LANE_MARK]
+        ahead = at > epoch or (at == epoch and orbit > lanes[lane, LANE_MARK])
         if other != lane and near and ahead and is_open(st, at):
             return True
     return False
@@ -416,13 +433,11 @@ def supported(st: State, lane: int, orbit: int) -> bool:
 
 @part
 def arrive(st: State, lane: int, word: int) -> None:
-    """Take a clock word that is not the common case: a new pane or block, or a jump."""
+    """Take a clock word that is not the common case: of another pane, or a jump."""
     lanes, lateness, leap = st.lanes, st.spec[SPEC_LATENESS], st.spec[SPEC_LEAP]
     orbit = np.int64((word >> _S17) & _ORBIT_MASK)
     step = orbit - lanes[lane, LANE_MARK]
-    in_pane = 0 <= orbit - lanes[lane, LANE_LOW] < lanes[lane, LANE_LENGTH]
-    ordinary = is_open(st, lanes[lane, LANE_EPOCH]) and -lateness <= step <= leap
-    if in_pane or ordinary:
+    if is_open(st, lanes[lane, LANE_EPOCH]) and -lateness <= step <= leap:
         refute(st, lane)
         enter(st, lane, word)
         return
@@ -473,7 +488,7 @@ def advance(st: State, words: Any, start: int) -> int:
             n = np.uint64(panes[row, PANE_WORDS])
             place = n & in_block
             if place == 0:
-                if ctrl[CTRL_BLOCKS_LEFT] == 0:
+                if ctrl[CTRL_BLOCKS_LEFT] < reserve:
                     ctrl[CTRL_WORDS] = first_number + i
                     return i
                 extend(ctrl, links, panes, np.int64(row))

@@ -12,7 +12,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from muonscope.detector import Detector
+from muonscope.detector import Detector, SpecialChannel
 from muonscope.words.layout import ANCILLARY_HEADS, fpga_mask
 
 __all__ = ["ClassTable", "Timeless", "class_table"]
@@ -60,7 +60,7 @@ class ClassTable:
     """Mask of the FPGA field: 7 or 15."""
 
     lanes: npt.NDArray[np.int64]
-    """The FPGAs whose clocks count: those with chambers."""
+    """The FPGAs whose clocks count: those with chambers or scintillators."""
 
     n_cells: int
     n_chambers: int
@@ -101,9 +101,13 @@ def class_table(detector: Detector) -> ClassTable:
         kind=kind,
         classes=classes.astype(np.uint32),
         lane_mask=fpga_mask(version),
-        lanes=np.array(detector.fpgas, np.int64),
+        lanes=np.unique([*detector.fpgas, *_fpgas_of(detector, detector.scintillators)]),
         n_cells=detector.n_cells,
         n_chambers=detector.n_chambers,
         n_scintillators=len(detector.scintillators),
         n_triggers=len(detector.firmware_triggers),
     )
+
+
+def _fpgas_of(detector: Detector, specials: tuple[SpecialChannel, ...]) -> list[int]:
+    return [fpga for _, fpga, _ in detector.special_addresses(specials)]

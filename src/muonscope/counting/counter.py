@@ -1,7 +1,7 @@
 """From words to the summaries of closed windows: the windower and the kernels joined."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -132,7 +132,7 @@ class Counter:
                 result.orbits, result.orbit_hits, result.orbit_ends,
                 result.drift_orbits, result.drift_ticks, result.drift_ends,
             )  # fmt: skip
-        return result
+        return _trimmed(result)
 
     def _windows(self, panes: Panes, closed_upto: Mapping[int, int]) -> WindowTable:
         table = self.count(panes)
@@ -158,6 +158,19 @@ class Counter:
 
 _NOT_COLUMNS = ("detector", "window_orbits", "outside")
 _COLUMNS = [f.name for f in fields(WindowTable) if f.name not in _NOT_COLUMNS]
+
+
+def _trimmed(table: WindowTable) -> WindowTable:
+    """Return ``table`` with its flat columns cut to what is filled."""
+    orbits = int(table.orbit_ends[-1, -1]) if len(table) else 0
+    drifts = int(table.drift_ends[-1, -1]) if len(table) else 0
+    return replace(
+        table,
+        orbits=table.orbits[:orbits],
+        orbit_hits=table.orbit_hits[:orbits],
+        drift_orbits=table.drift_orbits[:drifts],
+        drift_ticks=table.drift_ticks[:drifts],
+    )
 
 
 def _drift_bins(detector: Detector) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:

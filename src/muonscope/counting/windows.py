@@ -4,8 +4,8 @@ A window is ``window`` whole orbits, numbered by orbit // window from orbit 0 of
 epoch, so the same words give the same windows wherever reading starts and however the
 words arrive. The rules, all in detector time:
 
-* Each FPGA is a lane with a clock of its own. Only clock words move it (hit HEAD, known
-  channel, BX < 3564), and only when two in a row have reached an orbit.
+* Each FPGA with a chamber or a scintillator is a lane with a clock. Only clock words move
+  it (hit HEAD, known channel, BX < 3564), and only when two in a row have reached an orbit.
 * A window closes when the slowest living lane has passed its end by the lateness. A lane
   that stays behind the fastest by more than the idle time-out holds nothing up; the time
   of a hole does not count for that.
@@ -13,9 +13,13 @@ words arrive. The rules, all in detector time:
   words are held until five in a row agree (one more than a group of the DAQ), or
   another lane is there already; otherwise they are counted as late or invalid.
 * A believed jump ahead is a hole, without windows, in the same epoch. One back, or ahead
-  by more than the gap, starts a new epoch: a stale buffer, a reset, the wrap at 2^32.
+  by more than the gap, starts a new epoch, or joins that of another lane which is within
+  the gap: a stale buffer, a reset, the wrap at 2^32. One back to within the lateness of
+  another lane of the same epoch only undoes what bad words had done.
+* When the stream ends, two words in a row that are held are enough to be believed.
 * Words without a usable time (ancillary, unmapped, invalid, late) are counted in the
-  window in which the clock of their FPGA stands.
+  window in which the clock of their FPGA stands: that of its latest word in time, or of
+  the next one where that window has closed.
 
 Long windows are made of panes of at most 16,384 orbits, which are what is buffered,
 closed and counted; memory is bounded by the pool of words in open panes.
@@ -39,8 +43,11 @@ __all__ = ["Note", "NoteKind", "Panes", "WindowSpec", "Windower"]
 
 _PANE_ORBITS = 16_384
 _LEAP_S = 10.0
+"""A step ahead by more than this is a jump."""
 _GAP_S = 3600.0
+"""A jump ahead by more than this starts a new epoch."""
 _CONFIRM = 5
+"""Words in a row that make a jump believed."""
 _LANES = 16
 _NOTES = 64
 
@@ -110,6 +117,8 @@ class NoteKind(IntEnum):
     """A word's orbit is supported by no other word."""
     LATE = k.NOTE_LATE
     """A word came after its window closed."""
+    BACK = k.NOTE_BACK
+    """A lane had been taken too far ahead by bad words, and is set back."""
     FULL = k.NOTE_FULL
     """The pool of words was full: the oldest pane was closed before its time."""
 
@@ -350,12 +359,13 @@ class Windower:
 
     def _make_room(self) -> None:
         st = self._state
-        reserve = 2 * (_CONFIRM + 1)
+        reserve = _CONFIRM + 1
         if st.ctrl[k.CTRL_PANES_LEFT] < reserve:
             self._grow(panes=len(st.panes), blocks=0)
         if st.ctrl[k.CTRL_BLOCKS_LEFT] < reserve:
             if len(st.pool) < self._max_blocks:
-                self._grow(panes=0, blocks=len(st.pool))
+                blocks = min(len(st.pool), self._max_blocks - len(st.pool))
+                self._grow(panes=0, blocks=blocks)
             else:
                 k.close_oldest(st)
 

@@ -43,8 +43,6 @@ class Piece:
     """As in :class:`Place`."""
     ended: bool = False
     """Nothing more comes from this stream, as far as is known."""
-    final: bool = False
-    """Nothing more comes from the source: only ends of streams follow this piece."""
     error: SourceError | None = None
     """Why the stream could not be read (further); the other streams go on."""
     idle: bool = False

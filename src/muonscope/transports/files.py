@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
 from muonscope.transports.base import Piece, Place
+from muonscope.words.compression import compression_of
 
 __all__ = ["FileSource", "FollowSource", "StreamSource", "find_files", "natural_key"]
 
@@ -104,12 +105,17 @@ def _inside(folder: Path) -> Iterator[Path]:
         yield from (Path(parent) / name for name in names if not name.startswith("."))
 
 
+def shown(path: Path) -> str:
+    """Return the name of ``path`` as text that can be written anywhere."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
 def _error(path: Path, exc: OSError) -> SourceError:
     if isinstance(exc, PermissionError):
-        return SourceDeniedError(f"{path}: permission denied")
+        return SourceDeniedError(f"{shown(path)}: permission denied")
     if isinstance(exc, FileNotFoundError):
-        return SourceNotFoundError(f"{path}: vanished before it was read to its end")
-    return SourceError(f"{path}: {exc.strerror or exc}")
+        return SourceNotFoundError(f"{shown(path)}: vanished before it was read to its end")
+    return SourceError(f"{shown(path)}: {exc.strerror or exc}")
 
 
 class _Open:
@@ -131,6 +137,10 @@ class _Open:
             self._first = os.pread(self._file.fileno(), MARK_BYTES, 0)
         return zlib.crc32(self._first[: min(MARK_BYTES, read)])
 
+    def restart(self, read: int) -> int:
+        """Return where reading goes on after an end at ``read``: 0 for compressed files."""
+        return 0 if compression_of(self._first) else read
+
     @property
     def unchanged(self) -> bool:
         """Whether the file was read to this end before."""
@@ -147,7 +157,7 @@ class _Open:
     def piece(self, data: bytes, read: int) -> Piece:
         """Return a piece of this file."""
         mark = self._mark(read)
-        return Piece(key=self.key, name=str(self.path), data=data, read=read, mark=mark)
+        return Piece(key=self.key, name=shown(self.path), data=data, read=read, mark=mark)
 
 
 class FileSource:
@@ -177,9 +187,9 @@ class FileSource:
                         read = piece.read
                         yield piece
                     end = file.piece(b"", max(read, file.place.read))
-                    yield replace(end, ended=True, final=path == self._files[-1])
+                    yield replace(end, ended=True)
             except OSError as exc:
-                yield Piece(key=str(path), name=str(path), error=_error(path, exc))
+                yield Piece(key=shown(path), name=shown(path), error=_error(path, exc))
 
 
 class FollowSource:
@@ -207,6 +217,8 @@ class FollowSource:
         self._known = dict(known or {})
         self._reading: dict[str, Piece] = {}
         self._failed: set[Path] = set()
+        self._begun: set[Path] = set()
+        self._waiting: dict[Path, float] = {}
 
     def size(self) -> None:
         """Return nothing: the end is not known."""
@@ -218,6 +230,9 @@ class FollowSource:
             files = list(self._list_files())
             news = False
             for place, path in enumerate(files):
+                if self._must_wait(path, files[:place]):
+                    news = True
+                    break
                 for piece in self._read(path, has_later=place + 1 < len(files)):
                     news = news or bool(piece.data)
                     yield piece
@@ -226,11 +241,25 @@ class FollowSource:
                 quiet_since = now
             elif self._idle_exit_s is not None and now - quiet_since >= self._idle_exit_s:
                 break
-            else:
-                yield Piece(key="", name="", idle=True)
-                self._wait(self._poll_s)
+            yield Piece(key="", name="", idle=True)
+            self._wait(self._poll_s)
         for piece in self._reading.values():
-            yield replace(piece, data=b"", ended=True, final=True)
+            yield replace(piece, data=b"", ended=True)
+
+    def _must_wait(self, path: Path, earlier: Sequence[Path]) -> bool:
+        """Tell whether a new file comes too early: those before it are not ended yet.
+
+        It waits twice the time in which they would be taken to be ended, and no longer,
+        for a DAQ may write several files at once.
+        """
+        if path in self._begun or not any(shown(file) in self._names() for file in earlier):
+            self._begun.add(path)
+            return False
+        since = self._waiting.setdefault(path, self._clock())
+        return self._clock() - since < 2 * self._settle_s
+
+    def _names(self) -> set[str]:
+        return {piece.name for piece in self._reading.values()}
 
     def _read(self, path: Path, *, has_later: bool) -> Iterator[Piece]:
         try:
@@ -245,14 +274,16 @@ class FollowSource:
                 last = self._reading.get(file.key)
                 if last and has_later and self._clock() - file.changed >= self._settle_s:
                     del self._reading[file.key]
-                    self._known[file.key] = replace(self._known[file.key], ended=True)
+                    self._known[file.key] = replace(
+                        self._known[file.key], ended=True, restart=file.restart(last.read)
+                    )
                     yield replace(last, data=b"", ended=True)
         except FileNotFoundError:
             return
         except OSError as exc:
             if path not in self._failed:
                 self._failed.add(path)
-                yield Piece(key=str(path), name=str(path), error=_error(path, exc))
+                yield Piece(key=shown(path), name=shown(path), error=_error(path, exc))
 
     def _remember(self, piece: Piece) -> None:
         self._reading[piece.key] = piece
@@ -293,7 +324,6 @@ class StreamSource:
                 data=data,
                 read=read,
                 ended=not data,
-                final=not data,
             )
             if not data:
                 return

@@ -24,8 +24,7 @@ class MemorySource:
                     data=data[at : at + self._chunk],
                     read=min(at + self._chunk, len(data)),
                 )
-            final = name == list(self._streams)[-1]
-            yield Piece(key=name, name=name, read=len(data), ended=True, final=final)
+            yield Piece(key=name, name=name, read=len(data), ended=True)
 
     def size(self) -> int:
         """Return the bytes of all streams."""

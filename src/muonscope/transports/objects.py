@@ -61,8 +61,7 @@ class ObjectSource:
             except Exception as exc:
                 yield Piece(key=key, name=name, error=_error(name, exc))
             mark = zlib.crc32(first[: min(MARK_BYTES, read)])
-            final = name == self._objects[-1][1]
-            yield Piece(key=key, name=name, read=read, mark=mark, ended=True, final=final)
+            yield Piece(key=key, name=name, read=read, mark=mark, ended=True)
 
 
 def _objects_of(url: str) -> list[tuple[Any, str, int, str]]:

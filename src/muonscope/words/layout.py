@@ -134,7 +134,7 @@ def pack_hits(
     Examples
     --------
     >>> [hex(w) for w in pack_hits(2, 1, 128, 3387201000, 12, 30)]
-    ['0x45019379b050019e']
+    ['0x450193c92bd0019e']
     """
     words = np.zeros(1, np.uint64)
     for name, values, shift, limit in (

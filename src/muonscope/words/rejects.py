@@ -84,6 +84,13 @@ class Rejects:
             if len(self.examples) < _EXAMPLES:
                 self.examples.append(reject)
 
+    def take_back(self, rejects: Iterable[tuple[str, int]]) -> None:
+        """Count no more what was rejected too early, by name of code and length."""
+        for code, length in rejects:
+            self.count[RejectCode[code]] -= 1
+            self.bytes_rejected -= length
+        self.count = +self.count
+
     @property
     def total(self) -> int:
         """Number of rejects."""

@@ -1,0 +1,210 @@
+"""Objects of S3, from a server that speaks its language."""
+
+import gzip
+import os
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
+from muonscope.transports.base import Piece, Place
+from muonscope.transports.objects import ObjectSource, is_object_url
+
+SECRET = "wJalrXUtnFEMI-very-secret"
+BUCKET = "minidt"
+OBJECTS = {
+    "run1/data_10.dat": b"ten",
+    "run1/data_9.dat": b"nine!",
+    "run1/data_100.txt": b"hundred",
+    "run2/a.gz": gzip.compress(b"packed"),
+    "run2/empty": b"",
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Run a store with some objects; give its URL."""
+    s3fs = pytest.importorskip("s3fs")
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    url = f"http://{host}:{port}"
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [n for n in os.environ if n.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_ENDPOINT_URL", url)
+        patch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+        client = boto3.client("s3")
+        client.create_bucket(Bucket=BUCKET)
+        for name, data in OBJECTS.items():
+            client.put_object(Bucket=BUCKET, Key=name, Body=data)
+        client.create_bucket(Bucket="empty-bucket")
+        client.close()
+        yield url
+        s3fs.S3FileSystem.clear_instance_cache()
+    moto.stop()
+
+
+def contents(pieces: list[Piece]) -> dict[str, bytes]:
+    """Return the bytes of each object, in order."""
+    assert [piece.error for piece in pieces if piece.error] == []
+    got: dict[str, bytes] = {}
+    for piece in pieces:
+        got[piece.name] = got.get(piece.name, b"") + piece.data
+    return got
+
+
+@pytest.mark.parametrize("url", ["s3://minidt/run1", "s3://minidt/run1/", "s3://minidt/run1/*"])
+def test_all_objects_of_a_prefix_are_read_in_natural_order(server: str, url: str) -> None:
+    source = ObjectSource([url])
+    got = contents(list(source.pieces()))
+    assert list(got.values()) == [b"nine!", b"ten", b"hundred"]
+    assert [Path(name).name for name in got] == ["data_9.dat", "data_10.dat", "data_100.txt"]
+    assert source.size() == 15
+
+
+def test_a_glob_one_object_or_a_whole_bucket_can_be_named(server: str) -> None:
+    assert list(contents(list(ObjectSource(["s3://minidt/run1/*.dat"]).pieces())).values()) == [
+        b"nine!", b"ten",
+    ]  # fmt: skip
+    one = contents(list(ObjectSource(["s3://minidt/run1/data_10.dat"]).pieces()))
+    assert list(one.values()) == [b"ten"]
+    assert len(contents(list(ObjectSource(["s3://minidt"]).pieces()))) == len(OBJECTS)
+
+
+def test_several_urls_keep_their_order(server: str) -> None:
+    urls = ["s3://minidt/run2", "s3://minidt/run1/data_9.dat"]
+    got = contents(list(ObjectSource(urls).pieces()))
+    assert [name.rsplit("/", 1)[-1] for name in got] == ["a.gz", "empty", "data_9.dat"]
+
+
+def test_each_object_ends_once(server: str) -> None:
+    pieces = list(ObjectSource(["s3://minidt"]).pieces())
+    ended = [piece.key for piece in pieces if piece.ended]
+    assert len(ended) == len(set(ended)) == len(OBJECTS)
+
+
+def test_big_objects_come_in_pieces(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("muonscope.transports.objects.CHUNK_BYTES", 1000)
+    data = os.urandom(2500)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="big")
+    client.put_object(Bucket="big", Key="a", Body=data)
+    client.close()
+    pieces = [piece for piece in ObjectSource(["s3://big"]).pieces() if piece.data]
+    assert [piece.read for piece in pieces] == [1000, 2000, 2500]
+    assert b"".join(piece.data for piece in pieces) == data
+
+
+def test_reading_goes_on_where_it_stopped(server: str) -> None:
+    pieces = list(ObjectSource(["s3://minidt/run1"]).pieces())
+    known = {
+        p.key: Place(restart=p.read, read=p.read, mark=p.mark, ended=True)
+        for p in pieces
+        if p.ended and not p.name.endswith("txt")
+    }
+    (rest,) = [p for p in pieces if p.ended and p.name.endswith("txt")]
+    known[rest.key] = Place(restart=3, read=5, mark=0, ended=False)
+    again = contents(list(ObjectSource(["s3://minidt/run1"], known=known).pieces()))
+    assert list(again.values()) == [b"dred"]
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://no-such-bucket", "s3://no-such-bucket/a/b", "s3://minidt/nothing",
+            "s3://minidt/nothing/*.dat", "s3://empty-bucket"],
+)  # fmt: skip
+def test_what_is_missing_is_not_found_and_named(server: str, url: str) -> None:
+    with pytest.raises(SourceNotFoundError, match="no") as missing:
+        ObjectSource([url])
+    assert str(missing.value).startswith(url)
+    assert SECRET not in str(missing.value)
+
+
+def test_refused_access_is_denied_and_the_secret_is_not_told(server: str) -> None:
+    s3fs = pytest.importorskip("s3fs")
+    s3fs.S3FileSystem.clear_instance_cache()
+    _requests_without_a_check(server, 0)
+    try:
+        with pytest.raises(SourceDeniedError) as denied:
+            ObjectSource(["s3://minidt/run1"])
+    finally:
+        _requests_without_a_check(server, 10**9)
+        s3fs.S3FileSystem.clear_instance_cache()
+    assert str(denied.value).startswith("s3://minidt/run1: the store refuses access")
+    assert SECRET not in str(denied.value)
+
+
+def _requests_without_a_check(server: str, number: int) -> None:
+    """Make the server check the credentials of all requests after ``number``."""
+    request = urllib.request.Request(
+        f"{server}/moto-api/reset-auth",
+        data=str(number).encode(),
+        headers={"Content-Type": "text/plain"},
+        method="POST",
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
+
+
+def test_a_store_that_does_not_answer_is_an_error_and_the_secret_is_not_told(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3fs = pytest.importorskip("s3fs")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(SourceError) as failed:
+        ObjectSource(["s3://minidt/run1"])
+    s3fs.S3FileSystem.clear_instance_cache()
+    assert str(failed.value).startswith("s3://minidt/run1: ")
+    assert SECRET not in str(failed.value)
+
+
+def test_an_object_that_vanishes_is_an_error_and_the_others_are_read(server: str) -> None:
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="vanishing")
+    for name in "abc":
+        client.put_object(Bucket="vanishing", Key=name, Body=name.encode())
+    source = ObjectSource(["s3://vanishing"])
+    client.delete_object(Bucket="vanishing", Key="b")
+    client.close()
+    pieces = list(source.pieces())
+    errors = [piece.error for piece in pieces if piece.error]
+    assert [type(error) for error in errors] == [SourceNotFoundError]
+    assert "vanishing/b" in str(errors[0])
+    assert b"".join(piece.data for piece in pieces) == b"ac"
+
+
+def test_an_unknown_scheme_is_an_option_error() -> None:
+    with pytest.raises(OptionError, match="nothing://a"):
+        ObjectSource(["nothing://a"])
+
+
+@pytest.mark.parametrize(
+    ("source", "answer"),
+    [("s3://bucket/prefix", True), ("gs://bucket", True), ("run/data.dat", False), ("-", False),
+     ("C:/data", False), ("sim://legnaro", False), ("kafka://host/topic", False)],
+)  # fmt: skip
+def test_urls_of_objects_are_told_from_files(source: str, answer: bool) -> None:
+    assert is_object_url(source) is answer
+
+
+def test_a_run_over_objects_gives_what_files_give(server: str, realdata: Path) -> None:
+    import muonscope
+
+    data = (realdata / "minidt_data_000000_first999rows.csv").read_bytes()
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="recorded")
+    client.put_object(Bucket="recorded", Key="data_0.csv.gz", Body=gzip.compress(data))
+    client.close()
+    total = muonscope.open("s3://recorded").summarise().total()
+    assert total.hits_per_chamber.tolist() == [80, 171, 103, 143]
