@@ -1,11 +1,11 @@
-"""The peer: the six results of the original pipeline in straightforward polars.
+"""The peer: the six results of the original pipeline in polars, straightforward and lazy.
 
 Total hits, hits per chamber, per channel, per orbit and chamber, channels in orbits with
-a scintillator hit, and drift times, from one batch of words, on all cores that polars
-takes. Windows are not made: the batch is one.
+a scintillator hit, and drift times, each list in ascending order as in the messages, from
+one batch of words, on all cores that polars takes. Windows are not made: the batch is
+one. ``straightforward`` is what one writes first, a frame and a query per result;
+``lazy`` hands all queries to the optimiser at once.
 """
-
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,71 +13,82 @@ import polars as pl
 from muonscope.detector import Detector
 from muonscope.words.layout import Words
 
-__all__ = ["six_results"]
+__all__ = ["fingerprint", "lazy", "straightforward"]
 
 
-def six_results(words: Words, detector: Detector) -> dict[str, Any]:
-    """Return the six results of v2 ``words`` by name."""
-    word = pl.col("word")
-    frame = pl.LazyFrame({"word": words}).select(
-        head=word // 2**61,
-        fpga=word // 2**58 % 8,
-        channel=word // 2**49 % 512,
-        orbit=word // 2**17 % 2**32,
-        bx=word // 2**5 % 4096,
-        tdc=word % 32,
-    )
-    good = (pl.col("head") == detector.readout.hit_head) & (pl.col("bx") < 3564)
-    frame = frame.filter(good).with_columns(
-        time=(pl.col("bx") * 30 + pl.col("tdc")).cast(pl.Int64), chamber=_chamber(detector)
-    )
-    scintillator = detector.scintillators[0]
-    is_scintillator = (pl.col("fpga") == scintillator.fpga) & (
-        pl.col("channel") == scintillator.channel
-    )
-    t0 = frame.filter(is_scintillator).group_by("orbit").agg(t0=pl.col("time").min())
+def straightforward(words: Words, detector: Detector) -> list[pl.DataFrame]:
+    """Return the six results of v2 ``words``, one eager query after the other."""
+    frame = pl.DataFrame({"word": words}).with_columns(_fields()).filter(_is_hit(detector))
+    frame = frame.with_columns(_derived(detector))
+    t0 = frame.filter(_is_scintillator(detector)).group_by("orbit").agg(t0=pl.col("time").min())
     hits = frame.filter(pl.col("chamber") >= 0)
     selected = hits.join(t0, on="orbit").with_columns(ticks=pl.col("time") - pl.col("t0"))
-    total, chambers, channels, orbits, scint, drift = pl.collect_all(
-        [
-            hits.select(pl.len()),
-            hits.group_by("chamber").len(),
-            hits.group_by("fpga", "channel").len(),
-            hits.group_by("chamber", "orbit").len(),
-            selected.group_by("fpga", "channel").len(),
-            selected.select("chamber", "ticks"),
-        ]
-    )
-    return {
-        "total": total.item(),
-        "chambers": dict(chambers.sort("chamber").iter_rows()),
-        "channels": channels,
-        "orbits": orbits,
-        "scint": scint,
-        "drift": drift,
-    }
+    return [query.collect() for query in _queries(hits.lazy(), selected.lazy())]
 
 
-def _chamber(detector: Detector) -> pl.Expr:
-    expression = pl.lit(-1, pl.Int64)
-    for number, chamber in enumerate(detector.chambers):
-        inside = pl.col("channel").is_between(chamber.first_channel, chamber.last_channel)
-        expression = (
-            pl.when((pl.col("fpga") == chamber.fpga) & inside)
+def lazy(words: Words, detector: Detector) -> list[pl.DataFrame]:
+    """Return the same, all queries optimised together."""
+    frame = pl.LazyFrame({"word": words}).select(_fields()).filter(_is_hit(detector))
+    frame = frame.with_columns(_derived(detector))
+    t0 = frame.filter(_is_scintillator(detector)).group_by("orbit").agg(t0=pl.col("time").min())
+    hits = frame.filter(pl.col("chamber") >= 0)
+    selected = hits.join(t0, on="orbit").with_columns(ticks=pl.col("time") - pl.col("t0"))
+    return pl.collect_all(_queries(hits, selected))
+
+
+def _fields() -> list[pl.Expr]:
+    word = pl.col("word")
+    return [
+        (word // 2**61).alias("head"),
+        (word // 2**58 % 8).alias("fpga"),
+        (word // 2**49 % 512).alias("channel"),
+        (word // 2**17 % 2**32).alias("orbit"),
+        (word // 2**5 % 4096).alias("bx"),
+        (word % 32).alias("tdc"),
+    ]
+
+
+def _is_hit(detector: Detector) -> pl.Expr:
+    return (pl.col("head") == detector.readout.hit_head) & (pl.col("bx") < 3564)
+
+
+def _derived(detector: Detector) -> list[pl.Expr]:
+    chamber = pl.lit(-1, pl.Int64)
+    for number, described in enumerate(detector.chambers):
+        inside = pl.col("channel").is_between(described.first_channel, described.last_channel)
+        chamber = (
+            pl.when((pl.col("fpga") == described.fpga) & inside)
             .then(pl.lit(number, pl.Int64))
-            .otherwise(expression)
+            .otherwise(chamber)
         )
-    return expression
+    time = (pl.col("bx") * 30 + pl.col("tdc")).cast(pl.Int64)
+    return [time.alias("time"), chamber.alias("chamber")]
 
 
-def fingerprint(results: dict[str, Any]) -> dict[str, int]:
+def _is_scintillator(detector: Detector) -> pl.Expr:
+    scintillator = detector.scintillators[0]
+    return (pl.col("fpga") == scintillator.fpga) & (pl.col("channel") == scintillator.channel)
+
+
+def _queries(hits: pl.LazyFrame, selected: pl.LazyFrame) -> list[pl.LazyFrame]:
+    return [
+        hits.select(pl.len()),
+        hits.group_by("chamber").len().sort("chamber"),
+        hits.group_by("fpga", "channel").len().sort("fpga", "channel"),
+        hits.group_by("chamber", "orbit").len().sort("chamber", "orbit"),
+        selected.group_by("fpga", "channel").len().sort("fpga", "channel"),
+        selected.select("chamber", "orbit", "ticks").sort("chamber", "orbit", "ticks"),
+    ]
+
+
+def fingerprint(results: list[pl.DataFrame]) -> dict[str, int]:
     """Return numbers that two versions of the results must agree in."""
-    ticks = results["drift"]["ticks"].to_numpy()
+    total, _, channels, orbits, scint, drift = results
     return {
-        "hits": int(results["total"]),
-        "orbits": len(results["orbits"]),
-        "orbit hits squared": int((results["orbits"]["len"].cast(pl.Int64) ** 2).sum()),
-        "channels squared": int((results["channels"]["len"].cast(pl.Int64) ** 2).sum()),
-        "scint": int(results["scint"]["len"].sum()),
-        "drift ticks": int(np.sum(ticks)),
+        "hits": int(total.item()),
+        "orbits": len(orbits),
+        "orbit hits squared": int((orbits["len"].cast(pl.Int64) ** 2).sum()),
+        "channels squared": int((channels["len"].cast(pl.Int64) ** 2).sum()),
+        "scint": int(scint["len"].sum()),
+        "drift ticks": int(np.sum(drift["ticks"].to_numpy())),
     }

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,10 @@ import polars as pl
 
 import muonscope
 from muonscope.counting.counter import Counter
+from muonscope.counting.summary import WindowTable
 from muonscope.counting.windows import Panes
 from muonscope.words.layout import Words
-from polars_peer import fingerprint, six_results
+from polars_peer import fingerprint, lazy, straightforward
 from synthetic import synthetic_words
 
 ORIGINAL_S = {10_000: (2.4, 3.1), 1_000_000: (6.9, 6.9)}
@@ -70,14 +71,20 @@ def rate(name: str, words: int, seconds: float, note: str = "") -> None:
     print(f"{name:<44} {words / seconds / 1e6:9.1f} M words/s  {note}")
 
 
-def windowed(words: Words, piece: int = 1 << 19) -> tuple[list[Any], Counter]:
-    """Return the window tables of ``words``, given in pieces, and their counter."""
-    counter = Counter(muonscope.shipped_detector())
-    tables = [counter.push(words[at : at + piece]) for at in range(0, len(words), piece)]
-    return [*tables, counter.finish()], counter
+def windowed(words: Words, counter: Counter, piece: int = 1 << 17) -> Iterator[WindowTable]:
+    """Yield the window tables of ``words``, given in pieces."""
+    for at in range(0, len(words), piece):
+        yield counter.push(words[at : at + piece])
+    yield counter.finish()
 
 
-def closed_panes(words: Words, piece: int = 1 << 19) -> list[Panes]:
+def window_all(words: Words) -> None:
+    """Make all window tables and forget them, as a run does."""
+    for _ in windowed(words, Counter(muonscope.shipped_detector())):
+        pass
+
+
+def closed_panes(words: Words, piece: int = 1 << 17) -> list[Panes]:
     """Return the words in the order in which closed windows hold them."""
     counter = Counter(muonscope.shipped_detector())
     return [
@@ -87,7 +94,7 @@ def closed_panes(words: Words, piece: int = 1 << 19) -> list[Panes]:
     ]
 
 
-def our_fingerprint(tables: list[Any]) -> dict[str, int]:
+def our_fingerprint(tables: list[WindowTable]) -> dict[str, int]:
     """Return the numbers of :func:`polars_peer.fingerprint` for our results."""
     total = tables[0].total()
     for table in tables[1:]:
@@ -117,10 +124,13 @@ def memory_section(n: int, repeats: int) -> None:
         words = synthetic_words(n, scintillator_share=share)
         panes = closed_panes(words)
         n_panes = sum(len(p.words) + int(p.other.sum()) for p in panes)
-        assert our_fingerprint(windowed(words)[0]) == fingerprint(six_results(words, detector))
+        assert our_fingerprint(list(windowed(words, Counter(detector)))) == fingerprint(
+            straightforward(words, detector)
+        )
         times = timed(repeats, **memory_calls(words, panes))
         print(f"scintillator in {share:.0%} of the muons, {len(words):,} words at 3 kHz:")
-        rate("  polars, one batch, both cores", len(words), times["polars"])
+        rate("  polars, straightforward, both cores", len(words), times["polars"])
+        rate("  polars, lazy, both cores", len(words), times["lazy"])
         for name, label, count in (
             ("kernel", "  six results of given windows, one core", n_panes),
             ("two", "  the same, two cores", n_panes),
@@ -136,19 +146,25 @@ def memory_calls(words: Words, panes: list[Panes]) -> dict[str, Callable[[], Any
     counter = Counter(detector)
     calls = [partial(counter.count, part) for part in panes]
     return {
-        "polars": lambda: six_results(words, detector),
-        "kernel": lambda: [call() for call in calls],
+        "polars": lambda: straightforward(words, detector),
+        "lazy": lambda: lazy(words, detector),
+        "kernel": lambda: call_all(calls),
         "two": lambda: in_two_threads(calls),
-        "windows": lambda: windowed(words),
+        "windows": lambda: window_all(words),
     }
+
+
+def call_all(calls: Sequence[Callable[[], Any]]) -> None:
+    """Call all and forget what they return, as a run does."""
+    for call in calls:
+        call()
 
 
 def in_two_threads(calls: Sequence[Callable[[], Any]]) -> None:
     """Call all, half of them in another thread."""
-    other = threading.Thread(target=lambda: [call() for call in calls[::2]])
+    other = threading.Thread(target=call_all, args=[calls[::2]])
     other.start()
-    for call in calls[1::2]:
-        call()
+    call_all(calls[1::2])
     other.join()
 
 
@@ -160,9 +176,11 @@ def batch_section(_n: int, repeats: int) -> None:
         words = synthetic_words(size)
 
         def batch(words: Words = words) -> int:
-            tables, counter = windowed(words)
-            messages = sum(len(list(window_messages(t, "bench"))) for t in tables)
-            counted = sum(t.total().accounting.words_in for t in tables)
+            counter = Counter(muonscope.shipped_detector())
+            messages = counted = 0
+            for table in windowed(words, counter):
+                messages += len(list(window_messages(table, "bench")))
+                counted += table.total().accounting.words_in
             assert counted + counter.remainder.accounting.words_in == len(words)
             return messages
 
@@ -177,7 +195,8 @@ def batch_section(_n: int, repeats: int) -> None:
 
 def files_section(n: int, repeats: int) -> None:
     """Whole runs of ``process`` on files, against the kernel and against reading alone."""
-    words = synthetic_words(n)
+    words = synthetic_words(2 * n)
+    n = len(words)
     with tempfile.TemporaryDirectory() as folder:
         dat, csv = Path(folder) / "bench.dat", Path(folder) / "bench.csv"
         words.astype("<u8").tofile(dat)
@@ -185,11 +204,12 @@ def files_section(n: int, repeats: int) -> None:
         out = Path(folder) / "out.jsonl"
 
         def process(file: Path) -> None:
+            out.unlink(missing_ok=True)
             process_file(file, out)
 
         times = timed(
             repeats,
-            windows=lambda: windowed(words),
+            windows=lambda: window_all(words),
             dat=lambda: process(dat),
             csv=lambda: process(csv),
             polars=lambda: pl.read_csv(csv, schema_overrides={"TDC_MEAS": pl.Float64}).height,
@@ -224,7 +244,7 @@ def process_file(file: Path, out: Path) -> None:
     from muonscope.wiring import Intake, open_sink, open_source
 
     detector = muonscope.shipped_detector()
-    sink = open_sink(str(out), force=True)
+    sink = open_sink(str(out))
     run = Run("bench", Intake(open_source([str(file)]), detector.readout), Counter(detector), sink)
     for _ in run.steps():
         pass

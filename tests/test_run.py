@@ -140,8 +140,8 @@ def test_a_stream_that_fails_is_noted_and_the_others_are_counted(legnaro: Detect
     class Failing:
         def pieces(self) -> Iterator[Piece]:
             yield Piece(key="bad", name="bad", error=SourceError("bad: no permission"))
-            yield Piece(key="good", name="good", data=WORDS.tobytes())
-            yield Piece(key="good", name="good", ended=True)
+            yield Piece(key="good", name="good", data=WORDS.tobytes(), read=8 * len(WORDS))
+            yield Piece(key="good", name="good", read=8 * len(WORDS), ended=True)
             yield Piece(key="worse", name="worse", error=SourceError("worse: gone"))
 
         def size(self) -> None:

@@ -185,7 +185,8 @@ class Run:
         account = self.bytes
         if remainder.accounting.words_in or account.bytes_rejected or account.rejects:
             self._sink.publish([remainder_message(remainder, self._name, account)])
-        self._sink.commit()
+        if self._store:
+            self._sink.commit()
         if whole.accounting.words_in != self._counter.words_in:
             raise AccountingError(
                 f"{self._counter.words_in} words came in, {whole.accounting.words_in} were counted"

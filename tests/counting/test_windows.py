@@ -264,7 +264,7 @@ def test_garbage_before_the_first_words_of_an_fpga_does_not_make_them_late() -> 
 
 
 def test_bad_words_that_take_an_fpga_ahead_do_not_part_it_from_the_others_for_good() -> None:
-    words = both(START, 10) + [hit(0, START + 56_000), hit(0, START + 56_001)]
+    words = [*both(START, 10), hit(0, START + 56_000), hit(0, START + 56_001)]
     words += both(START + 10, 50)
     windows = hits_of(counted(words))
     assert windows == {(0, START // SECOND): 120, (0, (START + 56_000) // SECOND): 2}

@@ -92,33 +92,31 @@ _int, _word, _none = types.int64, types.uint64, types.void
 
 
 @part
-def note(st: State, kind: int, lane: int, before: int, after: int) -> None:
+def note(ctrl: Any, notes: Any, kind: int, lane: int, before: int, after: int) -> None:
     """Keep a note, unless the table is full."""
-    n = st.ctrl[CTRL_NOTES]
-    if n < len(st.notes):
-        st.notes[n, NOTE_KIND] = kind
-        st.notes[n, NOTE_WORD] = st.ctrl[CTRL_WORDS]
-        st.notes[n, NOTE_LANE] = lane
-        st.notes[n, NOTE_FROM] = before
-        st.notes[n, NOTE_TO] = after
-        st.ctrl[CTRL_NOTES] = n + 1
+    n = ctrl[CTRL_NOTES]
+    if n < len(notes):
+        notes[n, NOTE_KIND] = kind
+        notes[n, NOTE_WORD] = ctrl[CTRL_WORDS]
+        notes[n, NOTE_LANE] = lane
+        notes[n, NOTE_FROM] = before
+        notes[n, NOTE_TO] = after
+        ctrl[CTRL_NOTES] = n + 1
 
 
 @part
-def pane_of(st: State, orbit: int) -> int:
+def pane_of(spec: Any, orbit: int) -> int:
     """Return the number of the pane that holds ``orbit`` (floored for negative ones)."""
-    window = orbit // st.spec[SPEC_WINDOW]
-    inside = orbit - window * st.spec[SPEC_WINDOW]
-    return window * st.spec[SPEC_PANES] + inside // st.spec[SPEC_PANE]
+    window = orbit // spec[SPEC_WINDOW]
+    inside = orbit - window * spec[SPEC_WINDOW]
+    return window * spec[SPEC_PANES] + inside // spec[SPEC_PANE]
 
 
 @part
-def pane_start(st: State, pane: int) -> int:
+def pane_start(spec: Any, pane: int) -> int:
     """Return the first orbit of ``pane``."""
-    window = pane // st.spec[SPEC_PANES]
-    return (
-        window * st.spec[SPEC_WINDOW] + (pane - window * st.spec[SPEC_PANES]) * st.spec[SPEC_PANE]
-    )
+    window = pane // spec[SPEC_PANES]
+    return window * spec[SPEC_WINDOW] + (pane - window * spec[SPEC_PANES]) * spec[SPEC_PANE]
 
 
 @part
@@ -205,12 +203,10 @@ def close_panes(st: State, epoch: int, upto: int) -> None:
 
 
 @part
-def is_open(st: State, epoch: int) -> bool:
+def is_open(epochs: Any, epoch: int) -> bool:
     """Tell whether ``epoch`` still takes words."""
     ring = epoch % EPOCH_RING
-    return (
-        epoch >= 0 and st.epochs[ring, EPOCH_NUMBER] == epoch and st.epochs[ring, EPOCH_OPEN] == 1
-    )
+    return epoch >= 0 and epochs[ring, EPOCH_NUMBER] == epoch and epochs[ring, EPOCH_OPEN] == 1
 
 
 @part
@@ -251,7 +247,7 @@ def close_ready(st: State, epoch: int) -> None:
         if position < slowest and (position >= fast - idle or waited_for):
             slowest = position
     if slowest < _FAR:
-        close_panes(st, epoch, pane_of(st, slowest - st.spec[SPEC_LATENESS]))
+        close_panes(st, epoch, pane_of(st.spec, slowest - st.spec[SPEC_LATENESS]))
 
 
 @part
@@ -287,7 +283,7 @@ def ring_alarm(st: State, lane: int) -> None:
     """React to a lane whose clock passed a boundary: close what is ready."""
     lanes, lateness = st.lanes, st.spec[SPEC_LATENESS]
     epoch, mark = lanes[lane, LANE_EPOCH], lanes[lane, LANE_MARK]
-    lanes[lane, LANE_ALARM] = pane_start(st, pane_of(st, mark - lateness) + 1) + lateness
+    lanes[lane, LANE_ALARM] = pane_start(st.spec, pane_of(st.spec, mark - lateness) + 1) + lateness
     ring = epoch % EPOCH_RING
     step = mark - st.epochs[ring, EPOCH_FAST]
     if step > 0 and lanes[lane, LANE_USED] == 1:
@@ -312,13 +308,15 @@ def tick(st: State, lane: int, orbit: int) -> None:
 
 
 @part
-def count_other(st: State, lane: int, which: int, n: int) -> None:
+def count_other(
+    lanes: Any, lane_other: Any, pane_other: Any, lane: int, which: int, n: int
+) -> None:
     """Count words without a usable time where the lane's clock stands."""
-    row = st.lanes[lane, LANE_PANE]
+    row = lanes[lane, LANE_PANE]
     if row >= 0:
-        st.pane_other[row, which] += n
+        pane_other[row, which] += n
     else:
-        st.lane_other[lane, which] += n
+        lane_other[lane, which] += n
 
 
 @part
@@ -327,16 +325,16 @@ def enter(st: State, lane: int, word: int) -> None:
     lanes = st.lanes
     epoch = lanes[lane, LANE_EPOCH]
     orbit = np.int64((word >> _S17) & _ORBIT_MASK)
-    pane = pane_of(st, orbit)
+    pane = pane_of(st.spec, orbit)
     if pane < st.epochs[epoch % EPOCH_RING, EPOCH_CLOSED]:
-        note(st, NOTE_LATE, lane, lanes[lane, LANE_MARK], orbit)
-        count_other(st, lane, _LATE, 1)
+        note(st.ctrl, st.notes, NOTE_LATE, lane, lanes[lane, LANE_MARK], orbit)
+        count_other(st.lanes, st.lane_other, st.pane_other, lane, _LATE, 1)
     else:
         row = find_pane(st, epoch, pane, lanes[lane, LANE_PANE])
         store(st, row, word)
-        start = pane_start(st, pane)
+        start = pane_start(st.spec, pane)
         lanes[lane, LANE_PANE], lanes[lane, LANE_LOW] = row, start
-        lanes[lane, LANE_LENGTH] = pane_start(st, pane + 1) - start
+        lanes[lane, LANE_LENGTH] = pane_start(st.spec, pane + 1) - start
         for which in range(st.lane_other.shape[1]):
             st.pane_other[row, which] += st.lane_other[lane, which]
             st.lane_other[lane, which] = 0
@@ -350,13 +348,22 @@ def refute(st: State, lane: int) -> None:
     for i in range(lanes[lane, LANE_HELD]):
         word = st.held[lane, i]
         orbit = np.int64((word >> _S17) & _ORBIT_MASK)
-        behind = is_open(st, epoch) and orbit < lanes[lane, LANE_MARK]
-        pane = pane_of(st, orbit)
+        behind = is_open(st.epochs, epoch) and orbit < lanes[lane, LANE_MARK]
+        pane = pane_of(st.spec, orbit)
         if behind and pane >= st.epochs[epoch % EPOCH_RING, EPOCH_CLOSED]:
             store(st, find_pane(st, epoch, pane, lanes[lane, LANE_PANE]), word)
         else:
-            note(st, NOTE_LATE if behind else NOTE_LONE, lane, lanes[lane, LANE_MARK], orbit)
-            count_other(st, lane, _LATE if behind else _INVALID_ORBIT, 1)
+            note(
+                st.ctrl,
+                st.notes,
+                NOTE_LATE if behind else NOTE_LONE,
+                lane,
+                lanes[lane, LANE_MARK],
+                orbit,
+            )
+            count_other(
+                st.lanes, st.lane_other, st.pane_other, lane, _LATE if behind else _INVALID_ORBIT, 1
+            )
     lanes[lane, LANE_HELD] = 0
 
 
@@ -369,16 +376,16 @@ def choose_epoch(st: State, lane: int, orbit: int) -> int:
     """
     lanes, gap = st.lanes, st.spec[SPEC_GAP]
     epoch = lanes[lane, LANE_EPOCH]
-    if is_open(st, epoch) and 0 <= orbit - lanes[lane, LANE_MARK] <= gap:
+    if is_open(st.epochs, epoch) and 0 <= orbit - lanes[lane, LANE_MARK] <= gap:
         return epoch
     best = _NONE
     for other in range(len(lanes)):
         at = lanes[other, LANE_EPOCH]
         beside = abs(orbit - lanes[other, LANE_MARK]) <= st.spec[SPEC_LATENESS]
-        if other != lane and at == epoch and beside and is_open(st, epoch):
+        if other != lane and at == epoch and beside and is_open(st.epochs, epoch):
             return epoch
         near = abs(orbit - lanes[other, LANE_MARK]) <= gap
-        if other != lane and at != epoch and at > best and near and is_open(st, at):
+        if other != lane and at != epoch and at > best and near and is_open(st.epochs, at):
             best = at
     if best >= 0:
         return best
@@ -404,7 +411,7 @@ def settle(st: State, lane: int) -> None:
     before, mark = lanes[lane, LANE_EPOCH], lanes[lane, LANE_MARK]
     epoch = choose_epoch(st, lane, orbit)
     kind = NOTE_EPOCH if epoch != before else NOTE_HOLE if orbit >= mark else NOTE_BACK
-    note(st, kind, lane, mark, orbit)
+    note(st.ctrl, st.notes, kind, lane, mark, orbit)
     if epoch == before:
         begin_after_hole(st, epoch, orbit)
     ring = epoch % EPOCH_RING
@@ -426,7 +433,7 @@ def supported(st: State, lane: int, orbit: int) -> bool:
         at = lanes[other, LANE_EPOCH]
         near = abs(orbit - lanes[other, LANE_MARK]) <= st.spec[SPEC_LEAP]
         ahead = at > epoch or (at == epoch and orbit > lanes[lane, LANE_MARK])
-        if other != lane and near and ahead and is_open(st, at):
+        if other != lane and near and ahead and is_open(st.epochs, at):
             return True
     return False
 
@@ -437,7 +444,7 @@ def arrive(st: State, lane: int, word: int) -> None:
     lanes, lateness, leap = st.lanes, st.spec[SPEC_LATENESS], st.spec[SPEC_LEAP]
     orbit = np.int64((word >> _S17) & _ORBIT_MASK)
     step = orbit - lanes[lane, LANE_MARK]
-    if is_open(st, lanes[lane, LANE_EPOCH]) and -lateness <= step <= leap:
+    if is_open(st.epochs, lanes[lane, LANE_EPOCH]) and -lateness <= step <= leap:
         refute(st, lane)
         enter(st, lane, word)
         return
@@ -513,12 +520,12 @@ def finish(st: State) -> None:
     """Decide what is still held, then close every epoch."""
     for lane in range(len(st.lanes)):
         n = st.lanes[lane, LANE_HELD]
-        if n > 1 or (n == 1 and not is_open(st, st.lanes[lane, LANE_EPOCH])):
+        if n > 1 or (n == 1 and not is_open(st.epochs, st.lanes[lane, LANE_EPOCH])):
             settle(st, lane)
         else:
             refute(st, lane)
     for number in range(max(0, st.ctrl[CTRL_EPOCHS] - EPOCH_RING), st.ctrl[CTRL_EPOCHS]):
-        if is_open(st, number):
+        if is_open(st.epochs, number):
             st.epochs[number % EPOCH_RING, EPOCH_OPEN] = 0
             close_panes(st, number, _FAR)
 
@@ -529,7 +536,14 @@ def close_oldest(st: State) -> None:
     row = st.panes[_SENTINEL, PANE_NEXT]
     if row != _SENTINEL:
         pane = st.panes[row, PANE_ID]
-        note(st, NOTE_FULL, 0, pane_start(st, pane), pane_start(st, pane + 1))
+        note(
+            st.ctrl,
+            st.notes,
+            NOTE_FULL,
+            0,
+            pane_start(st.spec, pane),
+            pane_start(st.spec, pane + 1),
+        )
         close_panes(st, st.panes[row, PANE_EPOCH], st.panes[row, PANE_ID] + 1)
 
 

@@ -7,15 +7,17 @@ thread.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import numpy.typing as npt
-
-from muonscope.counting.counter import Counter
-from muonscope.counting.summary import WindowTable
-from muonscope.counting.windows import Note
 from muonscope.engines.prefetch import prefetch
 from muonscope.words.codec import Decoded
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from muonscope.counting.counter import Counter
+    from muonscope.counting.summary import WindowTable
+    from muonscope.counting.windows import Note
 
 __all__ = ["Batch", "Step", "count"]
 
@@ -37,19 +39,19 @@ class Batch(Generic[T]):
 class Step(Generic[T]):
     """What one batch led to."""
 
-    windows: WindowTable
+    windows: "WindowTable"
     """Windows that it closed."""
     batch: Batch[T]
     orbit: int | None
     """Where the clock stands."""
     epochs: int
     """Epochs begun so far."""
-    notes: list[Note]
-    snapshot: dict[str, npt.NDArray[Any]] | None
+    notes: "list[Note]"
+    snapshot: "dict[str, npt.NDArray[Any]] | None"
     """The counter's state after this batch, if it was wanted."""
 
 
-def count(batches: Iterable[Batch[T]], counter: Counter) -> Iterator[Step[T]]:
+def count(batches: Iterable[Batch[T]], counter: "Counter") -> Iterator[Step[T]]:
     """Count ``batches`` with ``counter``; the caller finishes the counter."""
 
     def steps() -> Iterator[Step[T]]:

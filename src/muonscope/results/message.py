@@ -71,33 +71,32 @@ def window_messages(
     ``max_drift_times`` bounds ``DRIFTIME`` per chamber; the first ones in time are kept,
     and ``drift_truncated`` says whether there were more.
     """
-    columns = _Columns(table)
-    for i in range(len(table)):
-        window = int(table.window[i])
-        head = _head(table, run, int(table.epoch[i]), window)
+    columns, orbits = _Columns(table), table.window_orbits
+    head = _head(table, run, None, None) | dict.fromkeys(
+        ("batch_id", "total_hits", "scintillator_hits", "accounting", "multiplicity")
+    )
+    chambers = [_chamber(0, 0, [], 0, []) for _ in table.detector.chambers]
+    head |= {f"chamber{c}": chamber for c, chamber in enumerate(chambers)}
+    for i, (epoch, window) in enumerate(
+        zip(table.epoch.tolist(), table.window.tolist(), strict=True)
+    ):
         account = columns.accounts[i]
-        head |= {
-            "batch_id": window,
-            "total_hits": account["hits"],
-            "scintillator_hits": account["scintillator"],
-            "accounting": account,
-            "multiplicity": columns.multiplicity[i, -1],
-        }
-        for c in range(table.detector.n_chambers):
-            head[f"chamber{c}"] = columns.chamber(i, c, max_drift_times)
+        head["epoch"], head["window"], head["batch_id"] = epoch, window, window
+        head["first_orbit"], head["last_orbit"] = window * orbits, (window + 1) * orbits - 1
+        head["start_ns"] = window * orbits * _ORBIT_NS
+        head["end_ns"] = (window + 1) * orbits * _ORBIT_NS
+        head["total_hits"], head["accounting"] = account["hits"], account
+        head["scintillator_hits"] = account["scintillator"]
+        head["multiplicity"] = columns.multiplicity[i, -1]
+        columns.fill(chambers, i, max_drift_times)
         yield orjson.dumps(head, option=_OPTIONS)
 
 
 def remainder_message(remainder: Summary, run: str, account: ByteAccounting) -> bytes:
     """Return the message of what belongs to no window of ``run``."""
     table = WindowTable.of(remainder.detector, 1, [])
-    empty_bins = [0] * (remainder.drift_histogram.shape[1] - 2)
-    chamber = {
-        "total_hits": 0, "hist_ORBIT": {"bin_edges": [], "bin_counts": []},
-        "DRIFTIME": [], "drift_truncated": False,
-        "drift_histogram": _histogram(0, empty_bins, 0),
-        "multiplicity": [0] * remainder.multiplicity.shape[1],
-    }  # fmt: skip
+    no_bins = [0] * (remainder.drift_histogram.shape[1] - 2)
+    no_orbits = [0] * remainder.multiplicity.shape[1]
     message = _head(table, run, None, None) | {
         "batch_id": -1,
         "total_hits": 0,
@@ -109,11 +108,13 @@ def remainder_message(remainder: Summary, run: str, account: ByteAccounting) -> 
             "bytes_rejected": account.bytes_rejected,
             "rejects": account.rejects,
         },
-        "multiplicity": chamber["multiplicity"],
+        "multiplicity": no_orbits,
     }
     for n, described in enumerate(remainder.detector.chambers):
-        none = _no_bins(described)
-        message[f"chamber{n}"] = chamber | {"hist_CHANNEL": none, "hist_SCINT": none}
+        chamber = _chamber(0, 0, no_bins, 0, no_orbits)
+        for name in ("hist_CHANNEL", "hist_SCINT"):
+            chamber[name]["bin_edges"], chamber[name]["bin_counts"] = _no_channel(described)
+        message[f"chamber{n}"] = chamber
     return orjson.dumps(message, option=_OPTIONS)
 
 
@@ -133,42 +134,48 @@ def _head(table: WindowTable, run: str, epoch: int | None, window: int | None) -
     }
 
 
-def _no_bins(chamber: Chamber) -> dict[str, list[int]]:
-    """Return one entry of zero.
+def _no_channel(chamber: Chamber) -> tuple[list[int], list[int]]:
+    """Return edges and counts of one entry of zero.
 
     The original's consumer indexes with the edges, and NumPy takes no empty list for that.
     """
-    return {"bin_edges": [chamber.first_channel], "bin_counts": [0]}
+    return [chamber.first_channel], [0]
 
 
-def _histogram(below: int, counts: Any, above: int) -> dict[str, Any]:
+def _chamber(hits: int, below: int, counts: Any, above: int, multiplicity: Any) -> dict[str, Any]:
+    """Return what a message says of a chamber, its lists still empty."""
     return {
-        "low_ns": DRIFT_LOW_NS,
-        "bin_ns": DRIFT_BIN_NS,
-        "below": below,
-        "counts": counts,
-        "above": above,
+        "total_hits": hits,
+        "hist_CHANNEL": {"bin_edges": [], "bin_counts": []},
+        "hist_SCINT": {"bin_edges": [], "bin_counts": []},
+        "hist_ORBIT": {"bin_edges": [], "bin_counts": []},
+        "DRIFTIME": [],
+        "drift_truncated": False,
+        "drift_histogram": {
+            "low_ns": DRIFT_LOW_NS,
+            "bin_ns": DRIFT_BIN_NS,
+            "below": below,
+            "counts": counts,
+            "above": above,
+        },
+        "multiplicity": multiplicity,
     }
 
 
 class _Ragged:
-    """Lists of different lengths, one after the other in shared arrays."""
+    """Lists of different lengths, one after the other in two shared arrays."""
 
-    def __init__(self, ends: IntArray, *columns: npt.NDArray[Any]) -> None:
-        """Take the ``ends`` of the lists in ``columns``, in the order of the lists."""
-        self._ends, self._columns = [0, *ends.ravel().tolist()], columns
+    def __init__(self, ends: IntArray, edges: npt.NDArray[Any], counts: npt.NDArray[Any]) -> None:
+        """Take the ``ends`` of the lists in the order of the lists."""
+        self._ends, self._edges, self._counts = [0, *ends.ravel().tolist()], edges, counts
 
-    def length(self, n: int) -> int:
-        return self._ends[n + 1] - self._ends[n]
-
-    def column(self, which: int, n: int, most: int | None = None) -> npt.NDArray[Any]:
-        """Return list ``n`` of column ``which``, its first ``most`` entries."""
+    def fill(self, bins: dict[str, Any], n: int, empty: tuple[list[int], list[int]]) -> None:
+        """Put list ``n`` into ``bins``, or ``empty`` where it has no entry."""
         begin, end = self._ends[n], self._ends[n + 1]
-        return self._columns[which][begin : end if most is None else min(end, begin + most)]
-
-    def bins(self, n: int) -> dict[str, Any]:
-        """Return list ``n`` of the first two columns as edges and counts."""
-        return {"bin_edges": self.column(0, n), "bin_counts": self.column(1, n)}
+        if begin == end:
+            bins["bin_edges"], bins["bin_counts"] = empty
+        else:
+            bins["bin_edges"], bins["bin_counts"] = self._edges[begin:end], self._counts[begin:end]
 
 
 class _Columns:
@@ -182,11 +189,13 @@ class _Columns:
         hits = np.ascontiguousarray(table.class_words[:, : self._cells])
         self._hits, self._scint = self._sparse(hits), self._sparse(table.scint_hits)
         self._orbits = _Ragged(table.orbit_ends, table.orbits, table.orbit_hits)
-        self._drifts = _Ragged(table.drift_ends, _drift_times(table))
+        self._drift_ends = [0, *table.drift_ends.ravel().tolist()]
+        self._drift_times = _drift_times(table)
         self._chamber_hits = np.add.reduceat(hits, self._firsts, axis=1) if len(hits) else hits
         self.hits = self._chamber_hits.tolist()
         self.accounts = self._accounts(table)
         self._histogram = table.drift_histogram
+        self._no_channel = [_no_channel(chamber) for chamber in detector.chambers]
         self._outside = table.drift_histogram[:, :, [0, -1]].tolist()
         self.multiplicity = table.multiplicity.copy()
         self.multiplicity[:, :, 0] = table.window_orbits - table.multiplicity.sum(axis=2)
@@ -214,21 +223,23 @@ class _Columns:
         rows = zip(*(column.tolist() for column in columns.values()), strict=True)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    def chamber(self, i: int, c: int, max_drift_times: int) -> dict[str, Any]:
-        """Return what window ``i`` says of chamber ``c``."""
-        n = i * len(self._firsts) + c
-        none = _no_bins(self._detector.chambers[c])
-        below, above = self._outside[i][c]
-        return {
-            "total_hits": self.hits[i][c],
-            "hist_CHANNEL": self._hits.bins(n) if self._hits.length(n) else none,
-            "hist_SCINT": self._scint.bins(n) if self._scint.length(n) else none,
-            "hist_ORBIT": self._orbits.bins(n),
-            "DRIFTIME": self._drifts.column(0, n, max_drift_times),
-            "drift_truncated": self._drifts.length(n) > max_drift_times,
-            "drift_histogram": _histogram(below, self._histogram[i, c, 1:-1], above),
-            "multiplicity": self.multiplicity[i, c],
-        }
+    def fill(self, chambers: list[dict[str, Any]], i: int, max_drift_times: int) -> None:
+        """Put what window ``i`` says into ``chambers``, which are used again for each."""
+        first = i * len(chambers)
+        hits, outside = self.hits[i], self._outside[i]
+        for c, chamber in enumerate(chambers):
+            n = first + c
+            chamber["total_hits"] = hits[c]
+            self._hits.fill(chamber["hist_CHANNEL"], n, self._no_channel[c])
+            self._scint.fill(chamber["hist_SCINT"], n, self._no_channel[c])
+            self._orbits.fill(chamber["hist_ORBIT"], n, ([], []))
+            begin, end = self._drift_ends[n], self._drift_ends[n + 1]
+            chamber["drift_truncated"] = end - begin > max_drift_times
+            chamber["DRIFTIME"] = self._drift_times[begin : min(end, begin + max_drift_times)]
+            histogram = chamber["drift_histogram"]
+            histogram["below"], histogram["above"] = outside[c]
+            histogram["counts"] = self._histogram[i, c, 1:-1]
+            chamber["multiplicity"] = self.multiplicity[i, c]
 
 
 def _drift_times(table: WindowTable) -> npt.NDArray[np.float64]:

@@ -102,7 +102,8 @@ def _inside(folder: Path) -> Iterator[Path]:
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent) / name for name in names if not name.startswith("."))
+        paths = (Path(parent) / name for name in names if not name.startswith("."))
+        yield from (path for path in paths if path.is_file())
 
 
 def shown(path: Path) -> str:
@@ -179,6 +180,9 @@ class FileSource:
         for path in self._files:
             try:
                 with path.open("rb") as handle:
+                    if not path.is_file():
+                        yield from StreamSource(handle, shown(path)).pieces()
+                        continue
                     file = _Open(path, handle, self._known)
                     if file.unchanged:
                         continue

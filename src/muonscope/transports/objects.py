@@ -4,6 +4,7 @@ Credentials and endpoints come from the usual places of the store's own client (
 environment, ``~/.aws``, ``AWS_ENDPOINT_URL``); none is taken from the URL.
 """
 
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -64,6 +65,11 @@ class ObjectSource:
             yield Piece(key=key, name=name, read=read, mark=mark, ended=True)
 
 
+def _masked(url: str) -> str:
+    """Return ``url`` without a user name and password, for people to read."""
+    return re.sub(r"//[^/@]*@", "//***@", url)
+
+
 def _objects_of(url: str) -> list[tuple[Any, str, int, str]]:
     from fsspec.core import url_to_fs
 
@@ -71,20 +77,21 @@ def _objects_of(url: str) -> list[tuple[Any, str, int, str]]:
         system, path = url_to_fs(url)
     except ImportError as exc:
         raise OptionError(
-            f"{url}: needs the store's client: pip install 'muonscope[s3]' for s3:// ({exc})"
+            f"{_masked(url)}: needs the store's client, for s3:// pip install 'muonscope[s3]':"
+            f" {exc}"
         ) from exc
     except ValueError as exc:
-        raise OptionError(f"{url}: {exc}") from exc
+        raise OptionError(f"{_masked(url)}: {_masked(str(exc))}") from exc
     try:
         if any(mark in path for mark in "*?["):
             found = system.glob(path, detail=True)
         else:
             found = system.find(path, detail=True)
     except Exception as exc:
-        raise _error(url, exc) from exc
+        raise _error(_masked(url), exc) from exc
     files = {n: info for n, info in found.items() if info.get("type") == "file"}
     if not files:
-        raise SourceNotFoundError(f"{url}: no object is there")
+        raise SourceNotFoundError(f"{_masked(url)}: no object is there")
     return [
         (
             system,
