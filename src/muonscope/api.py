@@ -20,7 +20,7 @@ from muonscope.counting.counter import Counter
 from muonscope.counting.summary import WindowTable
 from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector
-from muonscope.errors import FormatError
+from muonscope.errors import AccountingError, FormatError
 from muonscope.wiring import Intake, load_detector, open_source
 from muonscope.words.layout import Words
 from muonscope.words.rejects import Rejects
@@ -108,12 +108,18 @@ def summarise(
         If ``words`` is not a one-dimensional uint64 array.
     DetectorError, OptionError
         If there is no such detector, or the window makes no sense.
+    AccountingError
+        If the words are not all accounted for.
     """
     counter = Counter(_detector(detector), WindowSpec(window_s=window))
     tables = [counter.push(words), counter.finish()]
     rows = [row for table in tables for row in table]
     outside = counter.remainder.other_words
-    return WindowTable.of(counter.detector, counter.spec.window_orbits, rows, outside)
+    table = WindowTable.of(counter.detector, counter.spec.window_orbits, rows, outside)
+    counted = table.total().accounting.words_in
+    if counted != counter.words_in:
+        raise AccountingError(f"{counter.words_in} words came in, {counted} were counted")
+    return table
 
 
 def _detector(detector: Detector | str) -> Detector:

@@ -141,15 +141,14 @@ def _words_table(whole: Summary, account: ByteAccounting, windows: int, title: s
 def _chambers_table(whole: Summary) -> Table:
     detector = whole.detector
     table = Table(title=Text(f"detector {detector.name}"))
-    for name in ("chamber", "hits", "Hz over whole windows", "share", "with scintillator"):
+    for name in ("chamber", "hits", "share", "with scintillator"):
         table.add_column(name, justify="left" if name == "chamber" else "right")
     hits = whole.hits_per_chamber.tolist()
     for number, chamber in enumerate(detector.chambers):
         first = detector.first_cell(number)
         scint = int(whole.scint_hits[first : first + chamber.n_channels].sum())
-        rate = f"{hits[number] / whole.live_s:,.1f}" if whole.live_orbits else ""
         share = f"{hits[number] / whole.total_hits:.1%}" if whole.total_hits else ""
-        table.add_row(Text(chamber.label), f"{hits[number]:,}", rate, share, f"{scint:,}")
+        table.add_row(Text(chamber.label), f"{hits[number]:,}", share, f"{scint:,}")
     return table
 
 
