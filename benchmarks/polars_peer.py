@@ -20,9 +20,9 @@ def straightforward(words: Words, detector: Detector) -> list[pl.DataFrame]:
     """Return the six results of v2 ``words``, one eager query after the other."""
     frame = pl.DataFrame({"word": words}).with_columns(_fields()).filter(_is_hit(detector))
     frame = frame.with_columns(_derived(detector))
-    t0 = frame.filter(_is_scintillator(detector)).group_by("orbit").agg(t0=pl.col("time").min())
+    t0 = frame.filter(_is_scintillator(detector)).group_by("orbit").agg(t0=pl.col("time_ns").min())
     hits = frame.filter(pl.col("chamber") >= 0)
-    selected = hits.join(t0, on="orbit").with_columns(ticks=pl.col("time") - pl.col("t0"))
+    selected = hits.join(t0, on="orbit").with_columns(_drift(detector))
     return [query.collect() for query in _queries(hits.lazy(), selected.lazy())]
 
 
@@ -30,9 +30,9 @@ def lazy(words: Words, detector: Detector) -> list[pl.DataFrame]:
     """Return the same, all queries optimised together."""
     frame = pl.LazyFrame({"word": words}).select(_fields()).filter(_is_hit(detector))
     frame = frame.with_columns(_derived(detector))
-    t0 = frame.filter(_is_scintillator(detector)).group_by("orbit").agg(t0=pl.col("time").min())
+    t0 = frame.filter(_is_scintillator(detector)).group_by("orbit").agg(t0=pl.col("time_ns").min())
     hits = frame.filter(pl.col("chamber") >= 0)
-    selected = hits.join(t0, on="orbit").with_columns(ticks=pl.col("time") - pl.col("t0"))
+    selected = hits.join(t0, on="orbit").with_columns(_drift(detector))
     return pl.collect_all(_queries(hits, selected))
 
 
@@ -61,8 +61,14 @@ def _derived(detector: Detector) -> list[pl.Expr]:
             .then(pl.lit(number, pl.Int64))
             .otherwise(chamber)
         )
-    time = (pl.col("bx") * 30 + pl.col("tdc")).cast(pl.Int64)
-    return [time.alias("time"), chamber.alias("chamber")]
+    time_ns = 25 * (pl.col("orbit") * 3564 + pl.col("bx") + pl.col("tdc") / 30)
+    return [time_ns.alias("time_ns"), chamber.alias("chamber")]
+
+
+def _drift(detector: Detector) -> pl.Expr:
+    offsets = {n: chamber.drift_offset_ns for n, chamber in enumerate(detector.chambers)}
+    offset = pl.col("chamber").replace_strict(offsets, return_dtype=pl.Float64)
+    return (pl.col("time_ns") - pl.col("t0") + offset).alias("drift_ns")
 
 
 def _is_scintillator(detector: Detector) -> pl.Expr:
@@ -77,7 +83,7 @@ def _queries(hits: pl.LazyFrame, selected: pl.LazyFrame) -> list[pl.LazyFrame]:
         hits.group_by("fpga", "channel").len().sort("fpga", "channel"),
         hits.group_by("chamber", "orbit").len().sort("chamber", "orbit"),
         selected.group_by("fpga", "channel").len().sort("fpga", "channel"),
-        selected.select("chamber", "orbit", "ticks").sort("chamber", "orbit", "ticks"),
+        selected.select("chamber", "orbit", "drift_ns").sort("chamber", "orbit", "drift_ns"),
     ]
 
 
@@ -90,5 +96,5 @@ def fingerprint(results: list[pl.DataFrame]) -> dict[str, int]:
         "orbit hits squared": int((orbits["len"].cast(pl.Int64) ** 2).sum()),
         "channels squared": int((channels["len"].cast(pl.Int64) ** 2).sum()),
         "scint": int(scint["len"].sum()),
-        "drift ticks": int(np.sum(drift["ticks"].to_numpy())),
+        "drift": round(float(np.sum(drift["drift_ns"].to_numpy()))),
     }
