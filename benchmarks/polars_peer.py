@@ -7,33 +7,39 @@ one. ``straightforward`` is what one writes first, a frame and a query per resul
 ``lazy`` hands all queries to the optimiser at once.
 """
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from muonscope.detector import Detector
 from muonscope.words.layout import Words
 
-__all__ = ["fingerprint", "lazy", "straightforward"]
+__all__ = ["fingerprint", "hundredths", "lazy", "straightforward"]
 
 
 def straightforward(words: Words, detector: Detector) -> list[pl.DataFrame]:
-    """Return the six results of v2 ``words``, one eager query after the other."""
-    frame = pl.DataFrame({"word": words}).with_columns(_fields()).filter(_is_hit(detector))
-    frame = frame.with_columns(_derived(detector))
-    t0 = frame.filter(_is_scintillator(detector)).group_by("orbit").agg(t0=pl.col("time_ns").min())
-    hits = frame.filter(pl.col("chamber") >= 0)
-    selected = hits.join(t0, on="orbit").with_columns(_drift(detector))
-    return [query.collect() for query in _queries(hits.lazy(), selected.lazy())]
+    """Return the six results of v2 ``words``, one step after the other."""
+    queries = _six(words, detector, lambda frame: frame.collect().lazy())
+    return [query.collect() for query in queries]
 
 
 def lazy(words: Words, detector: Detector) -> list[pl.DataFrame]:
-    """Return the same, all queries optimised together."""
-    frame = pl.LazyFrame({"word": words}).select(_fields()).filter(_is_hit(detector))
-    frame = frame.with_columns(_derived(detector))
-    t0 = frame.filter(_is_scintillator(detector)).group_by("orbit").agg(t0=pl.col("time_ns").min())
-    hits = frame.filter(pl.col("chamber") >= 0)
-    selected = hits.join(t0, on="orbit").with_columns(_drift(detector))
-    return pl.collect_all(_queries(hits, selected))
+    """Return the same, all steps optimised together."""
+    return pl.collect_all(_six(words, detector, lambda frame: frame))
+
+
+def _six(
+    words: Words, detector: Detector, step: Callable[[pl.LazyFrame], pl.LazyFrame]
+) -> list[pl.LazyFrame]:
+    frame = step(pl.LazyFrame({"word": words}).with_columns(_fields()))
+    frame = step(step(frame.filter(_is_hit(detector))).with_columns(_derived(detector)))
+    scintillator = step(frame.filter(_is_scintillator(detector)))
+    t0 = step(scintillator.group_by("orbit").agg(t0=pl.col("time_ns").min()))
+    hits = step(frame.filter(pl.col("chamber") >= 0))
+    selected = step(step(hits.join(t0, on="orbit")).with_columns(_drift(detector)))
+    return _queries(hits, selected)
 
 
 def _fields() -> list[pl.Expr]:
@@ -87,6 +93,11 @@ def _queries(hits: pl.LazyFrame, selected: pl.LazyFrame) -> list[pl.LazyFrame]:
     ]
 
 
+def hundredths(times_ns: npt.NDArray[np.float64]) -> int:
+    """Return the sum of times that are rounded to 0.01 ns, in hundredths."""
+    return int(np.rint(times_ns * 100).astype(np.int64).sum())
+
+
 def fingerprint(results: list[pl.DataFrame]) -> dict[str, int]:
     """Return numbers that two versions of the results must agree in."""
     total, _, channels, orbits, scint, drift = results
@@ -96,5 +107,5 @@ def fingerprint(results: list[pl.DataFrame]) -> dict[str, int]:
         "orbit hits squared": int((orbits["len"].cast(pl.Int64) ** 2).sum()),
         "channels squared": int((channels["len"].cast(pl.Int64) ** 2).sum()),
         "scint": int(scint["len"].sum()),
-        "drift": round(float(np.sum(drift["drift_ns"].to_numpy()))),
+        "drift": hundredths(drift["drift_ns"].to_numpy()),
     }

@@ -25,10 +25,11 @@ import polars as pl
 
 import muonscope
 from muonscope.counting.counter import Counter
-from muonscope.counting.summary import WindowTable, drift_ns
+from muonscope.counting.summary import drift_ns
+from muonscope.counting.table import WindowTable
 from muonscope.counting.windows import Panes
 from muonscope.words.layout import Words
-from polars_peer import fingerprint, lazy, straightforward
+from polars_peer import fingerprint, hundredths, lazy, straightforward
 from synthetic import synthetic_words
 
 ORIGINAL_S = {10_000: (2.4, 3.1), 1_000_000: (6.9, 6.9)}
@@ -128,7 +129,7 @@ def our_fingerprint(tables: list[WindowTable]) -> dict[str, int]:
         ),
         "channels squared": int((total.hits_per_cell**2).sum()),
         "scint": int(total.scint_hits.sum()),
-        "drift": round(sum(float(drift.sum()) for t in tables for drift in drift_times(t))),
+        "drift": sum(hundredths(drift) for t in tables for drift in drift_times(t)),
     }
 
 

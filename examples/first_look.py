@@ -13,7 +13,8 @@ import matplotlib as mpl
 import numpy as np
 
 import muonscope
-from muonscope.counting.summary import Summary, WindowTable
+from muonscope.counting.summary import Summary
+from muonscope.counting.table import WindowTable
 from muonscope.units import ORBIT_S
 
 mpl.use("Agg")

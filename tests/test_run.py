@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from muonscope.counting.counter import Counter
-from muonscope.counting.summary import Summary, WindowTable
+from muonscope.counting.summary import Summary
+from muonscope.counting.table import WindowTable
 from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector
 from muonscope.errors import AccountingError, SourceError, StateError

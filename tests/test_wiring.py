@@ -23,7 +23,7 @@ from muonscope.wiring import (
 )
 from muonscope.words.layout import Words
 from muonscope.words.parquet import ParquetEncoder
-from muonscope.words.text import TextEncoder
+from muonscope.words.text_encode import TextEncoder
 from synthetic import synthetic_words
 
 WORDS = synthetic_words(3000)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from muonscope.api import Recording, summarise
     from muonscope.api import open_recording as open  # noqa: A004
-    from muonscope.counting.summary import Summary, WindowSummary, WindowTable
+    from muonscope.counting.summary import Summary
+    from muonscope.counting.table import WindowSummary, WindowTable
     from muonscope.detector import Detector, shipped_detector
     from muonscope.errors import MuonscopeError
 
@@ -36,8 +37,8 @@ _HOMES = {
     "MuonscopeError": ("muonscope.errors", "MuonscopeError"),
     "Recording": ("muonscope.api", "Recording"),
     "Summary": ("muonscope.counting.summary", "Summary"),
-    "WindowSummary": ("muonscope.counting.summary", "WindowSummary"),
-    "WindowTable": ("muonscope.counting.summary", "WindowTable"),
+    "WindowSummary": ("muonscope.counting.table", "WindowSummary"),
+    "WindowTable": ("muonscope.counting.table", "WindowTable"),
     "open": ("muonscope.api", "open_recording"),
     "shipped_detector": ("muonscope.detector", "shipped_detector"),
     "summarise": ("muonscope.api", "summarise"),

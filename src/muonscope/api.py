@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from muonscope.counting.counter import Counter
-from muonscope.counting.summary import WindowTable
+from muonscope.counting.table import WindowTable
 from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector
 from muonscope.errors import AccountingError, FormatError

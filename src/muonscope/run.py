@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.counting.counter import Counter
-from muonscope.counting.summary import Summary, WindowTable
+from muonscope.counting.summary import Summary
+from muonscope.counting.table import WindowTable
 from muonscope.counting.windows import Note
 from muonscope.engines.native import Step, count
 from muonscope.errors import AccountingError, MuonscopeError, StateError

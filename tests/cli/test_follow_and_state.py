@@ -12,7 +12,7 @@ import pytest
 
 from cli.command import Command, Finished, Running, until, windows_of
 from muonscope.detector import Detector
-from muonscope.words.text import TextEncoder
+from muonscope.words.text_encode import TextEncoder
 from synthetic import synthetic_words
 
 WORDS = synthetic_words(12_000, scintillator_share=0.2)

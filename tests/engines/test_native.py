@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from muonscope.counting.counter import Counter
-from muonscope.counting.summary import WindowTable
+from muonscope.counting.table import WindowTable
 from muonscope.detector import Detector
 from muonscope.engines.native import Batch, count
 from muonscope.words.codec import Decoded

@@ -12,7 +12,8 @@ import pytest
 
 from muonscope.api import summarise
 from muonscope.counting.counter import Counter
-from muonscope.counting.summary import Summary, WindowTable
+from muonscope.counting.summary import Summary
+from muonscope.counting.table import WindowTable
 from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector, shipped_detector
 from muonscope.results.message import (

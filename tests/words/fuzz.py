@@ -32,7 +32,8 @@ from muonscope.words.layout import Words, pack_hits, unpack
 from muonscope.words.parquet import ParquetEncoder
 from muonscope.words.rejects import Reject
 from muonscope.words.stream import StreamDecoder, decode
-from muonscope.words.text import CsvDecoder, JsonDecoder, TextEncoder
+from muonscope.words.text import CsvDecoder, JsonDecoder
+from muonscope.words.text_encode import TextEncoder
 
 READOUTS = [shipped_detector(name).readout for name in ("legnaro", "run000591")]
 READOUT = READOUTS[0]

@@ -13,7 +13,8 @@ from muonscope.detector import Detector, Readout
 from muonscope.errors import FormatError
 from muonscope.words.binary import BlockDecoder, BlockEncoder, DatDecoder, DatEncoder
 from muonscope.words.rejects import RejectCode
-from muonscope.words.text import CsvDecoder, TextEncoder
+from muonscope.words.text import CsvDecoder
+from muonscope.words.text_encode import TextEncoder
 from words.feeding import cut, feed, some_words
 
 READOUT = Readout(version=2, hit_head=2)

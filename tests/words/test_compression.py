@@ -17,7 +17,7 @@ from muonscope.detector import Detector, Readout
 from muonscope.words.compression import Decompressor, compression_of
 from muonscope.words.rejects import RejectCode
 from muonscope.words.stream import StreamDecoder, decode
-from muonscope.words.text import TextEncoder
+from muonscope.words.text_encode import TextEncoder
 from words.feeding import HEADER, cut, feed, some_words, stream
 
 READOUT = Readout(version=2, hit_head=2)

@@ -11,7 +11,7 @@ from muonscope.detector import Detector, Readout
 from muonscope.words.binary import BlockEncoder
 from muonscope.words.detect import PREFIX_BYTES, Guess, guess_format
 from muonscope.words.layout import unpack
-from muonscope.words.text import TextEncoder
+from muonscope.words.text_encode import TextEncoder
 from words.feeding import HEADER, some_words
 
 READOUT = Readout(version=2, hit_head=2)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from muonscope.detector import Detector, Readout
 from muonscope.words.layout import COLUMNS
-from muonscope.words.text import CsvDecoder, JsonDecoder, TextEncoder
+from muonscope.words.text import CsvDecoder, JsonDecoder
+from muonscope.words.text_encode import TextEncoder
 from words.feeding import HEADER, cut, feed, some_words
 
 READOUT = Readout(version=2, hit_head=2)

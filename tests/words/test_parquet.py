@@ -15,7 +15,8 @@ from muonscope.errors import FormatError
 from muonscope.words.layout import COLUMNS, Words, unpack
 from muonscope.words.parquet import ParquetEncoder, read_parquet
 from muonscope.words.stream import StreamDecoder, decode
-from muonscope.words.text import CsvDecoder, TextEncoder
+from muonscope.words.text import CsvDecoder
+from muonscope.words.text_encode import TextEncoder
 from words.feeding import feed, from_file, some_words
 
 READOUT = Readout(version=2, hit_head=2)

@@ -17,7 +17,7 @@ from muonscope.detector import Detector, Readout
 from muonscope.words.binary import BlockEncoder, DatEncoder
 from muonscope.words.rejects import RejectCode, Rejects
 from muonscope.words.stream import FORMATS, StreamDecoder, decode
-from muonscope.words.text import TextEncoder
+from muonscope.words.text_encode import TextEncoder
 from words.feeding import HEADER, Outcome, assert_law, feed, from_file, some_words, stream
 
 READOUT = Readout(version=2, hit_head=2)

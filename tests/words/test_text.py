@@ -16,7 +16,8 @@ from muonscope.words._format import format_rows
 from muonscope.words._text import parse_rows
 from muonscope.words.layout import Words, pack_hits, unpack
 from muonscope.words.rejects import RejectCode
-from muonscope.words.text import CsvDecoder, JsonDecoder, TextEncoder, header_order
+from muonscope.words.text import CsvDecoder, JsonDecoder, header_order
+from muonscope.words.text_encode import TextEncoder
 from words import hostile
 from words.feeding import HEADER, Outcome, cut, feed, some_words
 

@@ -15,7 +15,7 @@ from muonscope.words.binary import BlockEncoder, DatEncoder
 from muonscope.words.codec import Encoder
 from muonscope.words.parquet import ParquetEncoder
 from muonscope.words.rejects import Rejects
-from muonscope.words.text import TextEncoder
+from muonscope.words.text_encode import TextEncoder
 
 __all__ = ["convert_source"]
 

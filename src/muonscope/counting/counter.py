@@ -15,10 +15,9 @@ from muonscope.counting.summary import (
     DRIFT_LOW_NS,
     MULTIPLICITIES,
     Summary,
-    WindowSummary,
-    WindowTable,
     merged,
 )
+from muonscope.counting.table import WindowSummary, WindowTable
 from muonscope.counting.windows import Note, Panes, Windower, WindowSpec
 from muonscope.detector import Detector
 from muonscope.units import BX_NS

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from muonscope.counting.counter import Counter
-    from muonscope.counting.summary import WindowTable
+    from muonscope.counting.table import WindowTable
     from muonscope.counting.windows import Note
 
 __all__ = ["Batch", "Step", "count"]

@@ -18,14 +18,8 @@ import numpy.typing as npt
 import orjson
 
 from muonscope.counting.classes import Timeless
-from muonscope.counting.summary import (
-    DRIFT_BIN_NS,
-    DRIFT_LOW_NS,
-    IntArray,
-    Summary,
-    WindowTable,
-    drift_ns,
-)
+from muonscope.counting.summary import DRIFT_BIN_NS, DRIFT_LOW_NS, IntArray, Summary, drift_ns
+from muonscope.counting.table import WindowTable
 from muonscope.detector import Chamber
 from muonscope.units import ORBIT_NS
 
