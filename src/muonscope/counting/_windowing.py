@@ -3,10 +3,10 @@
 The state of the windower is a handful of integer arrays, one row per lane (FPGA), epoch
 or pane, gathered in :class:`State`; the column names are the constants below. All orbits
 are int64. A pane holds its words as a chain of blocks from one pool, so memory is
-bounded by the pool; all kernels stand in this one file, because the cache of compiled code
-only watches the file that a kernel stands in. Open panes form a list sorted by (epoch, pane), whose sentinel is
+bounded by the pool. Open panes form a list sorted by (epoch, pane), whose sentinel is
 row 0 of ``panes``. :mod:`muonscope.counting.windows` explains the rules and owns the
-arrays; nothing else imports this module.
+arrays; nothing else imports this module. All of it stands in one file, because the cache
+of compiled code only watches the file in which a kernel stands.
 """
 
 from typing import Any, NamedTuple
