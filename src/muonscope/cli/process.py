@@ -125,7 +125,7 @@ def _process(options: Options, stop: _Stop) -> int:
     try:
         if store and not restored:
             run.save()
-        with Progress(source.size()) as progress:
+        with Progress(source.size) as progress:
             for status in run.steps():
                 progress.update(status)
         run.save()

@@ -1,7 +1,7 @@
 """What people read on stderr: progress while a run goes on, tables when it ends."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
@@ -48,8 +48,8 @@ def describe_note(note: Note) -> str:
 class Progress:
     """Shows how a run goes: one live line on a terminal, a plain line every 10 s elsewhere."""
 
-    def __init__(self, total_bytes: int | None) -> None:
-        """Know the bytes there are to read, if that can be known."""
+    def __init__(self, total_bytes: Callable[[], int | None]) -> None:
+        """Take what tells the bytes there are to read, as far as that is known."""
         self._console = Console(stderr=True)
         self._total = total_bytes
         self._live = (
@@ -97,12 +97,13 @@ class Progress:
 
     def _line(self, status: Status, elapsed: float) -> str:
         rate = (status.words - (self._words_before or 0)) / max(elapsed, 1e-9)
-        parts = [f"{status.words:,} words", f"{rate / 1e6:.2f} M/s", f"{status.windows:,} windows"]
+        parts = [f"{status.words:,} words", f"{rate / 1e6:.1f} M/s", f"{status.windows:,} windows"]
         if status.orbit is not None:
-            parts.append(f"orbit {status.orbit:,} ({status.orbit * ORBIT_S:,.1f} s)")
-        if self._total:
-            behind = max(0, self._total - status.bytes_read)
-            parts.append(f"{behind / 1e6:,.1f} MB behind")
+            parts.append(f"orbit {status.orbit:,}")
+        total = self._total()
+        if total is not None:
+            behind = max(0, total - status.bytes_read)
+            parts.append(f"{behind / 1e6:,.1f} MB to go")
         return ", ".join(parts)
 
 

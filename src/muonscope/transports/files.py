@@ -8,7 +8,7 @@ in natural order of their paths (``data_2`` before ``data_10``).
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from glob import glob, has_magic
@@ -161,6 +161,14 @@ class _Open:
         return Piece(key=self.key, name=shown(self.path), data=data, read=read, mark=mark)
 
 
+def _size(files: Iterable[Path]) -> int:
+    total = 0
+    for path in files:
+        with suppress(OSError):
+            total += path.stat().st_size
+    return total
+
+
 class FileSource:
     """Reads files once, one after the other.
 
@@ -173,7 +181,7 @@ class FileSource:
 
     def size(self) -> int:
         """Return the bytes of all files that are there."""
-        return sum(path.stat().st_size for path in self._files if path.is_file())
+        return _size(self._files)
 
     def pieces(self) -> Iterator[Piece]:
         """Yield each file to its end."""
@@ -224,8 +232,9 @@ class FollowSource:
         self._begun: set[Path] = set()
         self._waiting: dict[Path, float] = {}
 
-    def size(self) -> None:
-        """Return nothing: the end is not known."""
+    def size(self) -> int:
+        """Return the bytes of all files that are there now."""
+        return _size(self._list_files())
 
     def pieces(self) -> Iterator[Piece]:
         """Yield what is new, for ever or until nothing came for ``idle_exit_s``."""
