@@ -9,7 +9,7 @@ import pytest
 import zstandard
 
 from muonscope.detector import Detector
-from muonscope.errors import DetectorError, OptionError, SourceNotFoundError
+from muonscope.errors import DetectorError, OptionError, SourceError, SourceNotFoundError
 from muonscope.transports.base import Piece
 from muonscope.transports.files import FileSource, FollowSource
 from muonscope.transports.memory import MemorySource
@@ -147,9 +147,49 @@ def test_a_file_that_grows_after_it_was_taken_for_ended_loses_nothing(
 def test_an_intake_that_is_told_to_stop_stops_after_a_piece(legnaro: Detector) -> None:
     seen: list[int] = []
     source = MemorySource({"a": WORDS.tobytes()}, 800)
-    intake = Intake(source, legnaro.readout, stop=lambda: len(seen) >= 3)
+    intake = Intake(source, legnaro.readout, stop=lambda: len(seen) >= 3, checkpoints=True)
     seen.extend(len(batch.decoded.words) for batch in intake.batches())
     assert len(seen) in (3, 4)
+
+
+def test_an_intake_that_is_told_to_stop_decodes_what_it_has_read(legnaro: Detector) -> None:
+    source = MemorySource({"a": WORDS[:100].tobytes()}, 400)
+    taken = iter([False, True])
+    intake = Intake(source, legnaro.readout, stop=lambda: next(taken))
+    assert np.array_equal(words_of(intake), WORDS[:100])
+
+
+def test_what_was_read_before_an_error_is_decoded(legnaro: Detector) -> None:
+    class Breaking:
+        def pieces(self) -> Iterator[Piece]:
+            yield Piece(key="a", name="a", data=WORDS[:100].tobytes(), read=800)
+            yield Piece(key="a", name="a", error=SourceError("a: it broke"))
+
+        def size(self) -> None:
+            return None
+
+    batches = list(Intake(Breaking(), legnaro.readout).batches())
+    assert np.array_equal(np.concatenate([b.decoded.words for b in batches]), WORDS[:100])
+    assert [str(b.token.error) for b in batches if b.token.error] == ["a: it broke"]
+
+
+def test_a_file_that_was_ended_while_its_format_was_unknown_may_grow(legnaro: Detector) -> None:
+    text = encoded("csv", legnaro)
+
+    class Growing:
+        def pieces(self) -> Iterator[Piece]:
+            yield Piece(key="a", name="a", data=text[:2], read=2)
+            yield Piece(key="a", name="a", read=2, ended=True)
+            yield Piece(key="b", name="b", data=WORDS[:50].tobytes(), read=400)
+            yield Piece(key="a", name="a", data=text[2:], read=len(text))
+            yield Piece(key="a", name="a", read=len(text), ended=True)
+
+        def size(self) -> None:
+            return None
+
+    batches = list(Intake(Growing(), legnaro.readout).batches())
+    mine = [b.decoded.words for b in batches if b.token.key == "a"]
+    assert np.array_equal(np.concatenate(mine), WORDS)
 
 
 def test_a_damaged_parquet_file_is_an_error_and_all_its_bytes_are_rejected(

@@ -11,13 +11,14 @@ Examples
 """
 
 import os
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from muonscope.counting.counter import Counter
-from muonscope.counting.table import WindowTable
+from muonscope.counting.table import WindowTable, joined
 from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector
 from muonscope.errors import AccountingError, FormatError
@@ -49,26 +50,35 @@ class Recording:
         SourceError, FormatError
             If the source cannot be read, or nothing in it is of a known format.
         """
-        rejects = Rejects() if rejects is None else rejects
-        words = 0
+        words, mine = 0, Rejects()
         for batch in Intake(open_source([self.source]), self.detector.readout).batches():
             if batch.token.error:
                 raise batch.token.error
-            rejects.add(batch.decoded.rejects)
+            mine.add(batch.decoded.rejects)
+            if rejects is not None:
+                rejects.add(batch.decoded.rejects)
             words += len(batch.decoded.words)
             yield batch.decoded.words
-        if rejects.total and not words:
-            raise FormatError(f"{self.source}: nothing could be decoded: {rejects.examples[0]}")
+        if mine.total and not words:
+            raise FormatError(f"{self.source}: nothing could be decoded: {mine.examples[0]}")
 
     def words(self) -> Words:
         """Return all words, shape (n,), in the order of the recording.
+
+        What cannot be decoded is left out, with a warning that says how much and where;
+        ``batches`` gives it in detail.
 
         Raises
         ------
         SourceError, FormatError
             As ``batches``.
         """
-        return np.concatenate([np.empty(0, np.uint64), *self.batches()])
+        rejects = Rejects()
+        words = np.concatenate([np.empty(0, np.uint64), *self.batches(rejects)])
+        if rejects.total:
+            text = f"{rejects.total} pieces could not be decoded; first: {rejects.examples[0]}"
+            warnings.warn(text, stacklevel=2)
+        return words
 
     def summarise(self, window: float = 1.0) -> WindowTable:
         """Return the summaries of windows of ``window`` seconds."""
@@ -89,7 +99,12 @@ def open_recording(
 
 
 def summarise(
-    words: Words, detector: Detector | str = "legnaro", *, window: float = 1.0
+    words: Words,
+    detector: Detector | str = "legnaro",
+    *,
+    window: float = 1.0,
+    lateness: float = 0.1,
+    idle_timeout: float = 5.0,
 ) -> WindowTable:
     """Return the exact summaries of ``words`` in windows of ``window`` seconds.
 
@@ -101,6 +116,10 @@ def summarise(
         A shipped name, a TOML file, or a Detector.
     window
         Length of a window in s, rounded to whole orbits; at most an hour.
+    lateness
+        How far the words of one FPGA may step back, s.
+    idle_timeout
+        How far an FPGA may stay behind the fastest before nothing waits for it, s.
 
     Raises
     ------
@@ -111,11 +130,11 @@ def summarise(
     AccountingError
         If the words are not all accounted for.
     """
-    counter = Counter(_detector(detector), WindowSpec(window_s=window))
-    tables = [counter.push(words), counter.finish()]
-    rows = [row for table in tables for row in table]
-    outside = counter.remainder.other_words
-    table = WindowTable.of(counter.detector, counter.spec.window_orbits, rows, outside)
+    counter = Counter(
+        _detector(detector), WindowSpec(window_s=window, lateness_s=lateness, idle_s=idle_timeout)
+    )
+    table = joined([*counter.push_in_parts(words), *counter.finish_in_parts()])
+    table = replace(table, outside=counter.remainder.other_words)
     counted = table.total().accounting.words_in
     if counted != counter.words_in:
         raise AccountingError(f"{counter.words_in} words came in, {counted} were counted")

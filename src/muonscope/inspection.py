@@ -20,14 +20,13 @@ from muonscope.counting.summary import Summary
 from muonscope.counting.table import WindowTable
 from muonscope.counting.windows import Note
 from muonscope.detector import Detector, Readout, setup_names, shipped_detector
-from muonscope.errors import FormatError
+from muonscope.errors import FormatError, MuonscopeError
 from muonscope.transports.base import Piece, Source
 from muonscope.units import BX_PER_ORBIT, ORBIT_S
 from muonscope.wiring import Intake, Token
 from muonscope.words.codec import Decoded
-from muonscope.words.detect import PREFIX_BYTES
+from muonscope.words.detect import PARQUET_MAGIC, PREFIX_BYTES
 from muonscope.words.layout import Words, fpga_mask
-from muonscope.words.parquet import PARQUET_MAGIC
 from muonscope.words.rejects import Rejects
 from muonscope.words.stream import StreamDecoder, decode
 
@@ -115,7 +114,7 @@ class Report:
     notes: list[Note]
     """Epochs, holes, lone orbits and late words, the first 100."""
     rejects: Rejects
-    errors: list[str]
+    errors: list[MuonscopeError]
 
     @property
     def live_s(self) -> float:
@@ -150,7 +149,7 @@ class Report:
             "notes": [asdict(n) | {"kind": n.kind.name} for n in self.notes],
             "rejects": {code.name: n for code, n in sorted(self.rejects.count.items())},
             "reject_examples": [str(reject) for reject in self.rejects.examples],
-            "errors": self.errors,
+            "errors": [str(error) for error in self.errors],
         }
 
 
@@ -213,13 +212,16 @@ def inspect_source(source: Source, detector: Detector | None = None) -> Report:
     """Read ``source`` to its end and report; choose the detector if none is given."""
     pieces = source.pieces()
     seen: list[Piece] = []
+    first = b""
     chosen = "as asked for"
     if detector is None:
         for piece in pieces:
             seen.append(piece)
-            if (piece.data and not seen[0].data.startswith(PARQUET_MAGIC)) or piece.ended:
+            first += piece.data
+            enough = len(first) >= PREFIX_BYTES and not first.startswith(PARQUET_MAGIC)
+            if piece.ended or enough:
                 break
-        detector, share = best_detector(b"".join(piece.data for piece in seen))
+        detector, share = best_detector(first)
         chosen = f"maps {share:.0%} of the first words" if share else "the default; none fits"
     inspector = _Inspector(detector)
     for batch in Intake(_Replay(seen, pieces), detector.readout).batches():
@@ -243,12 +245,12 @@ class _Inspector:
         }
         self._streams: dict[str, dict[str, Any]] = {}
         self._notes: list[Note] = []
-        self._errors: list[str] = []
+        self._errors: list[MuonscopeError] = []
         self.rejects = Rejects()
 
     def take(self, words: Words, token: Token) -> None:
         if token.error:
-            self._errors.append(str(token.error))
+            self._errors.append(token.error)
         if token.stream and token.guess:
             self._streams[token.key] = {
                 "name": token.stream.name,

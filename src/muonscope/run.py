@@ -18,7 +18,7 @@ from muonscope.counting.counter import Counter
 from muonscope.counting.summary import Summary
 from muonscope.counting.table import WindowTable
 from muonscope.counting.windows import Note
-from muonscope.engines.native import Step, count
+from muonscope.engines.native import Batch, Step, count
 from muonscope.errors import AccountingError, MuonscopeError, StateError
 from muonscope.results.message import ByteAccounting, remainder_message, window_messages
 from muonscope.transports.base import Place, Sink
@@ -133,15 +133,16 @@ class Run:
             )
             self.windows, self.rejects = restored.windows, restored.rejects
             self._streams = restored.streams
+        self._bytes_in = sum(stream.bytes_in for stream in self._streams.values())
+        self._bytes_read = sum(stream.place.read for stream in self._streams.values())
 
     @property
     def bytes(self) -> ByteAccounting:
         """Where the bytes went so far."""
-        bytes_in = sum(stream.bytes_in for stream in self._streams.values())
         rejected = self.rejects.bytes_rejected
         return ByteAccounting(
-            bytes_in=bytes_in,
-            bytes_decoded=bytes_in - rejected,
+            bytes_in=self._bytes_in,
+            bytes_decoded=self._bytes_in - rejected,
             bytes_rejected=rejected,
             rejects={code.name: n for code, n in sorted(self.rejects.count.items())},
         )
@@ -154,9 +155,9 @@ class Run:
     def steps(self) -> Iterator[Status]:
         """Process what the intake gives, to its end; tell after each batch where it stands."""
         for step in count(self._intake.batches(), self._counter):
-            self._closing = self._closing or step.batch.token.final
             self._publish(step.windows)
-            self._note_batch(step)
+            if step.batch:
+                self._note_batch(step.batch)
             if step.snapshot is not None:
                 self._save(step.snapshot)
             yield self._status(step)
@@ -180,7 +181,8 @@ class Run:
         AccountingError
             If the words that came in are not all accounted for.
         """
-        self._publish(self._counter.finish())
+        for windows in self._counter.finish_in_parts():
+            self._publish(windows)
         remainder = self._counter.remainder
         whole = self.total.merge(remainder)
         account = self.bytes
@@ -200,21 +202,25 @@ class Run:
             self.total = self.total.merge(windows.total())
             self.windows += len(windows)
 
-    def _note_batch(self, step: Step[Token]) -> None:
-        token = step.batch.token
-        self.rejects.add(step.batch.decoded.rejects)
+    def _note_batch(self, batch: Batch[Token]) -> None:
+        token = batch.token
+        self._closing = self._closing or token.final
+        self.rejects.add(batch.decoded.rejects)
         self.rejects.take_back(token.taken_back)
         if token.error:
             self.errors.append(token.error)
         if token.stream:
+            before = self._streams.get(token.key)
+            self._bytes_in += token.stream.bytes_in - (before.bytes_in if before else 0)
+            self._bytes_read += token.stream.place.read - (before.place.read if before else 0)
             self._streams[token.key] = token.stream
 
     def _status(self, step: Step[Token]) -> Status:
-        stream = step.batch.token.stream
+        stream = step.batch.token.stream if step.batch else None
         return Status(
-            words=int(self._counter.words_in),
+            words=step.words_in,
             windows=self.windows,
-            bytes_read=sum(s.place.read for s in self._streams.values()),
+            bytes_read=self._bytes_read,
             orbit=step.orbit,
             epochs=step.epochs,
             stream=stream.name if stream else "",

@@ -14,7 +14,6 @@ __all__ = [
     "BX_PER_ORBIT",
     "CELL_HEIGHT_MM",
     "CELL_WIDTH_MM",
-    "MAX_DRIFT_NS",
     "ORBITS_PER_COUNTER",
     "ORBIT_NS",
     "ORBIT_S",
@@ -41,9 +40,6 @@ CELL_WIDTH_MM = 42.0
 
 CELL_HEIGHT_MM = 13.0
 """Pitch of the layers in a chamber, mm."""
-
-MAX_DRIFT_NS = 390.0
-"""Longest drift time of an ideal cell, ns (15.6 BX; all sources agree)."""
 
 
 def orbits_in(seconds: float) -> int:

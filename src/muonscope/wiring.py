@@ -29,8 +29,7 @@ from muonscope.transports.files import FileSource, FollowSource, StreamSource, f
 from muonscope.transports.objects import ObjectSource, is_object_url
 from muonscope.transports.sinks import FileSink, StreamSink
 from muonscope.words.codec import Decoded
-from muonscope.words.detect import Guess
-from muonscope.words.parquet import PARQUET_MAGIC
+from muonscope.words.detect import PARQUET_MAGIC, Guess
 from muonscope.words.rejects import Reject, RejectCode
 from muonscope.words.stream import StreamDecoder, decode
 
@@ -59,11 +58,12 @@ def load_detector(name: str) -> Detector:
     if name in setup_names():
         return shipped_detector(name)
     path = Path(name)
-    if not path.exists() and "/" not in name and not name.endswith(".toml"):
-        raise DetectorError(
-            f"no detector named {name!r}; shipped are: {', '.join(setup_names())}; or name a file"
-        )
     try:
+        if not path.exists() and "/" not in name and not name.endswith(".toml"):
+            raise DetectorError(
+                f"no detector named {name!r}; shipped are: {', '.join(setup_names())};"
+                " or name a file"
+            )
         return parse_detector(path.read_text("utf-8"), where=name)
     except UnicodeDecodeError as exc:
         raise DetectorError(f"{name}: not a text file: {exc.reason}") from exc
@@ -226,6 +226,7 @@ class Intake:
         self._first: dict[str, bytes] = {}
         self._read: dict[str, int] = {}
         self._ended: dict[str, Piece] = {}
+        self._last: dict[str, Piece] = {}
         self._closing = False
 
     def batches(self) -> Iterator[Batch[Token]]:
@@ -237,23 +238,30 @@ class Intake:
         for piece in self._source.pieces():
             if piece.error:
                 yield Batch(Decoded(), Token(key=piece.key, error=piece.error))
+                if piece.key in self._last:
+                    self._ended[piece.key] = replace(self._last[piece.key], ended=True)
             elif piece.idle:
                 yield Batch(Decoded(), Token(), self._checkpoint_due())
             else:
                 yield from self._take(piece)
             if self._stop():
-                return
+                if self._checkpoints:
+                    return
+                self._ended |= self._last
+                break
         self._closing = True
         yield Batch(Decoded(), Token(), self._checkpoints)
         yield from self._end_all()
 
     def _take(self, piece: Piece) -> Iterator[Batch[Token]]:
         if piece.data:
+            self._last[piece.key] = piece
             self._ended.pop(piece.key, None)
             yield from self._end_all()
             yield from self._decode(piece)
         if piece.ended:
             self._ended[piece.key] = piece
+            self._last.pop(piece.key, None)
 
     def _decode(self, piece: Piece) -> Iterator[Batch[Token]]:
         key, data = piece.key, self._first.pop(piece.key, b"") + piece.data
@@ -263,18 +271,31 @@ class Intake:
                 self._first[key] = data
                 return
             if data.startswith(PARQUET_MAGIC):
+                if key in self._streams and not self._streams[key].left:
+                    error = FormatError(f"{piece.name}: a Parquet file that changed when read")
+                    yield Batch(Decoded(), Token(key=key, error=error))
+                    return
+                yield from self._take_back(key)
                 self._spools[key] = tempfile.TemporaryFile()  # noqa: SIM115 lives on
         if key in self._spools:
-            self._spools[key].write(data)
+            try:
+                self._spools[key].write(data)
+            except OSError as exc:
+                raise SinkError(f"temporary file: cannot be written: {exc.strerror}") from exc
             return
-        if not new and piece.read - len(data) < self._read[key]:
+        if not new and piece.read - len(data) < self._read.get(key, 0):
             del self._decoders[key]
         decoder = self._decoder(key)
         self._read[key] = piece.read
-        if key in self._streams and self._streams[key].left:
-            yield Batch(Decoded(), Token(taken_back=self._streams[key].left))
+        yield from self._take_back(key)
         for part in decoder.feed_in_parts(data):
             yield self._batch(replace(piece, ended=False), part, decoder)
+
+    def _take_back(self, key: str) -> Iterator[Batch[Token]]:
+        """Take back what was rejected at an end that was none."""
+        if key in self._streams and self._streams[key].left:
+            yield Batch(Decoded(), Token(taken_back=self._streams[key].left))
+            self._streams[key] = replace(self._streams[key], left=())
 
     def _end_all(self) -> Iterator[Batch[Token]]:
         """Decode what ended streams leave over."""
@@ -347,10 +368,11 @@ class Intake:
             error = FormatError(f"{piece.name}: {exc}")
         spool.close()
         place = Place(restart=0, read=piece.read, mark=piece.mark, ended=True)
-        stream = Stream(name=piece.name, place=place, bytes_in=size)
+        rejects = [] if error is None else [_whole(piece.name, size, error)]
+        left = tuple((reject.code.name, reject.length) for reject in rejects)
+        stream = Stream(name=piece.name, place=place, bytes_in=size, left=left)
         self._streams[piece.key] = stream
         token = Token(key=piece.key, stream=stream, guess=guess, error=error, final=self._closing)
-        rejects = [] if error is None else [_whole(piece.name, size, error)]
         yield Batch(Decoded(rejects=rejects), token)
 
     def _checkpoint_due(self) -> bool:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from muonscope.counting.counter import Counter
+from muonscope.counting.counter import PART_PANES, Counter
 from muonscope.counting.table import WindowTable
+from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector
 from muonscope.engines.native import Batch, count
 from muonscope.words.codec import Decoded
@@ -42,8 +43,9 @@ def test_windows_are_those_of_one_thread(legnaro: Detector, size: int) -> None:
 
 def test_steps_come_in_the_order_of_the_batches_with_their_tokens(legnaro: Detector) -> None:
     steps = list(count(batches(WORDS, 500), Counter(legnaro)))
-    assert [step.batch.token for step in steps] == list(range(len(steps)))
-    assert np.array_equal(np.concatenate([s.batch.decoded.words for s in steps]), WORDS)
+    done = [step.batch for step in steps if step.batch]
+    assert [batch.token for batch in done] == list(range(len(steps)))
+    assert np.array_equal(np.concatenate([batch.decoded.words for batch in done]), WORDS)
     orbits = [step.orbit for step in steps if step.orbit is not None]
     assert orbits == sorted(orbits)
     assert steps[-1].epochs == 1
@@ -53,6 +55,7 @@ def test_a_snapshot_is_that_right_after_its_batch(legnaro: Detector) -> None:
     steps = list(count(batches(WORDS, 900, checkpoints=3), Counter(legnaro)))
     alone, seen = Counter(legnaro), 0
     for step in steps:
+        assert step.batch
         alone.push(step.batch.decoded.words)
         assert (step.snapshot is not None) == step.batch.checkpoint
         if step.snapshot is not None:
@@ -77,6 +80,19 @@ def test_going_on_from_a_snapshot_gives_the_rest(legnaro: Detector) -> None:
     assert as_lists([*before, *rest, other.finish()]) == whole
 
 
+def test_many_short_windows_come_in_parts_before_their_batch(legnaro: Detector) -> None:
+    def short() -> Counter:
+        return Counter(legnaro, WindowSpec(window_s=1e-3))
+
+    counter, alone = short(), short()
+    steps = list(count(batches(WORDS, len(WORDS)), counter))
+    assert [step.batch is None for step in steps] == [*[True] * (len(steps) - 1), False]
+    assert len(steps) > 2
+    assert max(len(step.windows) for step in steps) == PART_PANES
+    whole = as_lists([*[step.windows for step in steps], *counter.finish_in_parts()])
+    assert whole == as_lists([alone.push(WORDS), alone.finish()])
+
+
 def test_an_error_of_the_batches_comes_out_after_the_steps_before_it(legnaro: Detector) -> None:
     def failing() -> Iterator[Batch[int]]:
         yield Batch(Decoded(WORDS[:100]), 0)
@@ -84,7 +100,9 @@ def test_an_error_of_the_batches_comes_out_after_the_steps_before_it(legnaro: De
 
     counter = Counter(legnaro)
     steps = count(failing(), counter)
-    assert next(steps).batch.token == 0
+    first = next(steps).batch
+    assert first
+    assert first.token == 0
     with pytest.raises(RuntimeError, match="the source broke"):
         next(steps)
     assert counter.words_in == 100

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -94,14 +94,17 @@ def _destination(dest: str, *, force: bool) -> Iterator[BinaryIO]:
             raise SinkError(f"standard output: cannot be written: {exc.strerror or exc}") from exc
         return
     path = Path(dest)
-    if path.exists() and not force:
-        raise SinkExistsError(f"{path}: exists already; choose another, or use --force")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
+        if path.is_dir():
+            raise SinkError(f"{path}: is a folder; expected the name of a file")
+        if path.exists() and not force:
+            raise SinkExistsError(f"{path}: exists already; choose another, or use --force")
         with part.open("xb") as file:
             yield file
         part.replace(path)
     except OSError as exc:
         raise SinkError(f"{path}: cannot be written: {exc.strerror or exc}") from exc
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -36,6 +36,8 @@ def inspect_sources(sources: Sequence[str], detector: str, *, as_json: bool) -> 
         print(text.decode())  # noqa: T201
     else:
         _print(report)
+    if report.errors:
+        raise report.errors[0]
     if report.rejects.total and not report.total.accounting.words_in:
         raise FormatError(f"nothing could be decoded; first: {report.rejects.examples[0]}")
 
@@ -106,7 +108,7 @@ def _epochs(report: Report) -> Table:
 
 
 def _odd_lines(report: Report) -> Iterator[str]:
-    yield from report.errors
+    yield from map(str, report.errors)
     for c in report.odd_channels:
         yield (
             f"{c.kind} channel: chamber {c.chamber}, FPGA {c.fpga} channel {c.channel}"

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from muonscope import __version__
-from muonscope.errors import MuonscopeError
+from muonscope.errors import MuonscopeError, SinkError
 
 __all__ = ["app", "run"]
 
@@ -49,6 +49,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             return
         try:
             command(*args, debug=debug, **options)
+            sys.stdout.flush()
         except typer.Exit:
             raise
         except MuonscopeError as exc:
@@ -60,6 +61,9 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError as exc:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(_BROKEN_PIPE) from exc
+        except OSError as exc:
+            typer.echo(f"muonscope: error: {exc.strerror or exc}", err=True)
+            raise typer.Exit(SinkError.exit_code) from exc
         except Exception as exc:
             text = f"{type(exc).__name__}: {exc}; --debug shows where"
             typer.echo(f"muonscope: internal error: {text}", err=True)

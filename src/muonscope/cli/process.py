@@ -96,8 +96,12 @@ def _process(options: Options, stop: _Stop) -> int:
     from muonscope.wiring import Intake
 
     counter = Counter(detector, WindowSpec(**spec_values))
-    name = options.run or _run_name(options.sources[0])
-    kept = _kept_options(options, detector, name)
+    name = _plain(options.run) or _run_name(options.sources[0])
+    kept = _kept_options(options, detector, name) | {
+        "window": spec_values["window_s"],
+        "lateness": spec_values["lateness_s"],
+        "idle timeout": spec_values["idle_s"],
+    }
     restored = restore(store, kept) if store else None
     known = restored.known if restored else None
     exclude = [Path(p) for p in (path, options.state) if p]
@@ -168,11 +172,8 @@ def _kept_options(options: Options, detector: Detector, name: str) -> dict[str, 
     return {
         "run": name,
         "detector": repr(detector),
-        "window": options.window,
-        "lateness": options.lateness,
-        "idle timeout": options.idle_timeout,
-        "results": str(results_path(options.to)),
-        "sources": options.sources,
+        "results": _plain(str(results_path(options.to))),
+        "sources": [_plain(source) for source in options.sources],
     }
 
 
@@ -184,5 +185,9 @@ def _run_name(source: str) -> str:
     if plain != source:
         source = plain.rstrip("_-.") if not plain.endswith("/") else plain
     name = source.rstrip("/").rsplit("/", 1)[-1] if "://" in source else Path(source).resolve().name
-    name = os.fsencode(name).decode("utf-8", "replace")
-    return name.lstrip(".").split(".", 1)[0] or "run"
+    return _plain(name).lstrip(".").split(".", 1)[0] or "run"
+
+
+def _plain(name: str) -> str:
+    """Return ``name`` as text that can be written anywhere, whatever bytes it came from."""
+    return os.fsencode(name).decode("utf-8", "replace")

@@ -27,7 +27,8 @@ _WRAP_ORBITS = 40_404_040
 
 def describe_note(note: Note) -> str:
     """Return one line for people about something the windower noticed."""
-    at = f"FPGA {note.lane}, word {note.word:,}: orbit {note.before:,} -> {note.after:,}"
+    who = f"FPGA {note.lane}, " if note.lane >= 0 else ""
+    at = f"{who}word {note.word:,}: orbit {note.before:,} -> {note.after:,}"
     gap = (note.after - note.before) * ORBIT_S
     wrapped = note.before > ORBITS_PER_COUNTER - _WRAP_ORBITS and note.after < _WRAP_ORBITS
     if note.kind is NoteKind.EPOCH and note.before == 0:
@@ -155,5 +156,5 @@ def _chambers_table(whole: Summary) -> Table:
 
 def _reject_lines(rejects: Rejects) -> Iterable[str]:
     if rejects.total:
-        yield f"{rejects.total:,} rejected; the first:"
+        yield f"{rejects.total:,} rejected" + ("; the first:" if rejects.examples else "")
         yield from (f"  {reject}" for reject in rejects.examples[:5])

@@ -541,7 +541,7 @@ def close_oldest(st: State) -> None:
             st.ctrl,
             st.notes,
             NOTE_FULL,
-            0,
+            _NONE,
             pane_start(st.spec, pane),
             pane_start(st.spec, pane + 1),
         )

@@ -63,7 +63,6 @@ class ClassTable:
     """The FPGAs whose clocks count: those with chambers or scintillators."""
 
     n_cells: int
-    n_chambers: int
     n_scintillators: int
     n_triggers: int
 
@@ -103,7 +102,6 @@ def class_table(detector: Detector) -> ClassTable:
         lane_mask=fpga_mask(version),
         lanes=np.unique([*detector.fpgas, *_fpgas_of(detector, detector.scintillators)]),
         n_cells=detector.n_cells,
-        n_chambers=detector.n_chambers,
         n_scintillators=len(detector.scintillators),
         n_triggers=len(detector.firmware_triggers),
     )

@@ -1,6 +1,6 @@
 """From words to the summaries of closed windows: the windower and the kernels joined."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from muonscope.counting.summary import (
     Summary,
     merged,
 )
-from muonscope.counting.table import WindowSummary, WindowTable
+from muonscope.counting.table import WindowSummary, WindowTable, joined
 from muonscope.counting.windows import Note, Panes, Windower, WindowSpec
 from muonscope.detector import Detector
 from muonscope.units import BX_NS
@@ -25,6 +25,10 @@ from muonscope.words.layout import Words
 
 __all__ = ["Counter"]
 
+PART_PANES = 1024
+"""Panes that are counted at once."""
+
+_GATHERED = 64
 _MICRO = 1_000_000
 
 
@@ -41,7 +45,7 @@ class Counter:
         self._table = class_table(detector)
         self.windower = Windower(self._table, self.spec)
         self._bins, self._lowest = _drift_bins(detector)
-        self._partial: dict[tuple[int, int], Summary] = {}
+        self._partial: dict[tuple[int, int], list[Summary]] = {}
 
     @property
     def words_in(self) -> int:
@@ -67,10 +71,22 @@ class Counter:
 
     def push(self, words: Words) -> WindowTable:
         """Take the next words; return the windows that they close."""
-        return self._windows(self.windower.push(words), self.windower.closed_upto())
+        return joined(list(self.push_in_parts(words)))
+
+    def push_in_parts(self, words: Words) -> Iterator[WindowTable]:
+        """Take the next words; yield the windows that they close, some at a time.
+
+        However short the windows are, memory is bounded by :data:`PART_PANES` of them.
+        """
+        panes = self.windower.push(words)
+        return self._windows(panes, self.windower.closed_upto())
 
     def finish(self) -> WindowTable:
         """End the stream; return the windows that were still open."""
+        return joined(list(self.finish_in_parts()))
+
+    def finish_in_parts(self) -> Iterator[WindowTable]:
+        """End the stream; yield the windows that were still open, some at a time."""
         return self._windows(self.windower.finish(), {})
 
     def notes(self) -> list[Note]:
@@ -79,7 +95,10 @@ class Counter:
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Return all that is needed to go on, as plain arrays."""
-        parts = [WindowSummary(e, w, 0, s) for (e, w), s in self._partial.items()]
+        parts = [
+            WindowSummary(epoch, window, 0, merged(summaries, self.detector))
+            for (epoch, window), summaries in self._partial.items()
+        ]
         table = WindowTable.of(self.detector, self.spec.window_orbits, parts)
         columns = {f"partial_{n}": getattr(table, n) for n in _COLUMNS}
         return self.windower.snapshot() | columns
@@ -98,7 +117,7 @@ class Counter:
             window_orbits=self.spec.pane_orbits,
             **{n: snapshot[f"partial_{n}"] for n in _COLUMNS},
         )
-        self._partial = {(w.epoch, w.window): w.summary for w in table}
+        self._partial = {(w.epoch, w.window): [w.summary] for w in table}
 
     def count(self, panes: Panes) -> WindowTable:
         """Return the counts of closed panes; in the result, windows are panes."""
@@ -133,26 +152,35 @@ class Counter:
             )  # fmt: skip
         return _trimmed(result)
 
-    def _windows(self, panes: Panes, closed_upto: Mapping[int, int]) -> WindowTable:
-        table = self.count(panes)
-        return table if self.spec.panes == 1 else self._assembled(table, closed_upto)
+    def _windows(self, panes: Panes, closed_upto: Mapping[int, int]) -> Iterator[WindowTable]:
+        for begin in range(0, max(1, len(panes)), PART_PANES):
+            table = self.count(panes.part(begin, begin + PART_PANES))
+            if self.spec.panes == 1:
+                yield table
+            else:
+                self._gather(table)
+        if self.spec.panes > 1:
+            yield self._completed(closed_upto)
 
-    def _assembled(self, panes: WindowTable, closed_upto: Mapping[int, int]) -> WindowTable:
-        """Merge panes to windows; keep those whose window is still open."""
+    def _gather(self, panes: WindowTable) -> None:
+        """Keep panes until their window is complete."""
         for part in panes:
-            key = part.epoch, part.window // self.spec.panes
-            self._partial[key] = merged(
-                [part.summary, *filter(None, [self._partial.get(key)])], self.detector
-            )
+            summaries = self._partial.setdefault((part.epoch, part.window // self.spec.panes), [])
+            summaries.append(part.summary)
+            if len(summaries) >= _GATHERED:
+                summaries[:] = [merged(summaries, self.detector)]
+
+    def _completed(self, closed_upto: Mapping[int, int]) -> WindowTable:
+        """Merge the panes of the windows that are complete."""
         done = [
             (epoch, window)
             for epoch, window in self._partial
             if epoch not in closed_upto or (window + 1) * self.spec.panes <= closed_upto[epoch]
         ]
-        orbits = self.spec.window_orbits
-        return WindowTable.of(
-            self.detector, orbits, [WindowSummary(*key, 0, self._partial.pop(key)) for key in done]
-        )
+        windows = [
+            WindowSummary(*key, 0, merged(self._partial.pop(key), self.detector)) for key in done
+        ]
+        return WindowTable.of(self.detector, self.spec.window_orbits, windows)
 
 
 _NOT_COLUMNS = ("detector", "window_orbits", "outside")

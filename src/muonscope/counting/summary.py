@@ -9,9 +9,8 @@ and the list of drift times. ``condensed`` drops both; merging with a condensed 
 gives a condensed one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import reduce
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -58,11 +57,6 @@ class Accounting:
     late: int
     """Clock words that came after their window closed."""
 
-    @property
-    def counted(self) -> int:
-        """All words that went somewhere; equal to ``words_in`` where the law holds."""
-        return sum(self.as_dict().values()) - self.words_in
-
     def as_dict(self) -> dict[str, int]:
         """Return the numbers by name, ``words_in`` first."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
@@ -87,29 +81,25 @@ class Detail:
         none = (np.empty(0, np.uint32),) * chambers
         return cls(none, none, none, (np.empty(0, np.int32),) * chambers)
 
-    def merge(self, other: "Detail") -> "Detail":
-        """Return the union: counts of the same orbit add up."""
-        pairs = [
-            _sum_by_orbit(*columns)
-            for columns in zip(
-                self.orbits, other.orbits, self.orbit_hits, other.orbit_hits, strict=True
-            )
+    @classmethod
+    def merged(cls, details: Sequence["Detail"]) -> "Detail":
+        """Return the union of some: counts of the same orbit add up."""
+        chambers = range(len(details[0].orbits))
+        orbits = [
+            _sum_by_orbit([d.orbits[c] for d in details], [d.orbit_hits[c] for d in details])
+            for c in chambers
         ]
         drifts = [
-            _sorted_drifts(*columns)
-            for columns in zip(
-                self.drift_orbits,
-                other.drift_orbits,
-                self.drift_ticks,
-                other.drift_ticks,
-                strict=True,
+            _sorted_drifts(
+                [d.drift_orbits[c] for d in details], [d.drift_ticks[c] for d in details]
             )
+            for c in chambers
         ]
-        return Detail(
-            tuple(p[0] for p in pairs),
-            tuple(p[1] for p in pairs),
-            tuple(d[0] for d in drifts),
-            tuple(d[1] for d in drifts),
+        return cls(
+            tuple(o for o, _ in orbits),
+            tuple(n for _, n in orbits),
+            tuple(o for o, _ in drifts),
+            tuple(t for _, t in drifts),
         )
 
 
@@ -163,16 +153,7 @@ class Summary:
             raise ValueError(
                 f"summaries of {self.detector.name} and {other.detector.name} cannot be merged"
             )
-        return Summary(
-            detector=self.detector,
-            live_orbits=self.live_orbits + other.live_orbits,
-            class_words=self.class_words + other.class_words,
-            other_words=self.other_words + other.other_words,
-            scint_hits=self.scint_hits + other.scint_hits,
-            drift_histogram=self.drift_histogram + other.drift_histogram,
-            multiplicity=self.multiplicity + other.multiplicity,
-            detail=self.detail.merge(other.detail) if self.detail and other.detail else None,
-        )
+        return merged([self, other], self.detector)
 
     def __add__(self, other: object) -> "Summary":
         """Return ``merge`` of both."""
@@ -297,8 +278,21 @@ class Summary:
 
 
 def merged(summaries: Iterable[Summary], detector: Detector) -> Summary:
-    """Return the merge of any number of summaries."""
-    return reduce(Summary.merge, summaries, Summary.empty(detector))
+    """Return the merge of any number of summaries of ``detector``, all at once."""
+    parts = [Summary.empty(detector), *summaries]
+    if any(part.detector != detector for part in parts):
+        raise ValueError(f"not all summaries are of {detector.name}")
+    arrays: dict[str, Any] = {
+        name: np.sum([getattr(part, name) for part in parts], axis=0, dtype=np.int64)
+        for name in ("class_words", "other_words", "scint_hits", "drift_histogram", "multiplicity")
+    }
+    details = [part.detail for part in parts if part.detail is not None]
+    return Summary(
+        detector=detector,
+        live_orbits=sum(part.live_orbits for part in parts),
+        detail=Detail.merged(details) if len(details) == len(parts) else None,
+        **arrays,
+    )
 
 
 def drift_ns(
@@ -322,22 +316,16 @@ def _by_chamber(detector: Detector, per_cell: IntArray) -> IntArray:
 
 
 def _sum_by_orbit(
-    a: npt.NDArray[np.uint32],
-    b: npt.NDArray[np.uint32],
-    hits_a: npt.NDArray[np.uint32],
-    hits_b: npt.NDArray[np.uint32],
+    orbits: list[npt.NDArray[np.uint32]], hits: list[npt.NDArray[np.uint32]]
 ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-    orbits, place = np.unique(np.concatenate([a, b]), return_inverse=True)
-    hits = np.bincount(place, np.concatenate([hits_a, hits_b]), len(orbits))
-    return orbits, hits.astype(np.uint32)
+    numbers, place = np.unique(np.concatenate(orbits), return_inverse=True)
+    sums = np.bincount(place, np.concatenate(hits), len(numbers))
+    return numbers, sums.astype(np.uint32)
 
 
 def _sorted_drifts(
-    a: npt.NDArray[np.uint32],
-    b: npt.NDArray[np.uint32],
-    ticks_a: npt.NDArray[np.int32],
-    ticks_b: npt.NDArray[np.int32],
+    orbits: list[npt.NDArray[np.uint32]], ticks: list[npt.NDArray[np.int32]]
 ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int32]]:
-    orbits, ticks = np.concatenate([a, b]), np.concatenate([ticks_a, ticks_b])
-    order = np.lexsort((ticks, orbits))
-    return orbits[order], ticks[order]
+    all_orbits, all_ticks = np.concatenate(orbits), np.concatenate(ticks)
+    order = np.lexsort((all_ticks, all_orbits))
+    return all_orbits[order], all_ticks[order]

@@ -12,7 +12,7 @@ from muonscope.counting.summary import Detail, IntArray, Summary
 from muonscope.detector import Detector
 from muonscope.units import ORBIT_S
 
-__all__ = ["WindowSummary", "WindowTable"]
+__all__ = ["WindowSummary", "WindowTable", "joined"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,6 +172,34 @@ class WindowTable(Sequence[WindowSummary]):
         """Return one line: how many windows, of what length, and their total."""
         length = self.window_orbits * ORBIT_S
         return f"<{len(self)} windows of {length:.4g} s; total {self.total()!r}>"
+
+
+def joined(tables: Sequence[WindowTable]) -> WindowTable:
+    """Return one table of the windows of several, at least one, in order."""
+    if len(tables) == 1:
+        return tables[0]
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(table, name) for table in tables]) for name in _ROWS + _FLAT
+    }
+    for name, flat in (("orbit_ends", "orbits"), ("drift_ends", "drift_orbits")):
+        lengths = [len(getattr(table, flat)) for table in tables]
+        shifts = np.cumsum([0, *lengths[:-1]])
+        columns[name] = np.concatenate(
+            [getattr(table, name) + shift for table, shift in zip(tables, shifts, strict=True)]
+        )
+    return WindowTable(
+        detector=tables[0].detector,
+        window_orbits=tables[0].window_orbits,
+        outside=np.sum([table.outside for table in tables], axis=0),
+        **columns,
+    )
+
+
+_ROWS = (
+    "epoch", "window", "class_words", "other_words", "scint_hits", "drift_histogram",
+    "multiplicity",
+)  # fmt: skip
+_FLAT = ("orbits", "orbit_hits", "drift_orbits", "drift_ticks")
 
 
 def _slices(ends: IntArray, i: int) -> list[slice]:

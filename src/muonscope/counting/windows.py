@@ -159,6 +159,21 @@ class Panes:
         """Return the number of panes."""
         return len(self.epoch)
 
+    def part(self, begin: int, end: int) -> "Panes":
+        """Return panes ``begin`` up to ``end`` with their words."""
+        if begin == 0 and end >= len(self):
+            return self
+        ends = self.ends[begin:end]
+        first = int(self.ends[begin - 1]) if begin else 0
+        return Panes(
+            epoch=self.epoch[begin:end],
+            pane=self.pane[begin:end],
+            start=self.start[begin:end],
+            ends=ends - first,
+            words=self.words[first : int(ends[-1])],
+            other=self.other[begin:end],
+        )
+
 
 class Windower:
     """Cuts a stream of words into panes of detector time.

@@ -41,7 +41,10 @@ class Step(Generic[T]):
 
     windows: "WindowTable"
     """Windows that it closed."""
-    batch: Batch[T]
+    batch: Batch[T] | None
+    """The batch, with the last of the steps that it led to."""
+    words_in: int
+    """Words counted so far, this batch included."""
     orbit: int | None
     """Where the clock stands."""
     epochs: int
@@ -56,8 +59,27 @@ def count(batches: Iterable[Batch[T]], counter: "Counter") -> Iterator[Step[T]]:
 
     def steps() -> Iterator[Step[T]]:
         for batch in prefetch(batches):
-            windows = counter.push(batch.decoded.words)
-            snapshot = counter.snapshot() if batch.checkpoint else None
-            yield Step(windows, batch, counter.orbit, counter.epochs, counter.notes(), snapshot)
+            held_back = None
+            for windows in counter.push_in_parts(batch.decoded.words):
+                if held_back is not None:
+                    yield step(held_back, None, None)
+                held_back = windows
+            assert held_back is not None
+            yield step(held_back, batch, counter.snapshot() if batch.checkpoint else None)
+
+    def step(
+        windows: "WindowTable",
+        batch: Batch[T] | None,
+        snapshot: "dict[str, npt.NDArray[Any]] | None",
+    ) -> Step[T]:
+        return Step(
+            windows=windows,
+            batch=batch,
+            words_in=counter.words_in,
+            orbit=counter.orbit,
+            epochs=counter.epochs,
+            notes=counter.notes(),
+            snapshot=snapshot,
+        )
 
     return prefetch(steps())

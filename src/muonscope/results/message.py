@@ -20,7 +20,7 @@ import orjson
 from muonscope.counting.classes import Timeless
 from muonscope.counting.summary import DRIFT_BIN_NS, DRIFT_LOW_NS, IntArray, Summary, drift_ns
 from muonscope.counting.table import WindowTable
-from muonscope.detector import Chamber
+from muonscope.detector import Chamber, Detector
 from muonscope.units import ORBIT_NS
 
 __all__ = [
@@ -66,7 +66,7 @@ def window_messages(
     and ``drift_truncated`` says whether there were more.
     """
     columns, orbits = _Columns(table), table.window_orbits
-    head = _head(table, run, None, None) | dict.fromkeys(
+    head = _head(table.detector, run) | dict.fromkeys(
         ("batch_id", "total_hits", "scintillator_hits", "accounting", "multiplicity")
     )
     chambers = [_chamber(0, 0, [], 0, []) for _ in table.detector.chambers]
@@ -88,10 +88,9 @@ def window_messages(
 
 def remainder_message(remainder: Summary, run: str, account: ByteAccounting) -> bytes:
     """Return the message of what belongs to no window of ``run``."""
-    table = WindowTable.of(remainder.detector, 1, [])
     no_bins = [0] * (remainder.drift_histogram.shape[1] - 2)
     no_orbits = [0] * remainder.multiplicity.shape[1]
-    message = _head(table, run, None, None) | {
+    message = _head(remainder.detector, run) | {
         "batch_id": -1,
         "total_hits": 0,
         "scintillator_hits": 0,
@@ -112,20 +111,12 @@ def remainder_message(remainder: Summary, run: str, account: ByteAccounting) -> 
     return orjson.dumps(message, option=_OPTIONS)
 
 
-def _head(table: WindowTable, run: str, epoch: int | None, window: int | None) -> dict[str, Any]:
-    orbits = table.window_orbits
-    first = None if window is None else window * orbits
-    return {
-        "schema": SCHEMA,
-        "detector": table.detector.name,
-        "run": run,
-        "epoch": epoch,
-        "window": window,
-        "first_orbit": first,
-        "last_orbit": None if first is None else first + orbits - 1,
-        "start_ns": None if first is None else first * _ORBIT_NS,
-        "end_ns": None if first is None else (first + orbits) * _ORBIT_NS,
-    }
+def _head(detector: Detector, run: str) -> dict[str, Any]:
+    """Return how a message begins, its window still open."""
+    head: dict[str, Any] = {"schema": SCHEMA, "detector": detector.name, "run": run}
+    return head | dict.fromkeys(
+        ("epoch", "window", "first_orbit", "last_orbit", "start_ns", "end_ns")
+    )
 
 
 def _no_channel(chamber: Chamber) -> tuple[list[int], list[int]]:

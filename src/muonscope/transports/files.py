@@ -20,6 +20,7 @@ from typing import BinaryIO
 from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
 from muonscope.transports.base import Piece, Place
 from muonscope.words.compression import compression_of
+from muonscope.words.detect import PARQUET_MAGIC
 
 __all__ = ["FileSource", "FollowSource", "StreamSource", "find_files", "natural_key"]
 
@@ -139,8 +140,12 @@ class _Open:
         return zlib.crc32(self._first[: min(MARK_BYTES, read)])
 
     def restart(self, read: int) -> int:
-        """Return where reading goes on after an end at ``read``: 0 for compressed files."""
-        return 0 if compression_of(self._first) else read
+        """Return where reading goes on after an end at ``read``.
+
+        That is 0 for files that cannot be entered in the middle: compressed ones, Parquet.
+        """
+        whole = compression_of(self._first) or self._first.startswith(PARQUET_MAGIC)
+        return 0 if whole else read
 
     @property
     def unchanged(self) -> bool:
@@ -186,12 +191,14 @@ class FileSource:
     def pieces(self) -> Iterator[Piece]:
         """Yield each file to its end."""
         for path in self._files:
+            key = shown(path)
             try:
                 with path.open("rb") as handle:
                     if not path.is_file():
                         yield from StreamSource(handle, shown(path)).pieces()
                         continue
                     file = _Open(path, handle, self._known)
+                    key = file.key
                     if file.unchanged:
                         continue
                     read = file.place.restart
@@ -201,7 +208,7 @@ class FileSource:
                     end = file.piece(b"", max(read, file.place.read))
                     yield replace(end, ended=True)
             except OSError as exc:
-                yield Piece(key=shown(path), name=shown(path), error=_error(path, exc))
+                yield Piece(key=key, name=shown(path), error=_error(path, exc))
 
 
 class FollowSource:

@@ -82,6 +82,8 @@ def _objects_of(url: str) -> list[tuple[Any, str, int, str]]:
         ) from exc
     except ValueError as exc:
         raise OptionError(f"{_masked(url)}: {_masked(str(exc))}") from exc
+    except Exception as exc:
+        raise _error(_masked(url), exc) from exc
     try:
         if any(mark in path for mark in "*?["):
             found = system.glob(path, detail=True)

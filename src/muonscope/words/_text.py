@@ -61,8 +61,8 @@ def pack(values: Any, v2: bool, hit_head: int, channel_base: int, tdc_base: int)
             return zero, _RANGE
         return np.uint64(head << 61 | fpga << 58 | orbit << 24 | payload), 0
     channel, tdc = values[2] - channel_base, values[5] - tdc_base + 1
-    top = 8 if v2 else 4
-    if head >= top or fpga >= 32 // top * 2 or not 0 <= channel < 512:
+    top, fpgas = (8, 8) if v2 else (4, 16)
+    if head >= top or fpga >= fpgas or not 0 <= channel < 512:
         return zero, _RANGE
     if bx >= 4096 or not 0 <= tdc < 32:
         return zero, _RANGE

@@ -16,12 +16,14 @@ from muonscope.words.binary import BLOCK_MAGIC, TRANSFER_WORDS
 from muonscope.words.layout import ANCILLARY_HEADS, Words, head, unpack
 from muonscope.words.text import header_order
 
-__all__ = ["PREFIX_BYTES", "Guess", "guess_format"]
+__all__ = ["PARQUET_MAGIC", "PREFIX_BYTES", "Guess", "guess_format"]
 
 PREFIX_BYTES = 1 << 12
 """How much of the data is looked at, at most: 512 words or about 170 rows."""
 
-_PARQUET_MAGIC = b"PAR1"
+PARQUET_MAGIC = b"PAR1"
+"""How a Parquet file begins."""
+
 _TEXT = bytes(range(32, 127)) + b"\t\r\n"
 _NEAR_ORBITS = 1 << 20
 _LIKELY = 0.5
@@ -47,7 +49,7 @@ def guess_format(first: bytes, readout: Readout, *, complete: bool) -> Guess | N
     first, complete = first[:PREFIX_BYTES], complete or len(first) >= PREFIX_BYTES
     if not first:
         return Guess("empty", 1.0, "no bytes") if complete else None
-    for name, magic in (("parquet", _PARQUET_MAGIC), ("block", BLOCK_MAGIC)):
+    for name, magic in (("parquet", PARQUET_MAGIC), ("block", BLOCK_MAGIC)):
         if first.startswith(magic):
             return Guess(name, 1.0, f"begins with {magic!r}")
         if not complete and magic.startswith(first):

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ParquetEncoder", "read_parquet"]
 
-PARQUET_MAGIC = b"PAR1"
-"""How a Parquet file begins."""
-
 _ROWS = 1 << 20
 _WORD = "WORD"
 

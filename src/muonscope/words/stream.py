@@ -13,7 +13,7 @@ from muonscope.errors import FormatError
 from muonscope.words.binary import BlockDecoder, DatDecoder
 from muonscope.words.codec import Decoded, Decoder, joined
 from muonscope.words.compression import Decompressor, compression_of
-from muonscope.words.detect import PREFIX_BYTES, Guess, guess_format
+from muonscope.words.detect import PARQUET_MAGIC, PREFIX_BYTES, Guess, guess_format
 from muonscope.words.parquet import read_parquet
 from muonscope.words.rejects import SLICE_BYTES, Reject, RejectCode, evidence
 from muonscope.words.text import CsvDecoder, JsonDecoder
@@ -157,7 +157,7 @@ def decode(file: BinaryIO, decoder: StreamDecoder, chunk_bytes: int = 1 << 22) -
     Parquet needs a seekable file; all other formats do not.
     """
     data = file.read(chunk_bytes)
-    if data.startswith(b"PAR1"):
+    if data.startswith(PARQUET_MAGIC):
         yield from _decode_parquet(file, decoder)
         return
     while data:

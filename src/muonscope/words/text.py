@@ -215,7 +215,7 @@ class CsvDecoder(_LineDecoder):
             ]
             return joined([*parts, Decoded(rejects=rejects)]), begin + whole
         part, done = self._rows.parse(data[begin:], self.position + begin, final=final)
-        repeated = [r for r in part.rejects if r.evidence != self._header]
+        repeated = [r for r in part.rejects if not self._header or r.evidence != self._header]
         parts.append(Decoded(part.words, repeated))
         return joined(parts), begin + done
 
