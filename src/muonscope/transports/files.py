@@ -237,6 +237,7 @@ class FollowSource:
         self._reading: dict[str, Piece] = {}
         self._failed: set[Path] = set()
         self._begun: set[Path] = set()
+        self._ended: dict[Path, tuple[int, int, int, int]] = {}
         self._waiting: dict[Path, float] = {}
 
     def size(self) -> int:
@@ -272,17 +273,21 @@ class FollowSource:
         It waits twice the time in which they would be taken to be ended, and no longer,
         for a DAQ may write several files at once.
         """
-        if path in self._begun or not any(shown(file) in self._names() for file in earlier):
+        if path in self._begun:
+            return False
+        unended = {piece.name for piece in self._reading.values()}
+        if not any(shown(file) in unended for file in earlier):
             self._begun.add(path)
             return False
         since = self._waiting.setdefault(path, self._clock())
         return self._clock() - since < 2 * self._settle_s
 
-    def _names(self) -> set[str]:
-        return {piece.name for piece in self._reading.values()}
-
     def _read(self, path: Path, *, has_later: bool) -> Iterator[Piece]:
         try:
+            status = path.stat()
+            looks = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+            if self._ended.get(path) == looks:
+                return
             with path.open("rb") as handle:
                 file = _Open(path, handle, self._known)
                 resumed = file.key not in self._reading
@@ -298,6 +303,8 @@ class FollowSource:
                         self._known[file.key], ended=True, restart=file.restart(last.read)
                     )
                     yield replace(last, data=b"", ended=True)
+                if file.key not in self._reading and file.size == status.st_size:
+                    self._ended[path] = looks
         except FileNotFoundError:
             return
         except OSError as exc:
