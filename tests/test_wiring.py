@@ -141,7 +141,7 @@ def test_a_file_that_grows_after_it_was_taken_for_ended_loses_nothing(
                 file.write(data[cut:])
 
     source = FollowSource(lambda: [first, second], clock=lambda: now, wait=wait, idle_exit_s=5.0)
-    assert np.array_equal(words_of(Intake(source, legnaro.readout)), WORDS)
+    assert np.array_equal(words_of(Intake(source, legnaro.readout, grows=True)), WORDS)
 
 
 def test_an_intake_that_is_told_to_stop_stops_after_a_piece(legnaro: Detector) -> None:
@@ -187,7 +187,7 @@ def test_a_file_that_was_ended_while_its_format_was_unknown_may_grow(legnaro: De
         def size(self) -> None:
             return None
 
-    batches = list(Intake(Growing(), legnaro.readout).batches())
+    batches = list(Intake(Growing(), legnaro.readout, grows=True).batches())
     mine = [b.decoded.words for b in batches if b.token.key == "a"]
     assert np.array_equal(np.concatenate(mine), WORDS)
 

@@ -77,7 +77,15 @@ def restore(store: StateStore, options: Mapping[str, Any]) -> Restored | None:
     saved = store.load()
     if saved is None:
         return None
-    meta, arrays = saved
+    try:
+        return _checked(*saved, options)
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        raise StateError("the saved state is damaged; use another --state folder") from exc
+
+
+def _checked(
+    meta: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], options: Mapping[str, Any]
+) -> Restored:
     if meta.get("format") != _FORMAT:
         raise StateError(
             f"the saved state has format {meta.get('format')!r}, expected {_FORMAT};"

@@ -49,7 +49,7 @@ def orbits_in(seconds: float) -> int:
     ------
     OptionError
         If ``seconds`` is not a positive, finite number, or longer than the orbit
-        counter counts (382,686 s).
+        counter counts (382,682 s).
 
     Examples
     --------

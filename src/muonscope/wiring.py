@@ -216,8 +216,9 @@ class Intake:
         streams: Mapping[str, Stream] | None = None,
         stop: Callable[[], bool] = lambda: False,
         checkpoints: bool = False,
+        grows: bool = False,
     ) -> None:
-        """Go on from ``streams``."""
+        """Go on from ``streams``; ``grows`` says that ended streams may go on."""
         self._source, self._readout, self._stop = source, readout, stop
         self._streams = dict(streams or {})
         self._decoders: dict[str, StreamDecoder] = {}
@@ -227,7 +228,7 @@ class Intake:
         self._read: dict[str, int] = {}
         self._ended: dict[str, Piece] = {}
         self._last: dict[str, Piece] = {}
-        self._closing = False
+        self._grows, self._closing = grows, False
 
     def batches(self) -> Iterator[Batch[Token]]:
         """Yield the words of all pieces.
@@ -314,7 +315,7 @@ class Intake:
 
         A compressed one has no copy: if it grows, it is read again from its start.
         """
-        twin = decoder.compression is None
+        twin = decoder.compression is None and self._grows
         last = deepcopy(decoder) if twin else self._decoders.pop(piece.key)
         before = self._batch(piece, Decoded(), decoder)
         rest = last.finish()

@@ -93,11 +93,11 @@ def _destination(dest: str, *, force: bool) -> Iterator[BinaryIO]:
         except OSError as exc:
             raise SinkError(f"standard output: cannot be written: {exc.strerror or exc}") from exc
         return
-    path = Path(dest)
+    path = Path(dest).resolve()
     part = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
-        if path.is_dir():
-            raise SinkError(f"{path}: is a folder; expected the name of a file")
+        if path.exists() and not path.is_file():
+            raise SinkError(f"{dest}: is no regular file; expected the name of one, or -")
         if path.exists() and not force:
             raise SinkExistsError(f"{path}: exists already; choose another, or use --force")
         with part.open("xb") as file:

@@ -22,8 +22,11 @@ def load_kernels() -> None:
     def announce() -> None:
         text = "muonscope: compiling the kernels for this machine (once per installation) ..."
         print(text, file=sys.stderr, flush=True)  # noqa: T201
-        command = [sys.executable, "-c", "import " + ", ".join(_OTHERS)]
-        helpers.append(subprocess.Popen(command))  # noqa: S603 all of it is written here
+        command = [sys.executable, "-P", "-c", "import " + ", ".join(_OTHERS)]
+        quiet = subprocess.DEVNULL
+        helpers.append(
+            subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603
+        )
 
     notice = threading.Timer(_PATIENCE_S, announce)
     notice.daemon = True

@@ -214,4 +214,7 @@ def detectors_check(
 
 def run() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,6 +125,7 @@ def _process(options: Options, stop: _Stop) -> int:
         streams=restored.streams if restored else None,
         stop=lambda: bool(stop),
         checkpoints=store is not None,
+        grows=options.follow,
     )
     run = Run(name, intake, counter, sink, store=store, options=kept, restored=restored)
     try:
@@ -171,7 +173,7 @@ def _kept_options(options: Options, detector: Detector, name: str) -> dict[str, 
     """Return what must be the same for a run to go on."""
     return {
         "run": name,
-        "detector": repr(detector),
+        "detector": f"{detector.name} ({zlib.crc32(repr(detector).encode()):08x})",
         "results": _plain(str(results_path(options.to))),
         "sources": [_plain(source) for source in options.sources],
     }

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -64,7 +65,8 @@ class Progress:
     def __enter__(self) -> Self:
         """Start to show."""
         if self._live:
-            self._live.start()
+            with suppress(OSError):
+                self._live.start()
         return self
 
     def __exit__(
@@ -75,10 +77,18 @@ class Progress:
     ) -> None:
         """Clear the line."""
         if self._live:
-            self._live.stop()
+            with suppress(OSError):
+                self._live.stop()
 
     def update(self, status: Status) -> None:
-        """Show ``status`` if it is time to, and what it has to tell in any case."""
+        """Show ``status`` if it is time to, and what it has to tell in any case.
+
+        What is shown is for people only: that it cannot be written stops no run.
+        """
+        with suppress(OSError):
+            self._show(status)
+
+    def _show(self, status: Status) -> None:
         if self._words_before is None:
             self._words_before = status.words
         for note in status.notes:
@@ -111,12 +121,13 @@ class Progress:
 def print_account(
     whole: Summary, account: ByteAccounting, rejects: Rejects, *, windows: int, title: str
 ) -> None:
-    """Print where the words and bytes went, and the hits of each chamber."""
+    """Print where the words and bytes went, and the hits of each chamber, if that can be."""
     console = Console(stderr=True)
-    console.print(_words_table(whole, account, windows, title))
-    console.print(_chambers_table(whole))
-    for line in _reject_lines(rejects):
-        console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    with suppress(OSError):
+        console.print(_words_table(whole, account, windows, title))
+        console.print(_chambers_table(whole))
+        for line in _reject_lines(rejects):
+            console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def _words_table(whole: Summary, account: ByteAccounting, windows: int, title: str) -> Table:

@@ -193,10 +193,12 @@ class FileSource:
         for path in self._files:
             key = shown(path)
             try:
+                if not path.is_file() and path.exists():
+                    # a pipe is opened at once, also before anybody writes to it
+                    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as pipe:
+                        yield from StreamSource(pipe, key).pieces()
+                    continue
                 with path.open("rb") as handle:
-                    if not path.is_file():
-                        yield from StreamSource(handle, shown(path)).pieces()
-                        continue
                     file = _Open(path, handle, self._known)
                     key = file.key
                     if file.unchanged:
@@ -286,7 +288,7 @@ class FollowSource:
         try:
             status = path.stat()
             looks = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-            if self._ended.get(path) == looks:
+            if self._ended.get(path) == looks or not path.is_file():
                 return
             with path.open("rb") as handle:
                 file = _Open(path, handle, self._known)

@@ -1,7 +1,9 @@
 """Sinks for messages: a file of JSON lines that can be cut back, or an open stream."""
 
 import errno
+import fcntl
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -38,13 +40,12 @@ class FileSink:
         """
         self._path = path
         try:
-            force = force or (empty_ok and path.exists() and path.stat().st_size == 0)
             path.parent.mkdir(parents=True, exist_ok=True)
-            if resume_at is not None:
-                self._file = path.open("r+b", buffering=0)
-                self._cut(resume_at)
-            else:
-                self._file = path.open("wb" if force else "xb", buffering=0)
+            free = force or (empty_ok and path.exists() and path.stat().st_size == 0)
+            again = resume_at is not None or (free and path.exists())
+            self._file = path.open("r+b" if again else "xb", buffering=0)
+            self._lock()
+            self._cut(resume_at or 0)
         except (FileExistsError, NotADirectoryError) as exc:
             if not path.parent.is_dir():
                 raise SinkError(
@@ -52,6 +53,11 @@ class FileSink:
                 ) from exc
             raise SinkExistsError(
                 f"{path}: exists already; choose another, or use --force"
+            ) from exc
+        except FileNotFoundError as exc:
+            raise SinkError(
+                f"{path}: is gone, but the saved state counts on {resume_at} bytes of it;"
+                " restore it, or remove the --state folder to start anew"
             ) from exc
         except OSError as exc:
             raise self._error(exc) from exc
@@ -86,7 +92,16 @@ class FileSink:
         except OSError as exc:
             raise self._error(exc) from exc
 
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            self._file.close()
+            raise SinkError(f"{self._path}: another process is writing it") from exc
+
     def _cut(self, position: int) -> None:
+        if not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+            return
         size = self._file.seek(0, os.SEEK_END)
         if size < position:
             self._file.close()

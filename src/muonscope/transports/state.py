@@ -57,7 +57,7 @@ class StateStore:
         except FileNotFoundError:
             return None
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as exc:
-            raise StateError(f"{self._path}: damaged; remove it to start anew ({exc})") from exc
+            raise StateError(f"{self._path}: damaged; remove it to start anew") from exc
         return meta, arrays
 
     def save(self, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
