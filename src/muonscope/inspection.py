@@ -26,7 +26,7 @@ from muonscope.units import BX_PER_ORBIT, ORBIT_S
 from muonscope.wiring import Intake, Token
 from muonscope.words.codec import Decoded
 from muonscope.words.detect import PARQUET_MAGIC, PREFIX_BYTES
-from muonscope.words.layout import Words, fpga_mask
+from muonscope.words.layout import Words, fpga_mask, top_head_shift
 from muonscope.words.rejects import Rejects
 from muonscope.words.stream import StreamDecoder, decode
 
@@ -269,7 +269,7 @@ class _Inspector:
         total = self._total.merge(self._counter.remainder)
         version = self._detector.readout.version
         tops = np.arange(_TOP)
-        heads, fpgas = tops >> (13 if version == 1 else 12), (tops >> 9) & fpga_mask(version)
+        heads, fpgas = tops >> top_head_shift(version), (tops >> 9) & fpga_mask(version)
         unmapped = self._tops[np.flatnonzero(self._table.kind == 1 + Timeless.UNMAPPED)]
         places = np.flatnonzero(self._table.kind == 1 + Timeless.UNMAPPED)
         for place in places[np.argsort(unmapped)[::-1][:_EXAMPLES]].tolist():

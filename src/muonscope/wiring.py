@@ -356,14 +356,13 @@ class Intake:
     def _end_parquet(self, piece: Piece) -> Iterator[Batch[Token]]:
         """Read a Parquet stream from the temporary file that kept it, now that it is whole."""
         spool = self._spools.pop(piece.key)
-        size, guess = spool.tell(), Guess("parquet", 1.0, "begins with b'PAR1'")
+        size, error, decoder = spool.tell(), None, StreamDecoder(self._readout)
         spool.seek(0)
-        error = None
         try:
-            for decoded in decode(spool, StreamDecoder(self._readout)):
+            for decoded in decode(spool, decoder):
                 yield Batch(
                     _named(decoded, piece.name),
-                    Token(key=piece.key, guess=guess, final=self._closing),
+                    Token(key=piece.key, guess=decoder.guess, final=self._closing),
                 )
         except FormatError as exc:
             error = FormatError(f"{piece.name}: {exc}")
@@ -373,7 +372,9 @@ class Intake:
         left = tuple((reject.code.name, reject.length) for reject in rejects)
         stream = Stream(name=piece.name, place=place, bytes_in=size, left=left)
         self._streams[piece.key] = stream
-        token = Token(key=piece.key, stream=stream, guess=guess, error=error, final=self._closing)
+        token = Token(
+            key=piece.key, stream=stream, guess=decoder.guess, error=error, final=self._closing
+        )
         yield Batch(Decoded(rejects=rejects), token)
 
     def _checkpoint_due(self) -> bool:

@@ -83,10 +83,13 @@ def _fpga_names(report: Report) -> list[str]:
 
 def _chambers(report: Report) -> Table:
     table = Table("chamber", "hits", "Hz", "with scintillator")
-    live, detector = report.live_s, report.detector
-    for number, hits in enumerate(report.total.hits_per_chamber.tolist()):
-        chamber, first = detector.chambers[number], detector.first_cell(number)
-        scint = int(report.total.scint_hits[first : first + chamber.n_channels].sum())
+    live, total = report.live_s, report.total
+    for chamber, hits, scint in zip(
+        report.detector.chambers,
+        total.hits_per_chamber.tolist(),
+        total.scint_hits_per_chamber.tolist(),
+        strict=True,
+    ):
         rate = f"{hits / live:,.1f}" if live else ""
         table.add_row(Text(chamber.label), f"{hits:,}", rate, f"{scint:,}")
     words = report.total.scintillator_words

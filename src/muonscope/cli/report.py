@@ -156,12 +156,14 @@ def _chambers_table(whole: Summary) -> Table:
     table = Table(title=Text(f"detector {detector.name}"))
     for name in ("chamber", "hits", "share", "with scintillator"):
         table.add_column(name, justify="left" if name == "chamber" else "right")
-    hits = whole.hits_per_chamber.tolist()
-    for number, chamber in enumerate(detector.chambers):
-        first = detector.first_cell(number)
-        scint = int(whole.scint_hits[first : first + chamber.n_channels].sum())
-        share = f"{hits[number] / whole.total_hits:.1%}" if whole.total_hits else ""
-        table.add_row(Text(chamber.label), f"{hits[number]:,}", share, f"{scint:,}")
+    for chamber, hits, scint in zip(
+        detector.chambers,
+        whole.hits_per_chamber.tolist(),
+        whole.scint_hits_per_chamber.tolist(),
+        strict=True,
+    ):
+        share = f"{hits / whole.total_hits:.1%}" if whole.total_hits else ""
+        table.add_row(Text(chamber.label), f"{hits:,}", share, f"{scint:,}")
     return table
 
 

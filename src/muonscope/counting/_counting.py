@@ -12,15 +12,8 @@ import numpy as np
 from numba import types
 
 from muonscope._jit import kernel, part
-
-MULTIPLICITIES = 64
-"""Entries of a multiplicity table: 0 .. 62 hits, and 63 or more."""
-
-SCINTILLATOR, TRIGGER = 0xFFFF, 0xFFFE
-"""What stands for the chamber in classes that are no cells."""
-
-CHAMBER_SHIFT = 16
-"""A word's class is in the low 16 bits of its table entry, its chamber above."""
+from muonscope.counting.classes import CHAMBER_SHIFT, SCINTILLATOR, TRIGGER
+from muonscope.counting.summary import MULTIPLICITIES
 
 _UNLIMITED = 2**62
 _NO_T0 = np.int32(2**31 - 1)

@@ -13,9 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.detector import Detector, SpecialChannel
-from muonscope.words.layout import ANCILLARY_HEADS, fpga_mask
+from muonscope.words.layout import ANCILLARY_HEADS, fpga_mask, top_head_shift
 
 __all__ = ["ClassTable", "Timeless", "class_table"]
+
+SCINTILLATOR, TRIGGER = 0xFFFF, 0xFFFE
+"""What stands for the chamber in classes that are no cells."""
+
+CHAMBER_SHIFT = 16
+"""A word's class is in the low 16 bits of its table entry, its chamber above."""
 
 _TOP = 1 << 15
 
@@ -76,14 +82,15 @@ def class_table(detector: Detector) -> ClassTable:
     """Build the tables of ``detector``."""
     version, hit_head = detector.readout.version, detector.readout.hit_head
     top = np.arange(_TOP)
-    heads = top >> (13 if version == 1 else 12)
+    head_shift = top_head_shift(version)
+    heads = top >> head_shift
     exists = np.isin(heads, [h for h in ANCILLARY_HEADS[version] if h != hit_head])
     kind = np.where(exists, 1 + Timeless.ANCILLARY, 1 + Timeless.INVALID_HEAD).astype(np.uint8)
     kind[heads == hit_head] = 1 + Timeless.UNMAPPED
     clock_class = np.full(_TOP, -1, np.int32)
     cells = detector.cells()
     specials = detector.scintillators + detector.firmware_triggers
-    hit = hit_head << (13 if version == 1 else 12)
+    hit = hit_head << head_shift
     clock_class[hit | cells.fpga << 9 | cells.channel] = np.arange(detector.n_cells)
     for index, fpga, channel in detector.special_addresses(specials):
         clock_class[hit | fpga << 9 | channel] = detector.n_cells + index
@@ -91,11 +98,11 @@ def class_table(detector: Detector) -> ClassTable:
     chamber = np.concatenate(
         [
             cells.chamber,
-            np.full(len(detector.scintillators), 0xFFFF),
-            np.full(len(detector.firmware_triggers), 0xFFFE),
+            np.full(len(detector.scintillators), SCINTILLATOR),
+            np.full(len(detector.firmware_triggers), TRIGGER),
         ]
     )
-    classes = np.where(clock_class >= 0, clock_class | chamber[clock_class] << 16, 0)
+    classes = np.where(clock_class >= 0, clock_class | chamber[clock_class] << CHAMBER_SHIFT, 0)
     return ClassTable(
         kind=kind,
         classes=classes.astype(np.uint32),

@@ -201,6 +201,11 @@ class Summary:
         return _by_chamber(self.detector, self.hits_per_cell)
 
     @property
+    def scint_hits_per_chamber(self) -> IntArray:
+        """Hits of each chamber in orbits with a scintillator hit, shape (n_chambers,)."""
+        return _by_chamber(self.detector, self.scint_hits)
+
+    @property
     def total_hits(self) -> int:
         """Hits of all chambers."""
         return int(self.hits_per_cell.sum())
@@ -260,7 +265,7 @@ class Summary:
         return f"<Summary {self.detector.name} {self.live_s:.3f} s: {parts or 'no words'}>"
 
     def _repr_html_(self) -> str:
-        scint_hits = _by_chamber(self.detector, self.scint_hits).tolist()
+        scint_hits = self.scint_hits_per_chamber.tolist()
         rows = []
         for chamber, hits, scint in zip(
             self.detector.chambers, self.hits_per_chamber.tolist(), scint_hits, strict=True

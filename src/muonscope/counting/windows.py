@@ -220,11 +220,6 @@ class Windower:
         return total
 
     @property
-    def held(self) -> int:
-        """Number of words that are held until a jump is believed or given up."""
-        return int(self._state.lanes[:, k.LANE_HELD].sum())
-
-    @property
     def epochs(self) -> int:
         """Number of epochs begun."""
         return int(self._state.ctrl[k.CTRL_EPOCHS])

@@ -69,7 +69,7 @@ def window_messages(
     head = _head(table.detector, run) | dict.fromkeys(
         ("batch_id", "total_hits", "scintillator_hits", "accounting", "multiplicity")
     )
-    chambers = [_chamber(0, 0, [], 0, []) for _ in table.detector.chambers]
+    chambers = [_chamber([], []) for _ in table.detector.chambers]
     head |= {f"chamber{c}": chamber for c, chamber in enumerate(chambers)}
     for i, (epoch, window) in enumerate(
         zip(table.epoch.tolist(), table.window.tolist(), strict=True)
@@ -104,7 +104,7 @@ def remainder_message(remainder: Summary, run: str, account: ByteAccounting) -> 
         "multiplicity": no_orbits,
     }
     for n, described in enumerate(remainder.detector.chambers):
-        chamber = _chamber(0, 0, no_bins, 0, no_orbits)
+        chamber = _chamber(no_bins, no_orbits)
         for name in ("hist_CHANNEL", "hist_SCINT"):
             chamber[name]["bin_edges"], chamber[name]["bin_counts"] = _no_channel(described)
         message[f"chamber{n}"] = chamber
@@ -127,10 +127,10 @@ def _no_channel(chamber: Chamber) -> tuple[list[int], list[int]]:
     return [chamber.first_channel], [0]
 
 
-def _chamber(hits: int, below: int, counts: Any, above: int, multiplicity: Any) -> dict[str, Any]:
-    """Return what a message says of a chamber, its lists still empty."""
+def _chamber(drift_counts: list[int], multiplicity: list[int]) -> dict[str, Any]:
+    """Return what a message says of a chamber without hits."""
     return {
-        "total_hits": hits,
+        "total_hits": 0,
         "hist_CHANNEL": {"bin_edges": [], "bin_counts": []},
         "hist_SCINT": {"bin_edges": [], "bin_counts": []},
         "hist_ORBIT": {"bin_edges": [], "bin_counts": []},
@@ -139,9 +139,9 @@ def _chamber(hits: int, below: int, counts: Any, above: int, multiplicity: Any) 
         "drift_histogram": {
             "low_ns": DRIFT_LOW_NS,
             "bin_ns": DRIFT_BIN_NS,
-            "below": below,
-            "counts": counts,
-            "above": above,
+            "below": 0,
+            "counts": drift_counts,
+            "above": 0,
         },
         "multiplicity": multiplicity,
     }

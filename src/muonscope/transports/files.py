@@ -73,10 +73,7 @@ def _named(source: str, exclude: Sequence[Path]) -> list[Path]:
     if path.is_dir():
         files = sorted(_inside(path), key=lambda p: natural_key(str(p)))
     elif has_magic(source) and not path.exists():
-        files = [
-            Path(name)
-            for name in sorted(glob(source, recursive=True), key=lambda p: (natural_key(p), p))
-        ]
+        files = [Path(name) for name in sorted(glob(source, recursive=True), key=natural_key)]
         files = [file for file in files if not file.is_dir()]
         if not files:
             raise SourceNotFoundError(f"{source}: no file matches")

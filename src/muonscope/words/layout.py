@@ -36,6 +36,7 @@ __all__ = [
     "head",
     "orbit",
     "pack_hits",
+    "top_head_shift",
     "unpack",
 ]
 
@@ -89,6 +90,11 @@ def as_words(words: npt.ArrayLike) -> Words:
 def fpga_mask(version: int) -> int:
     """Return the mask of the FPGA field once shifted down: 15 (v1) or 7 (v2)."""
     return _FPGA_MASK[version]
+
+
+def top_head_shift(version: int) -> int:
+    """Return where HEAD begins in the top 15 bits of a word: bit 13 (v1) or 12 (v2)."""
+    return _HEAD_SHIFT[version] - 49
 
 
 def head(words: Words, version: int) -> npt.NDArray[np.int64]:
