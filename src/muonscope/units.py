@@ -6,6 +6,7 @@ the assignment behind the original pipeline and Mmiglio/miniDT unless said other
 """
 
 import math
+import re
 
 from muonscope.errors import OptionError
 
@@ -18,6 +19,7 @@ __all__ = [
     "ORBIT_NS",
     "ORBIT_S",
     "orbits_in",
+    "seconds",
 ]
 
 BX_NS = 25.0
@@ -40,6 +42,9 @@ CELL_WIDTH_MM = 42.0
 
 CELL_HEIGHT_MM = 13.0
 """Pitch of the layers in a chamber, mm."""
+
+_SECONDS = {"": 1.0, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+_LENGTH_OF_TIME = re.compile(r"(\d+\.?\d*|\.\d+)\s*([a-z]*)")
 
 
 def orbits_in(seconds: float) -> int:
@@ -65,3 +70,28 @@ def orbits_in(seconds: float) -> int:
             f" ({ORBITS_PER_COUNTER * ORBIT_S:.0f} s)"
         )
     return orbits
+
+
+def seconds(text: str, option: str, *, zero: bool = False) -> float:
+    """Return a length such as ``500ms``, ``1s``, ``2.5 min`` or ``3`` in seconds.
+
+    ``zero`` says whether nothing is a length, too.
+
+    Raises
+    ------
+    OptionError
+        If it is no length; the message names ``option``.
+
+    Examples
+    --------
+    >>> seconds("500ms", "--window")
+    0.5
+    """
+    match = _LENGTH_OF_TIME.fullmatch(text.strip())
+    if not match or match[2] not in _SECONDS or (float(match[1]) == 0 and not zero):
+        units = ", ".join(unit for unit in _SECONDS if unit)
+        raise OptionError(
+            f"{option}: found {text!r}, expected a {'' if zero else 'positive '}number with a"
+            f" unit ({units}), such as 500ms"
+        )
+    return float(match[1]) * _SECONDS[match[2]]

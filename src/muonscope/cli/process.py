@@ -11,11 +11,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from muonscope.cli.durations import seconds
 from muonscope.cli.kernels import load_kernels
 from muonscope.detector import Detector
 from muonscope.errors import FormatError, OptionError
 from muonscope.transports.state import StateStore
+from muonscope.units import seconds
 from muonscope.wiring import load_detector, open_sink, open_source, results_path
 
 __all__ = ["Options", "process_sources"]

@@ -35,6 +35,7 @@ __all__ = [
     "fpga_mask",
     "head",
     "orbit",
+    "pack_ancillary",
     "pack_hits",
     "top_head_shift",
     "unpack",
@@ -142,19 +143,49 @@ def pack_hits(
     >>> [hex(w) for w in pack_hits(2, 1, 128, 3387201000, 12, 30)]
     ['0x450193c92bd0019e']
     """
+    return _packed(
+        ("HEAD", head, _HEAD_SHIFT[version], 64 - _HEAD_SHIFT[version]),
+        ("FPGA", fpga, 58, _FPGA_MASK[version].bit_length()),
+        ("TDC_CHANNEL", channel, 49, 9),
+        ("ORBIT_CNT", orbit, 17, 32),
+        ("BX_COUNTER", bx, 5, 12),
+        ("TDC_MEAS", tdc, 0, 5),
+    )
+
+
+def pack_ancillary(
+    head: npt.ArrayLike, fpga: npt.ArrayLike, orbit: npt.ArrayLike, payload: npt.ArrayLike
+) -> Words:
+    """Pack fields into ancillary words of v2; ``payload`` is what stands in bits 0 .. 23.
+
+    All arguments are integers or arrays of them, broadcast together. Shape ``(n,)``.
+
+    Raises
+    ------
+    ValueError
+        If a value does not fit its field.
+
+    Examples
+    --------
+    >>> word = pack_ancillary(0, 1, 617760, 205 << 12 | 23 << 7 | 1)
+    >>> fields = unpack(word, 2, 2)
+    >>> int(fields.orbit[0]), int(fields.bx[0]), int(fields.tdc[0]), int(fields.channel[0])
+    (617760, 205, 23, 1)
+    """
+    return _packed(
+        ("HEAD", head, 61, 3), ("FPGA", fpga, 58, 3), ("ORBIT_CNT", orbit, 24, 32),
+        ("payload", payload, 0, 24),
+    )  # fmt: skip
+
+
+def _packed(*parts: tuple[str, npt.ArrayLike, int, int]) -> Words:
+    """Return words of (name, values, lowest bit, number of bits)."""
     words = np.zeros(1, np.uint64)
-    for name, values, shift, limit in (
-        ("HEAD", head, _HEAD_SHIFT[version], 1 << (64 - _HEAD_SHIFT[version])),
-        ("FPGA", fpga, 58, _FPGA_MASK[version] + 1),
-        ("TDC_CHANNEL", channel, 49, 512),
-        ("ORBIT_CNT", orbit, 17, 1 << 32),
-        ("BX_COUNTER", bx, 5, 4096),
-        ("TDC_MEAS", tdc, 0, 32),
-    ):
+    for name, values, shift, bits in parts:
         array = np.atleast_1d(np.asarray(values))
-        if array.size and (array.min() < 0 or array.max() >= limit):
+        if array.size and (array.min() < 0 or array.max() >= 1 << bits):
             raise ValueError(
-                f"{name}: {array.min()} .. {array.max()} does not fit 0 .. {limit - 1}"
+                f"{name}: {array.min()} .. {array.max()} does not fit 0 .. {(1 << bits) - 1}"
             )
         words = words | (array.astype(np.uint64) << np.uint64(shift))
     return words

@@ -1,0 +1,113 @@
+"""Hits without a muon, hits after a hit, and what faults take away or add. Pure.
+
+``rates_hz`` belongs to the profile and not to the seed: the same telescope has the same
+warm channels in every run.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from muonscope.detector import Detector
+from muonscope.simulation.faults import Fault
+from muonscope.simulation.geometry import Addresses
+from muonscope.simulation.profiles import Noise, Secondaries
+from muonscope.simulation.signals import Origin, Signals
+
+__all__ = ["afterpulses", "add_noise", "alive", "rates_hz", "shifted"]
+
+_TELESCOPE = 20_190_801
+"""Seed of what is fixed in a telescope."""
+
+_BROAD, _TAIL = 0.72, 0.92
+_BUMP_NS, _BUMP_WIDTH_NS, _TAIL_NS = 390.0, 7.0, 75.0
+
+
+def rates_hz(detector: Detector, noise: Noise) -> npt.NDArray[np.float64]:
+    """Return the noise of each cell, shape (n_cells,)."""
+    rng = np.random.default_rng(_TELESCOPE)
+    n = detector.n_cells
+    rates = noise.hz * np.exp(noise.spread * rng.standard_normal(n))
+    warm = rng.permutation(n)[: round(noise.hot_share * n)]
+    rates[warm] = noise.hot_hz
+    chamber = detector.cells().chamber
+    for number, more in enumerate(noise.chamber_hz[: detector.n_chambers]):
+        rates[chamber == number] += more
+    for hot in noise.hot_cells:
+        if hot.chamber < detector.n_chambers and hot.pin < detector.chambers[hot.chamber].n_channels:
+            rates[detector.first_cell(hot.chamber) + hot.pin] = hot.hz
+    return rates
+
+
+def add_noise(
+    rng: np.random.Generator, hz: npt.NDArray[np.float64], start_ns: float, end_ns: float
+) -> Signals:
+    """Return noise of ``hz`` per cell between two times."""
+    counts = rng.poisson(hz * max(0.0, end_ns - start_ns) * 1e-9)
+    cell = np.repeat(np.arange(len(hz)), counts)
+    ns = start_ns + (end_ns - start_ns) * rng.random(len(cell))
+    return Signals.plain(ns, cell, Origin.NOISE)
+
+
+def afterpulses(rng: np.random.Generator, hits: Signals, secondaries: Secondaries) -> Signals:
+    """Return what follows ``hits`` in the same cells, twice over.
+
+    The times in between have a broad maximum, a bump at 380-400 ns and an exponential tail
+    of 75 ns; what falls into the dead time is lost later.
+    """
+    parts = [hits.take(np.zeros(0, np.int64))]
+    for _ in range(2):
+        hits = hits.take(np.flatnonzero(rng.random(len(hits)) < secondaries.afterpulse_share))
+        kind, n = rng.random(len(hits)), len(hits)
+        normal, tail = rng.standard_normal(n), rng.standard_exponential(n)
+        later = np.select(
+            [kind < _BROAD, kind < _TAIL],
+            [
+                secondaries.afterpulse_ns + secondaries.afterpulse_width_ns * normal,
+                secondaries.afterpulse_ns + _TAIL_NS * tail,
+            ],
+            _BUMP_NS + _BUMP_WIDTH_NS * normal,
+        )
+        after = Signals.plain(
+            hits.ns + np.abs(later), hits.address, Origin.AFTERPULSE, hits.muon
+        )
+        parts.append(after)
+        hits = after
+    return Signals.joined(parts)
+
+
+def shifted(signals: Signals, addresses: Addresses, faults: Sequence[Fault], start_ns: float) -> Signals:
+    """Return ``signals`` with the chambers' time shifts."""
+    for fault in faults:
+        rows = (addresses.chamber[signals.address] == fault.chamber) & fault.active(
+            signals.ns + start_ns
+        )
+        signals.ns[rows] += fault.value
+    return signals
+
+
+def alive(
+    rng: np.random.Generator,
+    signals: Signals,
+    addresses: Addresses,
+    faults: Sequence[Fault],
+    start_ns: float,
+) -> Signals:
+    """Return the signals that faults leave over."""
+    for fault in faults:
+        active = fault.active(signals.ns + start_ns)
+        chamber = addresses.chamber[signals.address]
+        match fault.kind:
+            case "dead":
+                lost = signals.address == fault.cell
+            case "hv-off":
+                lost = chamber == fault.chamber
+            case "low-gain":
+                lost = (chamber == fault.chamber) & (rng.random(len(signals)) >= fault.value)
+            case "dead-scintillator":
+                lost = signals.address == addresses.scintillator
+            case _:
+                lost = addresses.fpga[signals.address] == fault.fpga
+        signals = signals.take(np.flatnonzero(~(active & lost)))
+    return signals

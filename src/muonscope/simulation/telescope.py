@@ -1,0 +1,272 @@
+"""The simulated telescope: options in, words with their truth out, in bounded pieces.
+
+Detector time is cut into slabs of a fixed number of orbits. Each slab has its own random
+numbers, one sequence for every stage, all from the seed; so words depend on the options
+and the seed alone, never on how they are asked for, and a fault changes nothing but what
+it does. Pure.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from itertools import count
+
+import numpy as np
+import numpy.typing as npt
+
+from muonscope.simulation.background import add_noise, afterpulses, alive, rates_hz, shifted
+from muonscope.simulation.chambers import Crossings, cross, respond, shower
+from muonscope.simulation.daq import Readout, Stream
+from muonscope.simulation.faults import Fault
+from muonscope.simulation.geometry import addresses_of, geometry_of
+from muonscope.simulation.muons import Muons, cross_pair, make_muons
+from muonscope.simulation.options import Simulation
+from muonscope.simulation.signals import Origin, Rows, Signals
+from muonscope.simulation.triggers import Ancillary, trigger
+from muonscope.units import ORBIT_NS, ORBIT_S, ORBITS_PER_COUNTER
+
+__all__ = ["Batch", "MuonTruth", "simulate"]
+
+_SLAB_WORDS = 1 << 15
+_SLAB_S = 200.0
+_HITS_PER_MUON = 6
+_STALE_AFTER_S = 2.0
+_OTHER_RUN = 1 << 63
+_TAKES_AWAY = frozenset({"dead", "hv-off", "low-gain", "dead-scintillator", "silent"})
+
+
+@dataclass(frozen=True, slots=True)
+class MuonTruth(Rows):
+    """Muons that cross a chamber or both scintillators; n rows, c chambers."""
+
+    number: npt.NDArray[np.int64]
+    """In the run, in order of time. Shape (n,)."""
+    ns: npt.NDArray[np.float64]
+    """When it is at the middle height, ns since the start of the run. Shape (n,)."""
+    x_mm: npt.NDArray[np.float64]
+    """At height 0 of the detector. Shape (n,)."""
+    y_mm: npt.NDArray[np.float64]
+    slope_x: npt.NDArray[np.float64]
+    """dx/dz. Shape (n,)."""
+    slope_y: npt.NDArray[np.float64]
+    layers: npt.NDArray[np.uint8]
+    """Layers with a cell at the muon's place, in each chamber, 0 .. 4. Shape (n, c)."""
+    scintillator: npt.NDArray[np.bool_]
+    """Whether it crosses both scintillators. Shape (n,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some of the stream."""
+
+    stream: Stream
+    """Words in the order of the DAQ; ``tick`` says when they leave."""
+    seconds: npt.NDArray[np.float64]
+    """When each word leaves, s since the start of the run."""
+    muons: MuonTruth
+    """The muons before the end of the batch that came in no earlier one."""
+
+
+class Stage(IntEnum):
+    """Stages that have random numbers of their own."""
+
+    MUONS = 0
+    RESPONSE = 1
+    SECONDARIES = 2
+    SHOWERS = 3
+    TRIGGERS = 4
+    NOISE = 5
+    FAULTS = 6
+    DAQ = 7
+    SCINTILLATOR = 8
+
+
+class _Telescope:
+    """Makes signals, slab by slab."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        """Look up what stays the same."""
+        self._simulation = simulation
+        self._profile = simulation.profile
+        self._geometry = geometry_of(simulation.detector, simulation.profile)
+        self.addresses = addresses_of(simulation.detector)
+        self._noise_hz = rates_hz(simulation.detector, simulation.profile.noise)
+        self._noise_hz *= simulation.rate_scale
+        muons_hz = sum(plane.m2 for plane in self._geometry.planes)
+        muons_hz *= simulation.profile.muons.per_m2_s * simulation.rate_scale
+        rate = self._noise_hz.sum() + muons_hz * _HITS_PER_MUON
+        self.slab_orbits = max(4, round(min(_SLAB_WORDS / rate, _SLAB_S) / ORBIT_S))
+        self._muons = 0
+
+    def slab(self, number: int) -> tuple[Signals, Ancillary, MuonTruth]:
+        """Return the signals, the ancillary words and the muons of the next slab."""
+        start_ns = number * self.slab_orbits * ORBIT_NS
+        muons, crossings = self._muons_of(number)
+        numbers = self._muons + np.arange(len(muons))
+        self._muons += len(muons)
+        hits, seen = respond(
+            self.rng(Stage.RESPONSE, number), crossings, numbers, self._geometry, self._profile,
+            self._faults("gas"), start_ns,
+        )  # fmt: skip
+        hits = Signals.joined([hits, *self._background(number, crossings, numbers)])
+        hits = Signals.joined(
+            [hits, afterpulses(self.rng(Stage.SECONDARIES, number), hits, self._profile.secondaries)]
+        )
+        fired = cross_pair(muons, self._geometry, self._profile.scintillator.side_mm)
+        ancillary, triggers = trigger(
+            self.rng(Stage.TRIGGERS, number), crossings, seen, numbers, self._geometry,
+            self.addresses, self._profile.daq, self._simulation.detector.fpgas,
+        )  # fmt: skip
+        signals = Signals.joined([hits, triggers, self._scintillator(number, muons, numbers, fired)])
+        signals = shifted(signals, self.addresses, self._faults("shift"), start_ns)
+        rng = self.rng(Stage.FAULTS, number)
+        signals = alive(rng, signals, self.addresses, self._faults(*_TAKES_AWAY), start_ns)
+        return signals, ancillary, self._truth(muons, crossings, numbers, fired, start_ns)
+
+    def _muons_of(self, number: int) -> tuple[Muons, Crossings]:
+        """Return the muons of a slab that matter, and where they cross chambers."""
+        muons = make_muons(
+            self.rng(Stage.MUONS, number), self._geometry, self._profile.muons,
+            self.slab_orbits * ORBIT_NS, self._simulation.rate_scale,
+        )  # fmt: skip
+        crossings = cross(muons, self._geometry, self._profile)
+        matter = cross_pair(muons, self._geometry, self._profile.scintillator.side_mm)
+        matter[crossings.muon] = True
+        row = np.cumsum(matter) - 1
+        return muons.take(np.flatnonzero(matter)), replace(crossings, muon=row[crossings.muon])
+
+    def _background(
+        self, number: int, crossings: Crossings, numbers: npt.NDArray[np.int64]
+    ) -> Iterator[Signals]:
+        """Yield showers, noise, and the noise that faults add."""
+        span_ns = self.slab_orbits * ORBIT_NS
+        showers = self.rng(Stage.SHOWERS, number)
+        yield shower(showers, crossings, numbers, self._geometry, self._profile)
+        yield add_noise(self.rng(Stage.NOISE, number), self._noise_hz, 0.0, span_ns)
+        for index, fault in enumerate(self._simulation.faults):
+            if fault.kind not in {"noisy", "burst"}:
+                continue
+            hz = self._noise_hz * (fault.value - 1)
+            if fault.kind == "noisy":
+                hz = np.where(np.arange(len(hz)) == fault.cell, fault.value, 0.0)
+            start_s = number * self.slab_orbits * ORBIT_S
+            first, last = fault.overlap_s(start_s, start_s + span_ns * 1e-9)
+            rng = self.rng(Stage.FAULTS, number, 1 + index)
+            yield add_noise(rng, hz, (first - start_s) * 1e9, (last - start_s) * 1e9)
+
+    def _scintillator(
+        self,
+        number: int,
+        muons: Muons,
+        numbers: npt.NDArray[np.int64],
+        fired: npt.NDArray[np.bool_],
+    ) -> Signals:
+        pair, rows = self._profile.scintillator, np.flatnonzero(fired)
+        if self.addresses.scintillator < 0:
+            rows = rows[:0]
+        jitter = self.rng(Stage.SCINTILLATOR, number).standard_normal(len(rows))
+        ns = muons.ns[rows] + pair.delay_ns + pair.jitter_ns * jitter
+        address = np.full(len(rows), self.addresses.scintillator)
+        return Signals.plain(ns, address, Origin.SCINTILLATOR, numbers[rows])
+
+    def _truth(
+        self,
+        muons: Muons,
+        crossings: Crossings,
+        numbers: npt.NDArray[np.int64],
+        fired: npt.NDArray[np.bool_],
+        start_ns: float,
+    ) -> MuonTruth:
+        x, y = muons.at(0.0, self._geometry.middle_mm)
+        layers = np.zeros((len(muons), len(self._geometry.z_mm)), np.uint8)
+        layers[crossings.muon, crossings.chamber] = crossings.inside.sum(axis=1)
+        return MuonTruth(
+            numbers, muons.ns + start_ns, x, y, muons.slope_x, muons.slope_y, layers, fired
+        )
+
+    def _faults(self, *kinds: str) -> list[Fault]:
+        return [fault for fault in self._simulation.faults if fault.kind in kinds]
+
+    def rng(self, stage: "Stage", slab: int, number: int = 0) -> np.random.Generator:
+        """Return the random numbers of a stage of a slab."""
+        key = (stage, slab, number)
+        return np.random.default_rng(np.random.SeedSequence(self._simulation.seed, spawn_key=key))
+
+
+def simulate(simulation: Simulation) -> Iterator[Batch]:
+    """Yield the words of a telescope with their truth, in the order of the DAQ.
+
+    The same simulation gives the same words and truth on every machine.
+    """
+    left = math.inf if simulation.words is None else simulation.words
+    end_s = simulation.seconds
+    for batch, until_s in _endless(simulation):
+        n = int(min(np.searchsorted(batch.seconds, simulation.seconds), left))
+        left -= n
+        if left == 0:
+            end_s = float(batch.seconds[n - 1])
+        muons = batch.muons.take(np.flatnonzero(batch.muons.ns < end_s * 1e9))
+        yield Batch(batch.stream.take(slice(n)), batch.seconds[:n], muons)
+        if left == 0 or until_s >= end_s:
+            return
+
+
+def _endless(simulation: Simulation) -> Iterator[tuple[Batch, float]]:
+    """Yield batches, and up to when they are all there is, s."""
+    if simulation.profile.daq.stale_words:
+        yield _stale(simulation), 0.0
+    telescope, profile = _Telescope(simulation), simulation.profile
+    readout = Readout(
+        simulation.detector,
+        replace(profile.daq, start_orbit=simulation.first_orbit),
+        telescope.addresses,
+        simulation.faults,
+        dead_time_ns=profile.cell.dead_time_ns,
+        lead_scale=1 / max(1.0, simulation.rate_scale),
+    )
+    slab_ticks = telescope.slab_orbits * readout.ticks_per_orbit
+    waiting = _no_muons(simulation.detector.n_chambers)
+    for number in count():
+        signals, ancillary, muons = telescope.slab(number)
+        rng = telescope.rng(Stage.DAQ, number)
+        stream, due = readout.take(
+            rng, signals, ancillary, number * slab_ticks, (number + 1) * slab_ticks
+        )
+        until_s = float(readout.seconds(np.array(due)))
+        waiting = MuonTruth.joined([waiting, muons])
+        done = int(np.searchsorted(waiting.ns, until_s * 1e9))
+        batch = Batch(stream, readout.seconds(stream.tick), waiting.take(slice(done)))
+        waiting = waiting.take(slice(done, None))
+        yield batch, until_s
+
+
+def _stale(simulation: Simulation) -> Batch:
+    """Return what was left in the buffers by another run, well after that run's start."""
+    daq, seed = simulation.profile.daq, simulation.seed ^ _OTHER_RUN
+    before = round(_STALE_AFTER_S / ORBIT_S)
+    other = Simulation(
+        detector=simulation.detector,
+        profile=replace(simulation.profile, daq=replace(daq, stale_words=0)),
+        seed=seed,
+        rate_scale=simulation.rate_scale,
+        start_orbit=(daq.stale_orbit - before) % ORBITS_PER_COUNTER,
+    )
+    parts, n = [], 0
+    for batch in simulate(other):
+        parts.append(batch.stream.take(slice(np.searchsorted(batch.seconds, _STALE_AFTER_S), None)))
+        n += len(parts[-1])
+        if n >= daq.stale_words:
+            break
+    words = Stream.joined(parts).take(slice(daq.stale_words))
+    none = np.zeros(len(words), np.int64)
+    stale = replace(
+        words, tick=none, origin=np.full(len(words), Origin.STALE, np.int8), muon=none - 1
+    )
+    return Batch(stale, none.astype(np.float64), _no_muons(simulation.detector.n_chambers))
+
+
+def _no_muons(chambers: int) -> MuonTruth:
+    none, whole = np.empty(0), np.empty(0, np.int64)
+    layers = np.empty((0, chambers), np.uint8)
+    return MuonTruth(whole, none, none, none, none, none, layers, whole.astype(np.bool_))

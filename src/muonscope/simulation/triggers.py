@@ -1,0 +1,105 @@
+"""The firmware's own reconstruction: ancillary words, and trigger words among the hits.
+
+Where a muon gives hits in three or four layers of one macrocell (four wires wide), the
+FPGA writes five ancillary words, HEAD 3, 1, 0, 4, 5: the mask of the hit cells, a number,
+the t0, the slope and the position. Layout and order are those of recorded data; what the
+number of HEAD 1 means is not published, here it stands for the left-right pattern, in the
+range that is seen (4 .. 136). A part of those with four layers gives a word with the hit
+HEAD on the firmware trigger's channel, 391.6 ns after the t0.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from muonscope.simulation.chambers import Crossings
+from muonscope.simulation.geometry import LAYERS, Addresses, Geometry
+from muonscope.simulation.profiles import Daq
+from muonscope.simulation.signals import Origin, Rows, Signals
+from muonscope.units import CELL_WIDTH_MM
+
+__all__ = ["Ancillary", "trigger"]
+
+HEADS = (3, 1, 0, 4, 5)
+"""The order of the words of one trigger."""
+
+_MACROCELL = 4
+_TRIGGER_WORD_NS = 391.6
+_T0_NS, _SLOPE, _PLACE_MM = 2.4, 0.01, 0.3
+"""How well the firmware measures; the resolution of a mean-timer with 4 ns hits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ancillary(Rows):
+    """Ancillary words in the making, each field of shape (n,)."""
+
+    ns: npt.NDArray[np.float64]
+    """The t0, from the start of the slab."""
+    fpga: npt.NDArray[np.int64]
+    head: npt.NDArray[np.int64]
+    payload: npt.NDArray[np.int64]
+    """What stands in bits 0 .. 23; for HEAD 0 without the t0 itself."""
+    muon: npt.NDArray[np.int64]
+
+
+def trigger(
+    rng: np.random.Generator,
+    crossings: Crossings,
+    seen: npt.NDArray[np.bool_],
+    numbers: npt.NDArray[np.int64],
+    geometry: Geometry,
+    addresses: Addresses,
+    daq: Daq,
+    fpgas: tuple[int, ...],
+) -> tuple[Ancillary, Signals]:
+    """Return the ancillary words of muons, and the trigger words among the hits."""
+    macrocell = crossings.wire // _MACROCELL
+    together = seen[:, :, None] & seen[:, None, :]
+    together &= macrocell[:, :, None] == macrocell[:, None, :]
+    votes = together.sum(axis=2)
+    layers = votes.max(axis=1)
+    best = votes.argmax(axis=1)
+    share = np.zeros(max(fpgas) + 1)
+    share[list(fpgas)[: len(daq.trigger_share)]] = daq.trigger_share[: len(fpgas)]
+    fpga = geometry.fpga[crossings.chamber]
+    chance, word = rng.random((2, len(layers)))
+    rows = np.flatnonzero((layers >= LAYERS - 1) & (chance < share[fpga]))
+    n = len(rows)
+    used = together[rows, best[rows]]
+    nibble = np.where(used, 1 << (crossings.wire[rows] % _MACROCELL), 0)
+    mask = (nibble << (4 * np.arange(LAYERS))).sum(axis=1)
+    wires = geometry.first_wire_mm[crossings.chamber[rows]] + crossings.wire[rows] * CELL_WIDTH_MM
+    right = (crossings.x_mm[rows] > wires).astype(np.int64)
+    pattern = (right << np.arange(LAYERS)).sum(axis=1)
+    normal = rng.standard_normal((3, n))
+    ns = crossings.ns[rows] + _T0_NS * normal[0]
+    slope = _half(crossings.slope[rows] + _SLOPE * normal[1])
+    place = _half(crossings.x_mm[rows].mean(axis=1) + _PLACE_MM * normal[2])
+    payload = np.stack(
+        [mask, 4 + 4 * pattern + 72 * (layers[rows] == LAYERS) << 16, pattern, slope, place], axis=1
+    )
+    ancillary = Ancillary(
+        np.repeat(ns, len(HEADS)),
+        np.repeat(fpga[rows], len(HEADS)),
+        np.tile(HEADS, n),
+        payload.ravel(),
+        np.repeat(numbers[crossings.muon[rows]], len(HEADS)),
+    )
+    address = np.full(max(fpgas) + 1, -1)
+    for number, place_of in addresses.trigger.items():
+        address[number] = place_of
+    wanted = (layers[rows] == LAYERS) & (word[rows] < daq.trigger_word_share)
+    wanted &= address[fpga[rows]] >= 0
+    signals = Signals.plain(
+        ns[wanted] + _TRIGGER_WORD_NS,
+        address[fpga[rows[wanted]]],
+        Origin.TRIGGER,
+        numbers[crossings.muon[rows[wanted]]],
+    )
+    return ancillary, signals
+
+
+def _half(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Return the bits of ``values`` as IEEE half-precision numbers."""
+    return values.astype(np.float16).view(np.uint16).astype(np.int64)
