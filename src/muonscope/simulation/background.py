@@ -43,10 +43,13 @@ def rates_hz(detector: Detector, noise: Noise) -> npt.NDArray[np.float64]:
 def add_noise(
     rng: np.random.Generator, hz: npt.NDArray[np.float64], start_ns: float, end_ns: float
 ) -> Signals:
-    """Return noise of ``hz`` per cell between two times."""
+    """Return noise of ``hz`` per cell between two times, in order of time."""
     counts = rng.poisson(hz * max(0.0, end_ns - start_ns) * 1e-9)
-    cell = np.repeat(np.arange(len(hz)), counts)
-    ns = start_ns + (end_ns - start_ns) * rng.random(len(cell))
+    cell = rng.permutation(np.repeat(np.arange(len(hz), dtype=np.uint16), counts))
+    # gaps of exponential length put uniform times in order, without sorting them
+    gaps = rng.standard_exponential(len(cell) + 1)
+    after = gaps.cumsum()
+    ns = start_ns + (end_ns - start_ns) / after[-1] * after[:-1]
     return Signals.plain(ns, cell, Origin.NOISE)
 
 
@@ -56,7 +59,7 @@ def afterpulses(rng: np.random.Generator, hits: Signals, secondaries: Secondarie
     The times in between have a broad maximum, a bump at 380-400 ns and an exponential tail
     of 75 ns; what falls into the dead time is lost later.
     """
-    parts = [hits.take(np.zeros(0, np.int64))]
+    parts = []
     for _ in range(2):
         hits = hits.take(np.flatnonzero(rng.random(len(hits)) < secondaries.afterpulse_share))
         kind, n = rng.random(len(hits)), len(hits)
@@ -69,11 +72,8 @@ def afterpulses(rng: np.random.Generator, hits: Signals, secondaries: Secondarie
             ],
             _BUMP_NS + _BUMP_WIDTH_NS * normal,
         )
-        after = Signals.plain(
-            hits.ns + np.abs(later), hits.address, Origin.AFTERPULSE, hits.muon
-        )
-        parts.append(after)
-        hits = after
+        hits = Signals.plain(hits.ns + np.abs(later), hits.address, Origin.AFTERPULSE, hits.muon)
+        parts.append(hits)
     return Signals.joined(parts)
 
 

@@ -14,15 +14,16 @@ import numpy.typing as npt
 
 from muonscope.simulation.faults import Fault
 from muonscope.simulation.geometry import LAYERS, Geometry
-from muonscope.simulation.muons import LIGHT_MM_PER_NS, Muons, time_of_flight_ns
+from muonscope.simulation.muons import LIGHT_MM_PER_NS, Muons, flight_ns_per_mm
 from muonscope.simulation.profiles import Cell, Profile
-from muonscope.simulation.signals import Origin, Rows, Signals
+from muonscope.simulation.signals import Origin, Rows, Signals, mark
 from muonscope.units import CELL_WIDTH_MM
 
-__all__ = ["Crossings", "chamber_delays_ns", "cross", "drift_ns", "respond", "shower"]
+__all__ = ["Crossings", "chamber_delays_ns", "count_layers", "cross", "drift_ns", "respond", "shower"]
 
 _STEEPEST_DEG = 45.0
 _HALF_CELL_MM = CELL_WIDTH_MM / 2
+_HALF_HEIGHT_MM = 26.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,17 @@ class Crossings(Rows):
     """Whether there is such a cell. Shape (n, 4)."""
     ns: npt.NDArray[np.float64]
     """When a signal without drift arrives from the chamber's centre. Shape (n,)."""
+
+    @property
+    def layers(self) -> npt.NDArray[np.uint8]:
+        """How many layers have a cell there, 0 .. 4. Shape (n,)."""
+        return count_layers(self.inside)
+
+
+def count_layers(layers: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """Return how many of the four are true in each row, shape (n,): a sum, but quick."""
+    counts: npt.NDArray[np.uint8] = np.bitwise_count(layers.view(np.uint32).ravel())
+    return counts
 
 
 def chamber_delays_ns(geometry: Geometry, profile: Profile) -> npt.NDArray[np.float64]:
@@ -81,42 +93,36 @@ def drift_ns(
 
 
 def cross(muons: Muons, geometry: Geometry, profile: Profile) -> Crossings:
-    """Return where muons go through chambers."""
+    """Return where muons go through chambers, in the order of the muons."""
     delays = chamber_delays_ns(geometry, profile)
     half_length = profile.cell.half_length_mm
+    flight = flight_ns_per_mm(muons)
     parts = []
-    for chamber in range(len(geometry.z_mm)):
-        x, y = muons.at(geometry.z_mm[chamber], geometry.middle_mm)
+    for chamber, z in enumerate(geometry.z_mm):
+        x, y = muons.at(z, geometry.middle_mm)
         along, across, slope, slope_across = (
             (x, y, muons.slope_x, muons.slope_y)
             if geometry.measures_x[chamber]
             else (y, x, muons.slope_y, muons.slope_x)
         )
-        first_wire = geometry.first_wire_mm[chamber]
-        reach = 2 * _HALF_CELL_MM + 30 * np.abs(slope)
+        along = along - geometry.offset_mm[chamber]
+        first_wire, wires = geometry.first_wire_mm[chamber], geometry.wires[chamber]
+        reach = _HALF_CELL_MM + _HALF_HEIGHT_MM * np.abs(slope)
         near = np.flatnonzero(
-            (np.abs(across) < half_length + 30 * np.abs(slope_across))
-            & (along > first_wire.min() + geometry.offset_mm[chamber] - reach)
-            & (
-                along
-                < (first_wire + geometry.wires[chamber] * CELL_WIDTH_MM).max()
-                + geometry.offset_mm[chamber]
-                + reach
-            )
+            (np.abs(across) < half_length + _HALF_HEIGHT_MM * np.abs(slope_across))
+            & (along > first_wire.min() - reach)
+            & (along < (first_wire + (wires - 1) * CELL_WIDTH_MM).max() + reach)
         )
-        up = geometry.layer_z_mm
-        local, slope = _in_frame(
-            along[near] - geometry.offset_mm[chamber], slope[near], geometry.tilt_rad[chamber]
-        )
-        at = local[:, None] + slope[:, None] * up
-        along_wire = across[near, None] + slope_across[near, None] * up
-        wire = np.floor((at - first_wire) / CELL_WIDTH_MM + 0.5).astype(np.int64)
-        inside = (wire >= 0) & (wire < geometry.wires[chamber]) & (np.abs(along_wire) <= half_length)
-        down = np.full(len(near), geometry.middle_mm - geometry.z_mm[chamber])
-        ns = muons.ns[near] + time_of_flight_ns(muons.take(near), down) + delays[chamber]
+        at, slope = _in_frame(along[near], slope[near], geometry.tilt_rad[chamber])
+        x_mm = at[:, None] + slope[:, None] * geometry.layer_z_mm
+        y_mm = across[near, None] + slope_across[near, None] * geometry.layer_z_mm
+        wire = np.floor((x_mm - first_wire) / CELL_WIDTH_MM + 0.5).astype(np.int64)
+        inside = (wire >= 0) & (wire < wires) & (np.abs(y_mm) <= half_length)
+        ns = muons.ns[near] + (geometry.middle_mm - z) * flight[near] + delays[chamber]
         place = np.full(len(near), chamber)
-        parts.append(Crossings(near, place, slope, at, along_wire, wire, inside, ns))
-    return Crossings.joined(parts)
+        parts.append(Crossings(near, place, slope, x_mm, y_mm, wire, inside, ns))
+    crossings = Crossings.joined(parts)
+    return crossings.take(np.argsort(crossings.muon, kind="stable"))
 
 
 def _in_frame(
@@ -158,30 +164,24 @@ def respond(
         & (next_wire < geometry.wires[crossings.chamber])
         & (np.abs(crossings.y_mm) <= cell.half_length_mm)
     )
-    next_seen[next_seen] = rng.random(int(next_seen.sum())) < cell.efficiency
-    row, layer = np.nonzero(np.concatenate([seen, next_seen]))
-    own, row = row < len(seen), row % max(1, len(seen))
-    r = np.where(
-        own, distance[row, layer], np.maximum(_HALF_CELL_MM - beyond[row, layer], 0.0)
-    )
-    n = len(row)
-    drift = drift_ns(
-        cell, r, crossings.slope[row], _velocity(cell, crossings.ns[row] + slab_start_ns, gas)
-    )
+    own, following = np.flatnonzero(seen), np.flatnonzero(next_seen)
+    following = following[rng.random(len(following)) < cell.efficiency]
+    place = np.concatenate([own, following])
+    row, layer = np.divmod(place, LAYERS)
+    next_r = np.maximum(_HALF_CELL_MM - beyond.ravel()[following], 0.0)
+    r = np.concatenate([distance.ravel()[own], next_r])
+    sides = np.concatenate([side.ravel()[own], -side.ravel()[following]])
+    wire = np.concatenate([crossings.wire.ravel()[own], next_wire.ravel()[following]])
+    arrives, n = crossings.ns[row], len(row)
+    drift = drift_ns(cell, r, crossings.slope[row], _velocity(cell, arrives + slab_start_ns, gas))
     early = rng.random(n) < spread.delta_share
-    drift = np.where(early, drift * rng.random(n), drift)
-    hits_side = np.where(own, side[row, layer], -side[row, layer])
-    wire = np.where(own, crossings.wire[row, layer], next_wire[row, layer])
-    along_wire = (cell.half_length_mm + crossings.y_mm[row, layer]) / cell.signal_mm_per_ns
-    signals = Signals(
-        crossings.ns[row] + drift + along_wire + cell.smear_ns * rng.standard_normal(n),
-        geometry.cell[crossings.chamber[row], layer, wire],
-        np.where(early, Origin.DELTA, Origin.MUON).astype(np.int8),
-        numbers[crossings.muon[row]],
-        r.astype(np.float32),
-        hits_side.astype(np.int8),
-    )
-    return signals, seen
+    drift[early] *= rng.random(int(early.sum()))
+    along_wire = cell.half_length_mm + crossings.y_mm.ravel()[place]
+    arrives += drift + along_wire / cell.signal_mm_per_ns + cell.smear_ns * rng.standard_normal(n)
+    chamber_layer = crossings.chamber[row] * LAYERS + layer
+    address = geometry.cell.ravel()[chamber_layer * geometry.cell.shape[2] + wire]
+    origin = np.where(early, Origin.DELTA, Origin.MUON).astype(np.int8)
+    return Signals(arrives, mark(address, origin, sides, r), numbers[crossings.muon[row]]), seen
 
 
 def _velocity(
@@ -206,7 +206,7 @@ def shower(
     n_chambers = len(geometry.z_mm)
     through = np.zeros((len(numbers), n_chambers), np.bool_)
     arrives = np.zeros((len(numbers), n_chambers))
-    through[crossings.muon, crossings.chamber] = crossings.inside.sum(axis=1) >= LAYERS - 1
+    through[crossings.muon, crossings.chamber] = crossings.layers >= LAYERS - 1
     arrives[crossings.muon, crossings.chamber] = crossings.ns
     by_height = np.argsort(geometry.z_mm, kind="stable")
     half = max(1, n_chambers // 2)

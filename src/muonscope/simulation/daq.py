@@ -12,6 +12,7 @@ Times are TDC ticks since the start of the run, int64, exact.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from muonscope.detector import Detector
 from muonscope.simulation.faults import Fault
 from muonscope.simulation.geometry import Addresses
 from muonscope.simulation.profiles import Daq
-from muonscope.simulation.signals import Origin, Rows, Signals
+from muonscope.simulation.signals import MARK, Origin, Rows, Signals, mark
 from muonscope.simulation.triggers import Ancillary
 from muonscope.units import BX_NS, BX_PER_ORBIT, ORBITS_PER_COUNTER
 from muonscope.words.layout import Words, pack_ancillary, pack_hits
@@ -41,19 +42,20 @@ class Stream(Rows):
     words: Words
     tick: npt.NDArray[np.int64]
     """Of the signal; once written, when the word leaves."""
-    address: npt.NDArray[np.int64]
-    """-1 for ancillary words."""
-    origin: npt.NDArray[np.int8]
+    marks: npt.NDArray[np.uint64]
+    """To be viewed as ``MARK``; the address of an ancillary word means nothing."""
     muon: npt.NDArray[np.int64]
-    drift_mm: npt.NDArray[np.float32]
-    side: npt.NDArray[np.int8]
+
+    def whole_marks(self) -> npt.NDArray[Any]:
+        """Return the marks with their fields."""
+        return self.marks.view(MARK)
 
 
 def order_of(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return the stable order of ``keys``, the same on every machine.
 
-    The place is packed below the key where there is room, which lets NumPy sort plain
-    numbers, several times as fast as by a stable argsort.
+    Meant for keys that are nearly in order, or made of a few pieces that are. The place is
+    packed below the key where there is room, for NumPy sorts plain numbers faster.
     """
     if len(keys) == 0:
         return np.empty(0, np.int64)
@@ -62,7 +64,7 @@ def order_of(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     if int(keys.max()) - first >= 1 << (63 - bits):
         return np.argsort(keys, kind="stable")
     packed = (keys - first) << bits | np.arange(len(keys))
-    packed.sort()
+    packed.sort(kind="stable")
     order: npt.NDArray[np.int64] = packed & ((1 << bits) - 1)
     return order
 
@@ -90,7 +92,7 @@ class Readout:
             self._layout.hit_head, addresses.fpga, addresses.channel, 0, 0, 0,
             version=self._layout.version,
         )  # fmt: skip
-        self._is_trigger = np.isin(np.arange(len(addresses.fpga)), list(addresses.trigger.values()))
+        self._first_trigger = min(addresses.trigger.values(), default=len(addresses.fpga))
         self._fpgas = sorted(set(addresses.fpga.tolist()))
         self._lead = dict.fromkeys(self._fpgas, 0)
         for fpga, lead_s in zip(detector.fpgas, daq.trigger_lead_s, strict=False):
@@ -99,11 +101,11 @@ class Readout:
         self._desync = [fault for fault in faults if fault.kind == "desync"]
         self._silent = [fault for fault in faults if fault.kind == "silent"]
         self._spoil = [fault for fault in faults if fault.kind in {"duplicate", "corrupt"}]
-        empty = _no_words()
-        self._coming, self._recent = empty, empty
+        none, no_bits = np.empty(0, np.int64), np.empty(0, np.uint64)
+        self._coming, self._recent = _Hits(none, no_bits, none), (none, none)
+        empty = Stream(no_bits, none, no_bits, none)
         self._coming_ancillary = {fpga: empty for fpga in self._fpgas}
-        self._filling = {(fpga, kind): empty for kind in (0, 1) for fpga in self._fpgas}
-        self._held = dict(self._filling)
+        self._held = {(fpga, kind): [empty] for kind in (0, 1) for fpga in self._fpgas}
 
     def ticks(self, ns: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Return the tick in which each time lies."""
@@ -116,7 +118,7 @@ class Readout:
     def take(
         self,
         rng: np.random.Generator,
-        signals: Signals,
+        signals: Sequence[Signals],
         ancillary: Ancillary,
         start: int,
         end: int,
@@ -133,37 +135,60 @@ class Readout:
             due = min(max(cut // (_RAMP + 1), cut - lead) for lead in self._lead.values())
         return self._spoilt(rng, self._release(due)), due
 
-    def _take_hits(self, rng: np.random.Generator, signals: Signals, start: int, cut: int) -> None:
-        new = Stream(
-            np.zeros(len(signals), np.uint64),
-            np.maximum(self.ticks(signals.ns) + start, 0),
-            signals.address, signals.origin, signals.muon, signals.drift_mm, signals.side,
-        )  # fmt: skip
-        new = Stream.joined([self._coming, new])
-        is_due = new.tick < cut
-        self._coming = new.take(np.flatnonzero(~is_due))
-        new = new.take(np.flatnonzero(is_due))
-        new = new.take(order_of(new.tick))
-        near = Stream.joined([self._recent, new])
-        keep = _survivors(near.tick, near.address, self._dead)
-        self._recent = near.take(np.flatnonzero(keep & (near.tick >= cut - self._dead)))
-        new = new.take(np.flatnonzero(keep[len(near) - len(new) :]))
-        orbit = new.tick // self.ticks_per_orbit
+    def _take_hits(
+        self, rng: np.random.Generator, signals: Sequence[Signals], start: int, cut: int
+    ) -> None:
+        hits = self._due_hits(signals, start, cut)
+        address = hits.address.astype(np.int64)
+        alive = self._alive(hits.tick, address, cut)
+        orbit = hits.tick // self.ticks_per_orbit
+        words = self._hit_words(hits.tick, address, orbit)
         last = (orbit + 1) * self.ticks_per_orbit - 1
-        jitter = (rng.random(len(new)) * self._jitter).astype(np.int64)
-        leaves = np.minimum(new.tick + jitter, last)
-        new = replace(new, words=self._hit_words(new, orbit), tick=leaves).take(order_of(leaves))
-        fpga = self._addresses.fpga[new.address]
+        jitter = (rng.random(len(hits)) * self._jitter).astype(np.int64)
+        leaves = np.minimum(hits.tick + jitter, last)
+        alive = alive[order_of(leaves[alive])]
+        fpga = self._addresses.fpga[address[alive]]
+        stream = Stream(words, leaves, hits.marks, hits.muon)
         for lane in self._fpgas:
-            self._fill((lane, 0), new.take(np.flatnonzero(fpga == lane)))
+            self._held[lane, 0].append(stream.take(alive[fpga == lane]))
 
-    def _hit_words(self, hits: Stream, orbit: npt.NDArray[np.int64]) -> Words:
-        rest = hits.tick - orbit * self.ticks_per_orbit
+    def _due_hits(self, signals: Sequence[Signals], start: int, cut: int) -> "_Hits":
+        """Return the hits before tick ``cut`` in order of time; keep the others."""
+        tick = self.ticks(np.concatenate([part.ns for part in signals])) + start
+        hits = _Hits(
+            np.concatenate([self._coming.tick, np.maximum(tick, 0, out=tick)]),
+            np.concatenate([self._coming.marks, *(part.marks for part in signals)]),
+            np.concatenate([self._coming.muon, *(part.muon for part in signals)]),
+        )
+        due = hits.tick < cut
+        self._coming = hits.take(np.flatnonzero(~due))
+        rows = np.flatnonzero(due)
+        return hits.take(rows[order_of(hits.tick[rows])])
+
+    def _alive(
+        self, tick: npt.NDArray[np.int64], address: npt.NDArray[np.int64], cut: int
+    ) -> npt.NDArray[np.int64]:
+        """Return the numbers of the hits that no dead time takes away."""
+        before = len(self._recent[0])
+        tick = np.concatenate([self._recent[0], tick])
+        address = np.concatenate([self._recent[1], address])
+        alive = np.flatnonzero(_survivors(tick, address, self._dead))
+        recent = alive[np.searchsorted(tick[alive], cut - self._dead) :]
+        self._recent = tick[recent], address[recent]
+        return alive[np.searchsorted(alive, before) :] - before
+
+    def _hit_words(
+        self,
+        tick: npt.NDArray[np.int64],
+        address: npt.NDArray[np.int64],
+        orbit: npt.NDArray[np.int64],
+    ) -> Words:
+        rest = tick - orbit * self.ticks_per_orbit
         bx = rest // self._per_bx
         tdc = rest - bx * self._per_bx + (1 if self._per_bx < 32 else 0)
-        tdc = np.where(self._is_trigger[hits.address], 1, tdc)
-        orbit = self._counter(orbit, self._addresses.fpga[hits.address], hits.tick)
-        return self._base[hits.address] | pack_hits(0, 0, 0, orbit, bx, tdc)
+        tdc[address >= self._first_trigger] = 1
+        fpga = self._addresses.fpga[address] if self._desync else np.zeros(0, np.int64)
+        return self._base[address] | pack_hits(0, 0, 0, self._counter(orbit, fpga, tick), bx, tdc)
 
     def _counter(
         self,
@@ -186,12 +211,9 @@ class Readout:
         words = pack_ancillary(
             ancillary.head, ancillary.fpga, self._counter(orbit, ancillary.fpga, tick), payload
         )
-        n, none = len(tick), np.zeros(len(tick), np.int8)
-        made = Stream(
-            words, tick, np.full(n, -1), none + np.int8(Origin.ANCILLARY), ancillary.muon,
-            np.full(n, np.nan, np.float32), none,
-        )  # fmt: skip
-        lost = np.zeros(n, np.bool_)
+        nowhere = np.zeros(len(tick), np.int64)
+        made = Stream(words, tick, mark(nowhere, Origin.ANCILLARY), ancillary.muon)
+        lost = np.zeros(len(tick), np.bool_)
         for fault in self._silent:
             lost |= (ancillary.fpga == fault.fpga) & fault.active(self.seconds(tick) * 1e9)
         for lane in self._fpgas:
@@ -202,27 +224,28 @@ class Readout:
             new = new.take(np.flatnonzero(is_due))
             new = new.take(order_of(new.tick))
             leaves = np.maximum(new.tick // (_RAMP + 1), new.tick - self._lead[lane])
-            self._fill((lane, 1), replace(new, tick=leaves))
-
-    def _fill(self, lane: tuple[int, int], new: Stream) -> None:
-        """Add words to a lane; full groups leave when their last word is there."""
-        words = Stream.joined([self._filling[lane], new])
-        whole = len(words) // GROUP_WORDS * GROUP_WORDS
-        self._filling[lane] = words.take(slice(whole, None))
-        groups = words.take(slice(whole))
-        leaves = np.repeat(groups.tick[GROUP_WORDS - 1 :: GROUP_WORDS], GROUP_WORDS)
-        self._held[lane] = Stream.joined([self._held[lane], replace(groups, tick=leaves)])
+            self._held[lane, 1].append(replace(new, tick=leaves))
 
     def _release(self, due: int) -> Stream:
-        """Return the groups of all lanes that leave before ``due``, merged."""
-        parts = []
+        """Return the groups of all lanes that leave before ``due``, merged.
+
+        A group leaves when its last word is there.
+        """
+        parts, leaves = [], []
         for lane, held in self._held.items():
-            n = int(np.searchsorted(held.tick, due))
-            parts.append(held.take(slice(n)))
-            self._held[lane] = held.take(slice(n, None))
-        words = Stream.joined(parts)
-        first = order_of(words.tick[::GROUP_WORDS]) * GROUP_WORDS
-        return words.take((first[:, None] + np.arange(GROUP_WORDS)).ravel())
+            words = Stream.joined(held)
+            full = words.tick[GROUP_WORDS - 1 :: GROUP_WORDS]
+            n = int(np.searchsorted(full, due))
+            parts.append(words.take(slice(n * GROUP_WORDS)))
+            leaves.append(full[:n])
+            self._held[lane] = [words.take(slice(n * GROUP_WORDS, None))]
+        words, tick = Stream.joined(parts), np.concatenate(leaves)
+        order = order_of(tick)
+        tick = np.repeat(tick[order], GROUP_WORDS)
+        return Stream(
+            _groups(words.words, order), tick, _groups(words.marks, order),
+            _groups(words.muon, order),
+        )  # fmt: skip
 
     def _spoilt(self, rng: np.random.Generator, words: Stream) -> Stream:
         """Return words with the faults of the line: whole groups twice, flipped bits."""
@@ -236,8 +259,13 @@ class Readout:
                 for flips in (1.0, 0.5, 0.25):
                     hit = rows[rng.random(len(rows)) < flips]
                     words.words[hit] ^= np.uint64(1) << rng.integers(0, 64, len(hit), np.uint64)
-                words.origin[rows] = Origin.CORRUPT
+                words.whole_marks()["origin"][rows] = Origin.CORRUPT
         return words
+
+
+def _groups(column: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """Return a column with its groups in another order."""
+    return column.reshape(-1, GROUP_WORDS)[order].ravel()
 
 
 def _with_copies(words: Stream, twice: npt.NDArray[np.bool_]) -> Stream:
@@ -245,16 +273,22 @@ def _with_copies(words: Stream, twice: npt.NDArray[np.bool_]) -> Stream:
     first = np.repeat(np.arange(len(twice)), 1 + twice) * GROUP_WORDS
     copy = np.flatnonzero(np.diff(first, prepend=-1) == 0)
     more = words.take((first[:, None] + np.arange(GROUP_WORDS)).ravel())
-    more.origin[(copy[:, None] * GROUP_WORDS + np.arange(GROUP_WORDS)).ravel()] = Origin.DUPLICATE
+    rows = (copy[:, None] * GROUP_WORDS + np.arange(GROUP_WORDS)).ravel()
+    more.whole_marks()["origin"][rows] = Origin.DUPLICATE
     return more
 
 
-def _no_words() -> Stream:
-    none = np.empty(0, np.int64)
-    return Stream(
-        none.astype(np.uint64), none, none, none.astype(np.int8), none, none.astype(np.float32),
-        none.astype(np.int8),
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Hits(Rows):
+    """Signals by their ticks."""
+
+    tick: npt.NDArray[np.int64]
+    marks: npt.NDArray[np.uint64]
+    muon: npt.NDArray[np.int64]
+
+    @property
+    def address(self) -> npt.NDArray[np.uint16]:
+        return self.marks.view(MARK)["address"]
 
 
 def _survivors(
@@ -265,16 +299,15 @@ def _survivors(
     A signal that is lost makes no dead time of its own.
     """
     keep = np.ones(len(tick), np.bool_)
-    pairs = []
-    lag, late = 1, np.arange(1, len(tick))
+    close: list[tuple[int, int]] = []
+    late, lag = np.flatnonzero(np.diff(tick) < dead) + 1, 1
     while len(late):
-        late = late[tick[late] - tick[late - lag] < dead]
         same = late[address[late] == address[late - lag]]
-        pairs.append(np.stack([same, same - lag], axis=1))
+        close += zip(same.tolist(), (same - lag).tolist(), strict=True)
         lag += 1
         late = late[late >= lag]
-    close = np.concatenate(pairs) if pairs else np.empty((0, 2), np.int64)
-    for second, first in sorted(close.tolist()):
+        late = late[tick[late] - tick[late - lag] < dead]
+    for second, first in sorted(close):
         if keep[first]:
             keep[second] = False
     return keep

@@ -16,7 +16,7 @@ from muonscope.simulation.geometry import Geometry, Plane
 from muonscope.simulation.profiles import MuonFlux
 from muonscope.simulation.signals import Rows
 
-__all__ = ["LIGHT_MM_PER_NS", "Muons", "cross_pair", "make_muons", "time_of_flight_ns"]
+__all__ = ["LIGHT_MM_PER_NS", "Muons", "cross_pair", "flight_ns_per_mm", "make_muons"]
 
 LIGHT_MM_PER_NS = 299.792458
 
@@ -99,8 +99,6 @@ def cross_pair(muons: Muons, geometry: Geometry, side_mm: float) -> npt.NDArray[
     return both
 
 
-def time_of_flight_ns(
-    muons: Muons, down_mm: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Return the time that muons take from the middle height down by ``down_mm``."""
-    return down_mm * np.sqrt(1 + muons.slope_x**2 + muons.slope_y**2) / LIGHT_MM_PER_NS
+def flight_ns_per_mm(muons: Muons) -> npt.NDArray[np.float64]:
+    """Return the time that muons take for a millimetre of height."""
+    return np.sqrt(1 + muons.slope_x**2 + muons.slope_y**2) / LIGHT_MM_PER_NS

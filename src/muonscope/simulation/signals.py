@@ -8,12 +8,13 @@ made in (a slab is the stretch of detector time that is simulated at once).
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Origin", "Rows", "Signals"]
+__all__ = ["MARK", "Origin", "Rows", "Signals", "mark"]
 
 
 class Origin(IntEnum):
@@ -47,10 +48,10 @@ class Rows:
         return len(self._columns()[0])
 
     def _columns(self) -> list[npt.NDArray[Any]]:
-        return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
+        return [getattr(self, name) for name in _names(type(self))]
 
-    def take(self, rows: npt.NDArray[Any] | slice) -> Self:
-        """Return some rows: a mask, numbers, or a slice."""
+    def take(self, rows: npt.NDArray[np.int64] | slice) -> Self:
+        """Return some rows, by their numbers or a slice."""
         return type(self)(*(column[rows] for column in self._columns()))
 
     @classmethod
@@ -58,9 +59,40 @@ class Rows:
         """Return several one after another; at least one is given."""
         if len(parts) == 1:
             return parts[0]
-        return cls(
-            *(np.concatenate(columns) for columns in zip(*(p._columns() for p in parts), strict=True))
-        )
+        columns = zip(*(part._columns() for part in parts), strict=True)
+        return cls(*map(np.concatenate, columns))
+
+
+@cache
+def _names(rows: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(rows))
+
+
+MARK = np.dtype([("address", "<u2"), ("origin", "i1"), ("side", "i1"), ("drift_mm", "<f4")])
+"""What a signal is, in 8 bytes that are moved as one number:
+
+address
+    of the channel;
+origin
+    an :class:`Origin`;
+side
+    -1 if the muon passed left of the wire (at lower x), +1 right, 0 if there is none;
+drift_mm
+    true distance from the wire; NaN where there is none.
+"""
+
+
+def mark(
+    address: npt.NDArray[np.int64],
+    origin: Origin | npt.NDArray[np.int8],
+    side: int | npt.NDArray[np.int64] = 0,
+    drift_mm: float | npt.NDArray[np.float64] = np.nan,
+) -> npt.NDArray[np.uint64]:
+    """Return marks as plain numbers, shape (n,)."""
+    marks = np.empty(len(address), MARK)
+    marks["address"], marks["origin"], marks["side"] = address, origin, side
+    marks["drift_mm"] = drift_mm
+    return marks.view(np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +101,24 @@ class Signals(Rows):
 
     ns: npt.NDArray[np.float64]
     """Time of the signal in the electronics."""
-    address: npt.NDArray[np.int64]
-    origin: npt.NDArray[np.int8]
+    marks: npt.NDArray[np.uint64]
+    """What it is, to be viewed as ``MARK``."""
     muon: npt.NDArray[np.int64]
     """Number of the muon in the run; -1 if there is none."""
-    drift_mm: npt.NDArray[np.float32]
-    """True distance from the wire; NaN where there is none."""
-    side: npt.NDArray[np.int8]
-    """-1 if the muon passed left of the wire (lower x), +1 right, 0 if there is none."""
+
+    @property
+    def address(self) -> npt.NDArray[np.uint16]:
+        """The addresses of the channels."""
+        return self.marks.view(MARK)["address"]
 
     @classmethod
     def plain(
         cls,
         ns: npt.NDArray[np.float64],
-        address: npt.NDArray[np.int64],
+        address: npt.NDArray[Any],
         origin: Origin,
         muon: npt.NDArray[np.int64] | None = None,
     ) -> Self:
         """Return signals of one origin that have no place in a cell."""
-        n = len(ns)
-        return cls(
-            ns,
-            address,
-            np.full(n, origin, np.int8),
-            np.full(n, -1, np.int64) if muon is None else muon,
-            np.full(n, np.nan, np.float32),
-            np.zeros(n, np.int8),
-        )
+        muon = np.full(len(ns), -1) if muon is None else muon
+        return cls(ns, mark(address, origin), muon)

@@ -22,13 +22,13 @@ from muonscope.simulation.faults import Fault
 from muonscope.simulation.geometry import addresses_of, geometry_of
 from muonscope.simulation.muons import Muons, cross_pair, make_muons
 from muonscope.simulation.options import Simulation
-from muonscope.simulation.signals import Origin, Rows, Signals
+from muonscope.simulation.signals import Origin, Rows, Signals, mark
 from muonscope.simulation.triggers import Ancillary, trigger
 from muonscope.units import ORBIT_NS, ORBIT_S, ORBITS_PER_COUNTER
 
 __all__ = ["Batch", "MuonTruth", "simulate"]
 
-_SLAB_WORDS = 1 << 15
+_SLAB_WORDS = 1 << 16
 _SLAB_S = 200.0
 _HITS_PER_MUON = 6
 _STALE_AFTER_S = 2.0
@@ -99,7 +99,7 @@ class _Telescope:
         self.slab_orbits = max(4, round(min(_SLAB_WORDS / rate, _SLAB_S) / ORBIT_S))
         self._muons = 0
 
-    def slab(self, number: int) -> tuple[Signals, Ancillary, MuonTruth]:
+    def slab(self, number: int) -> tuple[list[Signals], Ancillary, MuonTruth]:
         """Return the signals, the ancillary words and the muons of the next slab."""
         start_ns = number * self.slab_orbits * ORBIT_NS
         muons, crossings = self._muons_of(number)
@@ -109,20 +109,19 @@ class _Telescope:
             self.rng(Stage.RESPONSE, number), crossings, numbers, self._geometry, self._profile,
             self._faults("gas"), start_ns,
         )  # fmt: skip
-        hits = Signals.joined([hits, *self._background(number, crossings, numbers)])
-        hits = Signals.joined(
-            [hits, afterpulses(self.rng(Stage.SECONDARIES, number), hits, self._profile.secondaries)]
-        )
+        parts = [hits, *self._background(number, crossings, numbers)]
+        rng, secondaries = self.rng(Stage.SECONDARIES, number), self._profile.secondaries
+        parts += [afterpulses(rng, part, secondaries) for part in parts]
         fired = cross_pair(muons, self._geometry, self._profile.scintillator.side_mm)
         ancillary, triggers = trigger(
             self.rng(Stage.TRIGGERS, number), crossings, seen, numbers, self._geometry,
             self.addresses, self._profile.daq, self._simulation.detector.fpgas,
         )  # fmt: skip
-        signals = Signals.joined([hits, triggers, self._scintillator(number, muons, numbers, fired)])
-        signals = shifted(signals, self.addresses, self._faults("shift"), start_ns)
-        rng = self.rng(Stage.FAULTS, number)
-        signals = alive(rng, signals, self.addresses, self._faults(*_TAKES_AWAY), start_ns)
-        return signals, ancillary, self._truth(muons, crossings, numbers, fired, start_ns)
+        parts += [triggers, self._scintillator(number, muons, numbers, fired)]
+        parts = [shifted(p, self.addresses, self._faults("shift"), start_ns) for p in parts]
+        rng, lost = self.rng(Stage.FAULTS, number), self._faults(*_TAKES_AWAY)
+        parts = [alive(rng, p, self.addresses, lost, start_ns) for p in parts]
+        return parts, ancillary, self._truth(muons, crossings, numbers, fired, start_ns)
 
     def _muons_of(self, number: int) -> tuple[Muons, Crossings]:
         """Return the muons of a slab that matter, and where they cross chambers."""
@@ -180,7 +179,7 @@ class _Telescope:
     ) -> MuonTruth:
         x, y = muons.at(0.0, self._geometry.middle_mm)
         layers = np.zeros((len(muons), len(self._geometry.z_mm)), np.uint8)
-        layers[crossings.muon, crossings.chamber] = crossings.inside.sum(axis=1)
+        layers[crossings.muon, crossings.chamber] = crossings.layers
         return MuonTruth(
             numbers, muons.ns + start_ns, x, y, muons.slope_x, muons.slope_y, layers, fired
         )
@@ -260,9 +259,8 @@ def _stale(simulation: Simulation) -> Batch:
             break
     words = Stream.joined(parts).take(slice(daq.stale_words))
     none = np.zeros(len(words), np.int64)
-    stale = replace(
-        words, tick=none, origin=np.full(len(words), Origin.STALE, np.int8), muon=none - 1
-    )
+    marks = mark(words.whole_marks()["address"], Origin.STALE)
+    stale = replace(words, tick=none, marks=marks, muon=none - 1)
     return Batch(stale, none.astype(np.float64), _no_muons(simulation.detector.n_chambers))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from muonscope.simulation.chambers import Crossings
+from muonscope.simulation.chambers import Crossings, count_layers
 from muonscope.simulation.geometry import LAYERS, Addresses, Geometry
 from muonscope.simulation.profiles import Daq
 from muonscope.simulation.signals import Origin, Rows, Signals
@@ -54,19 +54,19 @@ def trigger(
     fpgas: tuple[int, ...],
 ) -> tuple[Ancillary, Signals]:
     """Return the ancillary words of muons, and the trigger words among the hits."""
-    macrocell = crossings.wire // _MACROCELL
-    together = seen[:, :, None] & seen[:, None, :]
-    together &= macrocell[:, :, None] == macrocell[:, None, :]
-    votes = together.sum(axis=2)
-    layers = votes.max(axis=1)
-    best = votes.argmax(axis=1)
     share = np.zeros(max(fpgas) + 1)
     share[list(fpgas)[: len(daq.trigger_share)]] = daq.trigger_share[: len(fpgas)]
     fpga = geometry.fpga[crossings.chamber]
-    chance, word = rng.random((2, len(layers)))
-    rows = np.flatnonzero((layers >= LAYERS - 1) & (chance < share[fpga]))
-    n = len(rows)
-    used = together[rows, best[rows]]
+    chance = rng.random(len(crossings)) < share[fpga]
+    rows = np.flatnonzero(chance & (count_layers(seen) >= LAYERS - 1))
+    macrocell = crossings.wire[rows] // _MACROCELL
+    together = seen[rows, :, None] & seen[rows, None, :]
+    together &= macrocell[:, :, None] == macrocell[:, None, :]
+    votes = count_layers(together).reshape(-1, LAYERS)
+    good = np.flatnonzero(votes.max(axis=1) >= LAYERS - 1)
+    rows, votes = rows[good], votes[good]
+    n, layers = len(rows), votes.max(axis=1)
+    used = together[good, votes.argmax(axis=1)]
     nibble = np.where(used, 1 << (crossings.wire[rows] % _MACROCELL), 0)
     mask = (nibble << (4 * np.arange(LAYERS))).sum(axis=1)
     wires = geometry.first_wire_mm[crossings.chamber[rows]] + crossings.wire[rows] * CELL_WIDTH_MM
@@ -75,9 +75,10 @@ def trigger(
     normal = rng.standard_normal((3, n))
     ns = crossings.ns[rows] + _T0_NS * normal[0]
     slope = _half(crossings.slope[rows] + _SLOPE * normal[1])
-    place = _half(crossings.x_mm[rows].mean(axis=1) + _PLACE_MM * normal[2])
+    middle = (crossings.x_mm[rows, 0] + crossings.x_mm[rows, LAYERS - 1]) / 2
+    place = _half(middle + _PLACE_MM * normal[2])
     payload = np.stack(
-        [mask, 4 + 4 * pattern + 72 * (layers[rows] == LAYERS) << 16, pattern, slope, place], axis=1
+        [mask, 4 + 4 * pattern + 72 * (layers == LAYERS) << 16, pattern, slope, place], axis=1
     )
     ancillary = Ancillary(
         np.repeat(ns, len(HEADS)),
@@ -89,7 +90,7 @@ def trigger(
     address = np.full(max(fpgas) + 1, -1)
     for number, place_of in addresses.trigger.items():
         address[number] = place_of
-    wanted = (layers[rows] == LAYERS) & (word[rows] < daq.trigger_word_share)
+    wanted = (layers == LAYERS) & (rng.random(n) < daq.trigger_word_share)
     wanted &= address[fpga[rows]] >= 0
     signals = Signals.plain(
         ns[wanted] + _TRIGGER_WORD_NS,
