@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from muonscope.simulation._crossing import cross_cells
 from muonscope.simulation.faults import Fault
 from muonscope.simulation.geometry import LAYERS, Geometry
 from muonscope.simulation.muons import LIGHT_MM_PER_NS, Muons, flight_ns_per_mm
@@ -19,44 +20,43 @@ from muonscope.simulation.profiles import Cell, Profile
 from muonscope.simulation.signals import Origin, Rows, Signals, mark
 from muonscope.units import CELL_WIDTH_MM
 
-__all__ = ["Crossings", "chamber_delays_ns", "count_layers", "cross", "drift_ns", "respond", "shower"]
+__all__ = ["Crossings", "Reached", "chamber_delays_ns", "cross", "drift_ns", "respond", "shower"]
 
 _STEEPEST_DEG = 45.0
-_HALF_CELL_MM = CELL_WIDTH_MM / 2
-_HALF_HEIGHT_MM = 26.0
 
 
 @dataclass(frozen=True, slots=True)
 class Crossings(Rows):
-    """Muons in chambers they go through or near, one row for each pair, n in all."""
+    """Muons in chambers that they go through, in order of the muons. Fields of shape (n,)."""
 
     muon: npt.NDArray[np.int64]
-    """Row of the muon. Shape (n,)."""
+    """Row of the muon."""
     chamber: npt.NDArray[np.int64]
-    """Shape (n,)."""
     slope: npt.NDArray[np.float64]
-    """In the measured plane, in the frame of the chamber. Shape (n,)."""
+    """In the measured plane, in the frame of the chamber."""
     x_mm: npt.NDArray[np.float64]
-    """Along the measured axis at the height of each layer, in the same frame. Shape (n, 4)."""
-    y_mm: npt.NDArray[np.float64]
-    """Along the wire, from its middle. Shape (n, 4)."""
-    wire: npt.NDArray[np.int64]
-    """Of the cell at that place, from 0, also beyond the last ones. Shape (n, 4)."""
-    inside: npt.NDArray[np.bool_]
-    """Whether there is such a cell. Shape (n, 4)."""
+    """Along the measured axis at the chamber's centre, in the same frame."""
+    layers: npt.NDArray[np.int64]
+    """In how many layers there is a cell, 0 .. 4."""
     ns: npt.NDArray[np.float64]
-    """When a signal without drift arrives from the chamber's centre. Shape (n,)."""
-
-    @property
-    def layers(self) -> npt.NDArray[np.uint8]:
-        """How many layers have a cell there, 0 .. 4. Shape (n,)."""
-        return count_layers(self.inside)
+    """When a signal without drift arrives from the chamber's centre."""
 
 
-def count_layers(layers: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    """Return how many of the four are true in each row, shape (n,): a sum, but quick."""
-    counts: npt.NDArray[np.uint8] = np.bitwise_count(layers.view(np.uint32).ravel())
-    return counts
+@dataclass(frozen=True, slots=True)
+class Reached(Rows):
+    """Cells that muons reach, in order of the crossings. Fields of shape (m,)."""
+
+    crossing: npt.NDArray[np.int64]
+    layer: npt.NDArray[np.int64]
+    """0 (bottom) .. 3; 4 more if it is the second cell of the layer, next door."""
+    wire: npt.NDArray[np.int64]
+    """From 0."""
+    r_mm: npt.NDArray[np.float64]
+    """Distance from the wire."""
+    side: npt.NDArray[np.int64]
+    """-1 if the muon passes left of the wire, else 1."""
+    along_mm: npt.NDArray[np.float64]
+    """Place along the wire, from its middle."""
 
 
 def chamber_delays_ns(geometry: Geometry, profile: Profile) -> npt.NDArray[np.float64]:
@@ -92,96 +92,58 @@ def drift_ns(
     return drift
 
 
-def cross(muons: Muons, geometry: Geometry, profile: Profile) -> Crossings:
-    """Return where muons go through chambers, in the order of the muons."""
-    delays = chamber_delays_ns(geometry, profile)
-    half_length = profile.cell.half_length_mm
-    flight = flight_ns_per_mm(muons)
-    parts = []
-    for chamber, z in enumerate(geometry.z_mm):
-        x, y = muons.at(z, geometry.middle_mm)
-        along, across, slope, slope_across = (
-            (x, y, muons.slope_x, muons.slope_y)
-            if geometry.measures_x[chamber]
-            else (y, x, muons.slope_y, muons.slope_x)
-        )
-        along = along - geometry.offset_mm[chamber]
-        first_wire, wires = geometry.first_wire_mm[chamber], geometry.wires[chamber]
-        reach = _HALF_CELL_MM + _HALF_HEIGHT_MM * np.abs(slope)
-        near = np.flatnonzero(
-            (np.abs(across) < half_length + _HALF_HEIGHT_MM * np.abs(slope_across))
-            & (along > first_wire.min() - reach)
-            & (along < (first_wire + (wires - 1) * CELL_WIDTH_MM).max() + reach)
-        )
-        at, slope = _in_frame(along[near], slope[near], geometry.tilt_rad[chamber])
-        x_mm = at[:, None] + slope[:, None] * geometry.layer_z_mm
-        y_mm = across[near, None] + slope_across[near, None] * geometry.layer_z_mm
-        wire = np.floor((x_mm - first_wire) / CELL_WIDTH_MM + 0.5).astype(np.int64)
-        inside = (wire >= 0) & (wire < wires) & (np.abs(y_mm) <= half_length)
-        ns = muons.ns[near] + (geometry.middle_mm - z) * flight[near] + delays[chamber]
-        place = np.full(len(near), chamber)
-        parts.append(Crossings(near, place, slope, x_mm, y_mm, wire, inside, ns))
-    crossings = Crossings.joined(parts)
-    return crossings.take(np.argsort(crossings.muon, kind="stable"))
-
-
-def _in_frame(
-    along: npt.NDArray[np.float64], slope: npt.NDArray[np.float64], tilt_rad: float
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return place and slope in a chamber that is turned by ``tilt_rad`` about its centre."""
-    if tilt_rad == 0:
-        return along, slope
-    cos, sin = np.cos(tilt_rad), np.sin(tilt_rad)
-    up = along * sin / (cos - slope * sin)
-    return (along + slope * up) * cos + up * sin, (slope * cos + sin) / (cos - slope * sin)
+def cross(muons: Muons, geometry: Geometry, profile: Profile) -> tuple[Crossings, Reached]:
+    """Return where muons go through chambers and cells."""
+    cell, most = profile.cell, len(muons) * len(geometry.z_mm)
+    whole, real = np.empty((7, 8 * most), np.int64), np.empty((4, 8 * most))
+    n, m = cross_cells(
+        (muons.x_mm, muons.y_mm, muons.slope_x, muons.slope_y), geometry.middle_mm,
+        geometry.measures_x,
+        (geometry.z_mm, geometry.offset_mm, geometry.tilt_rad, geometry.layer_z_mm),
+        geometry.first_wire_mm, geometry.wires,
+        (CELL_WIDTH_MM, cell.half_width_mm, cell.gas_height_mm / 2, cell.half_length_mm),
+        whole[0], whole[1], real[0], real[1], whole[2],
+        whole[3], whole[4], whole[5], real[2], whole[6], real[3],
+    )  # fmt: skip
+    muon, chamber = whole[0, :n], whole[1, :n]
+    down = geometry.middle_mm - geometry.z_mm[chamber]
+    ns = muons.ns[muon] + down * flight_ns_per_mm(muons)[muon]
+    ns += chamber_delays_ns(geometry, profile)[chamber]
+    crossings = Crossings(muon, chamber, real[0, :n], real[1, :n], whole[2, :n], ns)
+    reached = Reached(
+        whole[3, :m], whole[4, :m], whole[5, :m], real[2, :m], whole[6, :m], real[3, :m]
+    )
+    return crossings, reached
 
 
 def respond(
     rng: np.random.Generator,
     crossings: Crossings,
+    reached: Reached,
     numbers: npt.NDArray[np.int64],
     geometry: Geometry,
     profile: Profile,
     gas: Sequence[Fault],
     slab_start_ns: float,
-) -> tuple[Signals, npt.NDArray[np.bool_]]:
-    """Return the hits of muons, and which layers of which crossing gave one, shape (n, 4).
+) -> tuple[Signals, Reached]:
+    """Return the hits of muons, and the cells that gave them, row by row.
 
     ``numbers`` are those of the muons in the run.
     """
     cell, spread = profile.cell, profile.secondaries
-    wire_mm = geometry.first_wire_mm[crossings.chamber] + crossings.wire * CELL_WIDTH_MM
-    offset = crossings.x_mm - wire_mm
-    distance, side = np.abs(offset), np.where(offset < 0, -1, 1)
-    seen = crossings.inside & (distance <= cell.half_width_mm)
-    seen &= rng.random(seen.shape) < cell.efficiency
-    # the cell next door, where the track leaves this one within the height of the gas
-    beyond = distance + cell.gas_height_mm / 2 * np.abs(crossings.slope[:, None]) - _HALF_CELL_MM
-    next_wire = crossings.wire + side
-    next_seen = (
-        (beyond >= _HALF_CELL_MM - cell.half_width_mm)
-        & (next_wire >= 0)
-        & (next_wire < geometry.wires[crossings.chamber])
-        & (np.abs(crossings.y_mm) <= cell.half_length_mm)
-    )
-    own, following = np.flatnonzero(seen), np.flatnonzero(next_seen)
-    following = following[rng.random(len(following)) < cell.efficiency]
-    place = np.concatenate([own, following])
-    row, layer = np.divmod(place, LAYERS)
-    next_r = np.maximum(_HALF_CELL_MM - beyond.ravel()[following], 0.0)
-    r = np.concatenate([distance.ravel()[own], next_r])
-    sides = np.concatenate([side.ravel()[own], -side.ravel()[following]])
-    wire = np.concatenate([crossings.wire.ravel()[own], next_wire.ravel()[following]])
-    arrives, n = crossings.ns[row], len(row)
-    drift = drift_ns(cell, r, crossings.slope[row], _velocity(cell, arrives + slab_start_ns, gas))
+    seen = reached.take(np.flatnonzero(rng.random(len(reached)) < cell.efficiency))
+    n, row = len(seen), seen.crossing
+    arrives, slope, chamber = crossings.ns[row], crossings.slope[row], crossings.chamber[row]
+    drift = drift_ns(cell, seen.r_mm, slope, _velocity(cell, arrives + slab_start_ns, gas))
     early = rng.random(n) < spread.delta_share
     drift[early] *= rng.random(int(early.sum()))
-    along_wire = cell.half_length_mm + crossings.y_mm.ravel()[place]
-    arrives += drift + along_wire / cell.signal_mm_per_ns + cell.smear_ns * rng.standard_normal(n)
-    chamber_layer = crossings.chamber[row] * LAYERS + layer
-    address = geometry.cell.ravel()[chamber_layer * geometry.cell.shape[2] + wire]
+    arrives += drift + (cell.half_length_mm + seen.along_mm) / cell.signal_mm_per_ns
+    arrives += cell.smear_ns * rng.standard_normal(n)
+    most = geometry.cell.shape[2]
+    address = geometry.cell.ravel()[(chamber * LAYERS + seen.layer % LAYERS) * most + seen.wire]
     origin = np.where(early, Origin.DELTA, Origin.MUON).astype(np.int8)
-    return Signals(arrives, mark(address, origin, sides, r), numbers[crossings.muon[row]]), seen
+    marks = mark(address, origin, seen.side, seen.r_mm)
+    return Signals(arrives, marks, numbers[crossings.muon[row]]), seen
 
 
 def _velocity(

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.detector import Detector
+from muonscope.simulation._writing import write_hits
 from muonscope.simulation.faults import Fault
 from muonscope.simulation.geometry import Addresses
 from muonscope.simulation.profiles import Daq
@@ -87,13 +88,20 @@ class Readout:
         self._per_bx = detector.readout.ticks_per_bx
         self.ticks_per_orbit = BX_PER_ORBIT * self._per_bx
         self._start_orbit, self._jitter = daq.start_orbit, daq.jitter_bx * self._per_bx
-        self._dead = int(np.ceil(dead_time_ns * self._per_bx / BX_NS))
         self._base = pack_hits(
             self._layout.hit_head, addresses.fpga, addresses.channel, 0, 0, 0,
             version=self._layout.version,
         )  # fmt: skip
-        self._first_trigger = min(addresses.trigger.values(), default=len(addresses.fpga))
         self._fpgas = sorted(set(addresses.fpga.tolist()))
+        self._lane_of = np.searchsorted(self._fpgas, addresses.fpga)
+        self._alive_until = np.zeros(len(addresses.fpga), np.int64)
+        self._clock = (
+            int(np.ceil(dead_time_ns * self._per_bx / BX_NS)),
+            self._per_bx,
+            self.ticks_per_orbit,
+            self._start_orbit,
+            min(addresses.trigger.values(), default=len(addresses.fpga)),
+        )
         self._lead = dict.fromkeys(self._fpgas, 0)
         for fpga, lead_s in zip(detector.fpgas, daq.trigger_lead_s, strict=False):
             self._lead[fpga] = int(lead_s * lead_scale * 1e9 * self._per_bx / BX_NS)
@@ -102,7 +110,7 @@ class Readout:
         self._silent = [fault for fault in faults if fault.kind == "silent"]
         self._spoil = [fault for fault in faults if fault.kind in {"duplicate", "corrupt"}]
         none, no_bits = np.empty(0, np.int64), np.empty(0, np.uint64)
-        self._coming, self._recent = _Hits(none, no_bits, none), (none, none)
+        self._coming = _Hits(none, no_bits, none)
         empty = Stream(no_bits, none, no_bits, none)
         self._coming_ancillary = {fpga: empty for fpga in self._fpgas}
         self._held = {(fpga, kind): [empty] for kind in (0, 1) for fpga in self._fpgas}
@@ -139,18 +147,22 @@ class Readout:
         self, rng: np.random.Generator, signals: Sequence[Signals], start: int, cut: int
     ) -> None:
         hits = self._due_hits(signals, start, cut)
-        address = hits.address.astype(np.int64)
-        alive = self._alive(hits.tick, address, cut)
-        orbit = hits.tick // self.ticks_per_orbit
-        words = self._hit_words(hits.tick, address, orbit)
-        last = (orbit + 1) * self.ticks_per_orbit - 1
-        jitter = (rng.random(len(hits)) * self._jitter).astype(np.int64)
-        leaves = np.minimum(hits.tick + jitter, last)
-        alive = alive[order_of(leaves[alive])]
-        fpga = self._addresses.fpga[address[alive]]
-        stream = Stream(words, leaves, hits.marks, hits.muon)
-        for lane in self._fpgas:
-            self._held[lane, 0].append(stream.take(alive[fpga == lane]))
+        n, address = len(hits), hits.address.astype(np.int64)
+        jitter = (rng.random(n) * self._jitter).astype(np.int64)
+        fpga = self._addresses.fpga[address] if self._desync else address
+        rows, leaves, words = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.uint64)
+        ends = np.empty(len(self._fpgas), np.int64)
+        write_hits(
+            hits.tick, address, jitter, self._ahead(fpga, hits.tick), self._alive_until,
+            self._lane_of, self._base, self._clock, rows, words, leaves, ends,
+        )  # fmt: skip
+        begin = 0
+        for lane, end in zip(self._fpgas, ends.tolist(), strict=True):
+            mine = rows[begin:end]
+            self._held[lane, 0].append(
+                Stream(words[begin:end], leaves[begin:end], hits.marks[mine], hits.muon[mine])
+            )
+            begin = end
 
     def _due_hits(self, signals: Sequence[Signals], start: int, cut: int) -> "_Hits":
         """Return the hits before tick ``cut`` in order of time; keep the others."""
@@ -165,42 +177,15 @@ class Readout:
         rows = np.flatnonzero(due)
         return hits.take(rows[order_of(hits.tick[rows])])
 
-    def _alive(
-        self, tick: npt.NDArray[np.int64], address: npt.NDArray[np.int64], cut: int
+    def _ahead(
+        self, fpga: npt.NDArray[np.int64], tick: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.int64]:
-        """Return the numbers of the hits that no dead time takes away."""
-        before = len(self._recent[0])
-        tick = np.concatenate([self._recent[0], tick])
-        address = np.concatenate([self._recent[1], address])
-        alive = np.flatnonzero(_survivors(tick, address, self._dead))
-        recent = alive[np.searchsorted(tick[alive], cut - self._dead) :]
-        self._recent = tick[recent], address[recent]
-        return alive[np.searchsorted(alive, before) :] - before
-
-    def _hit_words(
-        self,
-        tick: npt.NDArray[np.int64],
-        address: npt.NDArray[np.int64],
-        orbit: npt.NDArray[np.int64],
-    ) -> Words:
-        rest = tick - orbit * self.ticks_per_orbit
-        bx = rest // self._per_bx
-        tdc = rest - bx * self._per_bx + (1 if self._per_bx < 32 else 0)
-        tdc[address >= self._first_trigger] = 1
-        fpga = self._addresses.fpga[address] if self._desync else np.zeros(0, np.int64)
-        return self._base[address] | pack_hits(0, 0, 0, self._counter(orbit, fpga, tick), bx, tdc)
-
-    def _counter(
-        self,
-        orbit: npt.NDArray[np.int64],
-        fpga: npt.NDArray[np.int64],
-        tick: npt.NDArray[np.int64],
-    ) -> npt.NDArray[np.int64]:
-        """Return what the orbit counters of FPGAs show."""
+        """Return how far the orbit counters of FPGAs are ahead; empty if none ever is."""
+        ahead = np.zeros(len(tick) if self._desync else 0, np.int64)
         for fault in self._desync:
             wrong = (fpga == fault.fpga) & fault.active(self.seconds(tick) * 1e9)
-            orbit = orbit + np.where(wrong, int(fault.value), 0)
-        return (orbit + self._start_orbit) % ORBITS_PER_COUNTER
+            ahead[wrong] += int(fault.value)
+        return ahead
 
     def _take_ancillary(self, ancillary: Ancillary, start: int, cut: int) -> None:
         tick = np.maximum(self.ticks(ancillary.ns) + start, 0)
@@ -208,8 +193,11 @@ class Readout:
         rest = tick - orbit * self.ticks_per_orbit
         t0 = rest // self._per_bx << 12 | rest % self._per_bx << 7
         payload = ancillary.payload | np.where(ancillary.head == 0, t0, 0)
+        shown = orbit + self._start_orbit
+        if self._desync:
+            shown += self._ahead(ancillary.fpga, tick)
         words = pack_ancillary(
-            ancillary.head, ancillary.fpga, self._counter(orbit, ancillary.fpga, tick), payload
+            ancillary.head, ancillary.fpga, shown % ORBITS_PER_COUNTER, payload
         )
         nowhere = np.zeros(len(tick), np.int64)
         made = Stream(words, tick, mark(nowhere, Origin.ANCILLARY), ancillary.muon)
@@ -289,25 +277,3 @@ class _Hits(Rows):
     @property
     def address(self) -> npt.NDArray[np.uint16]:
         return self.marks.view(MARK)["address"]
-
-
-def _survivors(
-    tick: npt.NDArray[np.int64], address: npt.NDArray[np.int64], dead: int
-) -> npt.NDArray[np.bool_]:
-    """Tell which signals, in order of time, do not fall into the dead time of their channel.
-
-    A signal that is lost makes no dead time of its own.
-    """
-    keep = np.ones(len(tick), np.bool_)
-    close: list[tuple[int, int]] = []
-    late, lag = np.flatnonzero(np.diff(tick) < dead) + 1, 1
-    while len(late):
-        same = late[address[late] == address[late - lag]]
-        close += zip(same.tolist(), (same - lag).tolist(), strict=True)
-        lag += 1
-        late = late[late >= lag]
-        late = late[tick[late] - tick[late - lag] < dead]
-    for second, first in sorted(close):
-        if keep[first]:
-            keep[second] = False
-    return keep

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.simulation.background import add_noise, afterpulses, alive, rates_hz, shifted
-from muonscope.simulation.chambers import Crossings, cross, respond, shower
+from muonscope.simulation.chambers import Crossings, Reached, cross, respond, shower
 from muonscope.simulation.daq import Readout, Stream
 from muonscope.simulation.faults import Fault
 from muonscope.simulation.geometry import addresses_of, geometry_of
@@ -102,12 +102,12 @@ class _Telescope:
     def slab(self, number: int) -> tuple[list[Signals], Ancillary, MuonTruth]:
         """Return the signals, the ancillary words and the muons of the next slab."""
         start_ns = number * self.slab_orbits * ORBIT_NS
-        muons, crossings = self._muons_of(number)
+        muons, crossings, reached = self._muons_of(number)
         numbers = self._muons + np.arange(len(muons))
         self._muons += len(muons)
         hits, seen = respond(
-            self.rng(Stage.RESPONSE, number), crossings, numbers, self._geometry, self._profile,
-            self._faults("gas"), start_ns,
+            self.rng(Stage.RESPONSE, number), crossings, reached, numbers, self._geometry,
+            self._profile, self._faults("gas"), start_ns,
         )  # fmt: skip
         parts = [hits, *self._background(number, crossings, numbers)]
         rng, secondaries = self.rng(Stage.SECONDARIES, number), self._profile.secondaries
@@ -123,17 +123,18 @@ class _Telescope:
         parts = [alive(rng, p, self.addresses, lost, start_ns) for p in parts]
         return parts, ancillary, self._truth(muons, crossings, numbers, fired, start_ns)
 
-    def _muons_of(self, number: int) -> tuple[Muons, Crossings]:
+    def _muons_of(self, number: int) -> tuple[Muons, Crossings, Reached]:
         """Return the muons of a slab that matter, and where they cross chambers."""
         muons = make_muons(
             self.rng(Stage.MUONS, number), self._geometry, self._profile.muons,
             self.slab_orbits * ORBIT_NS, self._simulation.rate_scale,
         )  # fmt: skip
-        crossings = cross(muons, self._geometry, self._profile)
+        crossings, reached = cross(muons, self._geometry, self._profile)
         matter = cross_pair(muons, self._geometry, self._profile.scintillator.side_mm)
         matter[crossings.muon] = True
         row = np.cumsum(matter) - 1
-        return muons.take(np.flatnonzero(matter)), replace(crossings, muon=row[crossings.muon])
+        crossings = replace(crossings, muon=row[crossings.muon])
+        return muons.take(np.flatnonzero(matter)), crossings, reached
 
     def _background(
         self, number: int, crossings: Crossings, numbers: npt.NDArray[np.int64]

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from muonscope.simulation.chambers import Crossings, count_layers
+from muonscope.simulation.chambers import Crossings, Reached
 from muonscope.simulation.geometry import LAYERS, Addresses, Geometry
 from muonscope.simulation.profiles import Daq
 from muonscope.simulation.signals import Origin, Rows, Signals
-from muonscope.units import CELL_WIDTH_MM
 
 __all__ = ["Ancillary", "trigger"]
 
@@ -25,6 +24,7 @@ HEADS = (3, 1, 0, 4, 5)
 """The order of the words of one trigger."""
 
 _MACROCELL = 4
+_NO_WIRE = -100
 _TRIGGER_WORD_NS = 391.6
 _T0_NS, _SLOPE, _PLACE_MM = 2.4, 0.01, 0.3
 """How well the firmware measures; the resolution of a mean-timer with 4 ns hits."""
@@ -46,37 +46,37 @@ class Ancillary(Rows):
 def trigger(
     rng: np.random.Generator,
     crossings: Crossings,
-    seen: npt.NDArray[np.bool_],
+    seen: Reached,
     numbers: npt.NDArray[np.int64],
     geometry: Geometry,
     addresses: Addresses,
     daq: Daq,
     fpgas: tuple[int, ...],
 ) -> tuple[Ancillary, Signals]:
-    """Return the ancillary words of muons, and the trigger words among the hits."""
+    """Return the ancillary words of muons, and the trigger words among the hits.
+
+    ``seen`` are the cells that gave hits.
+    """
     share = np.zeros(max(fpgas) + 1)
     share[list(fpgas)[: len(daq.trigger_share)]] = daq.trigger_share[: len(fpgas)]
     fpga = geometry.fpga[crossings.chamber]
-    chance = rng.random(len(crossings)) < share[fpga]
-    rows = np.flatnonzero(chance & (count_layers(seen) >= LAYERS - 1))
-    macrocell = crossings.wire[rows] // _MACROCELL
-    together = seen[rows, :, None] & seen[rows, None, :]
-    together &= macrocell[:, :, None] == macrocell[:, None, :]
-    votes = count_layers(together).reshape(-1, LAYERS)
+    enough = np.bincount(seen.crossing[seen.layer < LAYERS], minlength=len(crossings)) >= LAYERS - 1
+    chosen = np.flatnonzero(enough & (rng.random(len(crossings)) < share[fpga]))
+    wire, right = _layers_of(seen, chosen, len(crossings))
+    macrocell = wire // _MACROCELL
+    together = (macrocell[:, :, None] == macrocell[:, None, :]) & (wire != _NO_WIRE)[:, :, None]
+    votes = together.sum(axis=2)
     good = np.flatnonzero(votes.max(axis=1) >= LAYERS - 1)
-    rows, votes = rows[good], votes[good]
+    rows, wire, votes = chosen[good], wire[good], votes[good]
     n, layers = len(rows), votes.max(axis=1)
     used = together[good, votes.argmax(axis=1)]
-    nibble = np.where(used, 1 << (crossings.wire[rows] % _MACROCELL), 0)
+    nibble = np.where(used, 1 << (wire % _MACROCELL), 0)
     mask = (nibble << (4 * np.arange(LAYERS))).sum(axis=1)
-    wires = geometry.first_wire_mm[crossings.chamber[rows]] + crossings.wire[rows] * CELL_WIDTH_MM
-    right = (crossings.x_mm[rows] > wires).astype(np.int64)
-    pattern = (right << np.arange(LAYERS)).sum(axis=1)
+    pattern = (right[good] << np.arange(LAYERS)).sum(axis=1)
     normal = rng.standard_normal((3, n))
     ns = crossings.ns[rows] + _T0_NS * normal[0]
     slope = _half(crossings.slope[rows] + _SLOPE * normal[1])
-    middle = (crossings.x_mm[rows, 0] + crossings.x_mm[rows, LAYERS - 1]) / 2
-    place = _half(middle + _PLACE_MM * normal[2])
+    place = _half(crossings.x_mm[rows] + _PLACE_MM * normal[2])
     payload = np.stack(
         [mask, 4 + 4 * pattern + 72 * (layers == LAYERS) << 16, pattern, slope, place], axis=1
     )
@@ -99,6 +99,20 @@ def trigger(
         numbers[crossings.muon[rows[wanted]]],
     )
     return ancillary, signals
+
+
+def _layers_of(
+    seen: Reached, chosen: npt.NDArray[np.int64], crossings: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return wire and side (0 left, 1 right) in each layer of the chosen crossings, (n, 4)."""
+    row_of = np.full(crossings, -1)
+    row_of[chosen] = np.arange(len(chosen))
+    own = np.flatnonzero((seen.layer < LAYERS) & (row_of[seen.crossing] >= 0))
+    row, layer = row_of[seen.crossing[own]], seen.layer[own]
+    wire = np.full((len(chosen), LAYERS), _NO_WIRE)
+    right = np.zeros((len(chosen), LAYERS), np.int64)
+    wire[row, layer], right[row, layer] = seen.wire[own], seen.side[own] > 0
+    return wire, right
 
 
 def _half(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
