@@ -171,7 +171,7 @@ def shower(
     through[crossings.muon, crossings.chamber] = crossings.layers >= LAYERS - 1
     arrives[crossings.muon, crossings.chamber] = crossings.ns
     by_height = np.argsort(geometry.z_mm, kind="stable")
-    half = max(1, n_chambers // 2)
+    half = n_chambers // 2
     spread, parts = profile.secondaries, []
     for chambers, share in (
         (by_height, spread.shower_share),
@@ -179,8 +179,6 @@ def shower(
         (by_height[half:], spread.half_shower_share),
     ):
         whole = through[:, chambers].all(axis=1) & (rng.random(len(numbers)) < share)
-        if not len(chambers) or not whole.any():
-            continue
         muon, place = (a.ravel() for a in np.meshgrid(np.flatnonzero(whole), chambers))
         n = rng.poisson(spread.shower_hits, len(muon))
         muon, place = np.repeat(muon, n), np.repeat(place, n)

@@ -86,7 +86,7 @@ class Secondaries:
 
     delta_share: float = 0.03
     """Part of the hits that come early, by a delta ray: uniform from 0 to the drift time."""
-    afterpulse_share: float = 0.045
+    afterpulse_share: float = 0.0425
     """Part of the hits that are followed by another one of the same cell; that one too.
     After the dead time 4.1 % of the hits have a second one (LR)."""
     afterpulse_ns: float = 190.0
@@ -104,13 +104,12 @@ class Secondaries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HotCell:
-    """A cell that is unlike the others."""
+    """A cell with much more noise than the others."""
 
     chamber: int
     pin: int
     """Channel, counted from the first of the chamber."""
     hz: float
-    """Its noise; 0 with ``dead`` only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +132,7 @@ class Noise:
 class ScintillatorPair:
     """Two square planes, one below and one above the chambers, in coincidence."""
 
-    side_mm: float = 480.0
+    side_mm: float = 489.0
     below_mm: float = 70.0
     """Distance of the lower plane from the lowest chamber."""
     above_mm: float = 80.0
@@ -195,8 +194,8 @@ _LEGNARO = Profile(
     detector="legnaro",
     cell=replace(REALISTIC_CELL, smear_ns=6.0),
     noise=Noise(
-        hz=3.0,
-        chamber_hz=(0.0, 5.0),
+        hz=2.9,
+        chamber_hz=(0.0, 6.0),
         hot_cells=(HotCell(chamber=0, pin=61, hz=240.0), HotCell(chamber=2, pin=0, hz=85.0)),
     ),
     scintillator=ScintillatorPair(jitter_ns=8.0),
@@ -207,7 +206,11 @@ _BOLOGNA = Profile(
     name="bologna",
     description="two chambers between big scintillator planes",
     detector="bologna2",
-    scintillator=ScintillatorPair(side_mm=1040.0, delay_ns=223.0),
+    secondaries=Secondaries(shower_share=0.034, half_shower_share=0.0),
+    noise=Noise(hz=3.0),
+    scintillator=ScintillatorPair(
+        side_mm=1245.0, below_mm=270.0, above_mm=270.0, delay_ns=223.0
+    ),
 )
 
 _QUIET = Profile(

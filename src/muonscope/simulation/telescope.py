@@ -15,7 +15,13 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 
-from muonscope.simulation.background import add_noise, afterpulses, alive, rates_hz, shifted
+from muonscope.simulation.background import (
+    add_noise,
+    afterpulses,
+    alive,
+    rates_hz,
+    shifted,
+)
 from muonscope.simulation.chambers import Crossings, Reached, cross, respond, shower
 from muonscope.simulation.daq import Readout, Stream
 from muonscope.simulation.faults import Fault
