@@ -256,8 +256,9 @@ def files_section(n: int, repeats: int) -> None:
 
 def process_file(file: Path, out: Path) -> None:
     """Do what the command does, in this process, so that start-up is not measured."""
+    from muonscope.intake import Intake
     from muonscope.run import Run
-    from muonscope.wiring import Intake, open_sink, open_source
+    from muonscope.wiring import open_sink, open_source
 
     detector = muonscope.shipped_detector()
     sink = open_sink(str(out))

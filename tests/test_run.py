@@ -14,12 +14,12 @@ from muonscope.counting.table import WindowTable
 from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector
 from muonscope.errors import AccountingError, SourceError, StateError
+from muonscope.intake import Intake
 from muonscope.run import Restored, Run, Status, restore
 from muonscope.transports.base import Piece
 from muonscope.transports.files import FileSource
 from muonscope.transports.memory import MemorySink, MemorySource
 from muonscope.transports.state import StateStore
-from muonscope.wiring import Intake
 from muonscope.words.layout import Words, pack_hits
 from synthetic import synthetic_words
 
@@ -218,7 +218,7 @@ def continued(detector: Detector, folder: Path, sink: MemorySink, crash_after: i
 def test_a_run_that_crashes_again_and_again_gives_the_messages_of_an_unbroken_one(
     legnaro: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash_after: int
 ) -> None:
-    monkeypatch.setattr("muonscope.wiring._CHECKPOINT_S", 0.0)
+    monkeypatch.setattr("muonscope.intake._CHECKPOINT_S", 0.0)
     unbroken = MemorySink()
     assert continued(legnaro, tmp_path / "unbroken", unbroken, crash_after=10**9)
     sink = MemorySink()

@@ -10,17 +10,11 @@ import zstandard
 
 from muonscope.detector import Detector
 from muonscope.errors import DetectorError, OptionError, SourceError, SourceNotFoundError
+from muonscope.intake import Intake, Stream
 from muonscope.transports.base import Piece
 from muonscope.transports.files import FileSource, FollowSource
 from muonscope.transports.memory import MemorySource
-from muonscope.wiring import (
-    Intake,
-    Stream,
-    load_detector,
-    open_sink,
-    open_source,
-    results_path,
-)
+from muonscope.wiring import load_detector, open_sink, open_source, results_path
 from muonscope.words.layout import Words
 from muonscope.words.parquet import ParquetEncoder
 from muonscope.words.text_encode import TextEncoder

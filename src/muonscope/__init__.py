@@ -1,16 +1,16 @@
 """muonscope: live data quality for trigger-less drift-tube muon telescopes.
 
-``open`` a recording, ``summarise`` its words; ``shipped_detector`` and ``Detector`` say
-what the telescope is. Everything else is in the rooms: ``detector``, ``words``,
-``counting``, ``results``, ``transports``, ``engines``. Names are loaded when first used,
-so that importing the package costs nothing.
+``open`` a recording, ``summarise`` its words, ``simulate`` a telescope;
+``shipped_detector`` and ``Detector`` say what it is. Everything else is in the rooms:
+``detector``, ``words``, ``counting``, ``simulation``, ``results``, ``transports``,
+``engines``. Names are loaded when first used, so that importing the package costs nothing.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from muonscope.api import Recording, summarise
+    from muonscope.api import Recording, Simulated, simulate, summarise
     from muonscope.api import open_recording as open  # noqa: A004
     from muonscope.counting.summary import Summary
     from muonscope.counting.table import WindowSummary, WindowTable
@@ -21,12 +21,14 @@ __all__ = [
     "Detector",
     "MuonscopeError",
     "Recording",
+    "Simulated",
     "Summary",
     "WindowSummary",
     "WindowTable",
     "__version__",
     "open",
     "shipped_detector",
+    "simulate",
     "summarise",
 ]
 
@@ -36,11 +38,13 @@ _HOMES = {
     "Detector": ("muonscope.detector", "Detector"),
     "MuonscopeError": ("muonscope.errors", "MuonscopeError"),
     "Recording": ("muonscope.api", "Recording"),
+    "Simulated": ("muonscope.api", "Simulated"),
     "Summary": ("muonscope.counting.summary", "Summary"),
     "WindowSummary": ("muonscope.counting.table", "WindowSummary"),
     "WindowTable": ("muonscope.counting.table", "WindowTable"),
     "open": ("muonscope.api", "open_recording"),
     "shipped_detector": ("muonscope.detector", "shipped_detector"),
+    "simulate": ("muonscope.api", "simulate"),
     "summarise": ("muonscope.api", "summarise"),
 }
 

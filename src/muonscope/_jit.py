@@ -5,7 +5,7 @@ from typing import Any
 
 import numba
 
-__all__ = ["kernel", "part", "read_only"]
+__all__ = ["kernel", "part", "read_only", "tuple_of"]
 
 
 def kernel(signature: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -31,6 +31,12 @@ def part(function: Callable[..., Any]) -> Any:
     return numba.njit(function, nogil=True, error_model="numpy", **options)
 
 
-def read_only(item: Any) -> Any:
+def read_only(item: Any, dimensions: int = 1) -> Any:
     """Return the type of a contiguous input array of ``item``, writable or not."""
-    return numba.types.Array(item, 1, "C", readonly=True)
+    return numba.types.Array(item, dimensions, "C", readonly=True)
+
+
+def tuple_of(item: Any, length: int) -> Any:
+    """Return the type of a tuple of ``length`` values of type ``item``."""
+    make: Callable[..., Any] = numba.types.UniTuple
+    return make(item, length)

@@ -10,10 +10,12 @@ Examples
 (1, 3)
 """
 
+import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,12 +23,19 @@ from muonscope.counting.counter import Counter
 from muonscope.counting.table import WindowTable, joined
 from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector
-from muonscope.errors import AccountingError, FormatError
-from muonscope.wiring import Intake, load_detector, open_source
+from muonscope.errors import AccountingError, FormatError, OptionError
+from muonscope.intake import Intake
+from muonscope.simulation.faults import parse_fault
+from muonscope.simulation.options import Simulation, detector_of
+from muonscope.simulation.profiles import profile_named
+from muonscope.wiring import detector_for, load_detector, open_source
 from muonscope.words.layout import Words
 from muonscope.words.rejects import Rejects
 
-__all__ = ["Recording", "open_recording", "summarise"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Recording", "Simulated", "open_recording", "rows_of", "simulate", "summarise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ class Recording:
             If the source cannot be read, or nothing in it is of a known format.
         """
         words, mine = 0, Rejects()
-        for batch in Intake(open_source([self.source]), self.detector.readout).batches():
+        for batch in self._intake().batches():
             if batch.token.error:
                 raise batch.token.error
             mine.add(batch.decoded.rejects)
@@ -61,6 +70,10 @@ class Recording:
             yield batch.decoded.words
         if mine.total and not words:
             raise FormatError(f"{self.source}: nothing could be decoded: {mine.examples[0]}")
+
+    def _intake(self) -> Intake:
+        source = open_source([self.source], detector=self.detector)
+        return Intake(source, self.detector.readout)
 
     def words(self) -> Words:
         """Return all words, shape (n,), in the order of the recording.
@@ -86,16 +99,118 @@ class Recording:
 
 
 def open_recording(
-    source: str | os.PathLike[str], detector: Detector | str = "legnaro"
+    source: str | os.PathLike[str], detector: Detector | str | None = None
 ) -> Recording:
     """Open a recording; ``detector`` is a shipped name, a TOML file, or a Detector.
+
+    Without one, it is that of the profile for a ``sim:`` URL, else ``legnaro``.
 
     Raises
     ------
     DetectorError
         If there is no such detector.
     """
-    return Recording(os.fspath(source), _detector(detector))
+    name = os.fspath(source)
+    return Recording(name, detector_for([name]) if detector is None else _detector(detector))
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """A simulated run: words, and what really happened."""
+
+    detector: Detector
+    words: Words
+    """Shape (n,), in the order of the DAQ."""
+    truth: "pa.Table"
+    """Muons, hits and faults: see :mod:`muonscope.simulation.truth`."""
+
+    @property
+    def muons(self) -> "pa.Table":
+        """The muons."""
+        return rows_of(self.truth, "muon")
+
+    @property
+    def hits(self) -> "pa.Table":
+        """What each word comes from, in the order of the words."""
+        return rows_of(self.truth, "hit")
+
+    def summarise(self, window: float = 1.0) -> WindowTable:
+        """Return the summaries of windows of ``window`` seconds."""
+        return summarise(self.words, self.detector, window=window)
+
+
+def simulate(
+    profile: str = "legnaro",
+    *,
+    detector: Detector | str | None = None,
+    seconds: float = 60.0,
+    words: int | None = None,
+    seed: int = 1,
+    rate_scale: float = 1.0,
+    faults: Sequence[str] = (),
+) -> Simulated:
+    """Simulate a telescope; everything is in memory, about 50 bytes a word.
+
+    Parameters
+    ----------
+    profile
+        ``legnaro``, ``bologna`` or ``quiet``.
+    detector
+        A shipped name, a TOML file, or a Detector; default: that of the profile.
+    seconds, words
+        Where it ends: after so much detector time, or so many words if that is earlier.
+    seed
+        The same seed gives the same words.
+    rate_scale
+        Times all rates.
+    faults
+        Such as ``"noisy:ch0:61@20s-40s"``.
+
+    Raises
+    ------
+    OptionError
+        If an option makes no sense.
+
+    Examples
+    --------
+    >>> import muonscope
+    >>> run = muonscope.simulate(seconds=2.0, seed=7)
+    >>> len(run.words) == len(run.hits)
+    True
+    """
+    import pyarrow as pa
+
+    from muonscope.simulation.telescope import simulate as simulated
+    from muonscope.simulation.truth import TruthTables
+
+    telescope = detector_of(profile) if detector is None else _detector(detector)
+    simulation = Simulation(
+        detector=telescope,
+        profile=profile_named(profile),
+        seconds=seconds,
+        words=words,
+        seed=seed,
+        rate_scale=rate_scale,
+        faults=tuple(parse_fault(spec, telescope) for spec in faults),
+    )
+    if words is None and seconds == math.inf:
+        raise OptionError("seconds: found inf without words, expected an end")
+    tables = TruthTables(simulation)
+    parts, truth = [np.empty(0, np.uint64)], [tables.faults()]
+    for batch in simulated(simulation):
+        parts.append(batch.stream.words)
+        truth += [tables.muons(batch.muons), tables.hits(batch)]
+    return Simulated(telescope, np.concatenate(parts), pa.concat_tables(truth))
+
+
+def rows_of(truth: "pa.Table", kind: str) -> "pa.Table":
+    """Return the rows of one kind, ``hit``, ``muon`` or ``fault``, with the columns it has."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    rows = truth.filter(compute.equal(truth["kind"].cast(pa.string()), kind))
+    empty = [n for n in rows.column_names if n == "kind" or rows[n].null_count == len(rows)]
+    return rows.drop_columns(empty) if len(rows) else rows
 
 
 def summarise(

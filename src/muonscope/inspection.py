@@ -21,9 +21,9 @@ from muonscope.counting.table import WindowTable
 from muonscope.counting.windows import Note
 from muonscope.detector import Detector, Readout, setup_names, shipped_detector
 from muonscope.errors import FormatError, MuonscopeError
+from muonscope.intake import Intake, Token
 from muonscope.transports.base import Piece, Source
 from muonscope.units import BX_PER_ORBIT, ORBIT_S
-from muonscope.wiring import Intake, Token
 from muonscope.words.codec import Decoded
 from muonscope.words.detect import PARQUET_MAGIC, PREFIX_BYTES
 from muonscope.words.layout import Words, fpga_mask, top_head_shift

@@ -20,10 +20,10 @@ from muonscope.counting.table import WindowTable
 from muonscope.counting.windows import Note
 from muonscope.engines.native import Batch, Step, count
 from muonscope.errors import AccountingError, MuonscopeError, StateError
+from muonscope.intake import Intake, Stream, Token
 from muonscope.results.message import ByteAccounting, remainder_message, window_messages
 from muonscope.transports.base import Place, Sink
 from muonscope.transports.state import StateStore
-from muonscope.wiring import Intake, Stream, Token
 from muonscope.words.rejects import RejectCode, Rejects
 
 __all__ = ["Restored", "Run", "Status", "restore"]

@@ -1,42 +1,30 @@
-"""Where the rooms are joined: sources to decoders to the engine, by name or URL.
+"""Where the rooms are joined: detectors, sources and sinks by name or URL.
 
 Used by the command line and by :mod:`muonscope.api`; it composes and translates, and
 leaves all work to the rooms it joins.
 """
 
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
 
-from muonscope.detector import Detector, Readout, parse_detector, setup_names, shipped_detector
-from muonscope.engines.native import Batch
+from muonscope.detector import Detector, parse_detector, setup_names, shipped_detector
 from muonscope.errors import (
-    AccountingError,
     DetectorError,
-    FormatError,
     OptionError,
     SinkError,
     SourceError,
     SourceNotFoundError,
 )
-from muonscope.transports.base import Piece, Place, Sink, Source
+from muonscope.simulation.options import SCHEME, detector_of, simulation_of, split_url
+from muonscope.transports.base import Place, Sink, Source
 from muonscope.transports.files import FileSource, FollowSource, StreamSource, find_files
 from muonscope.transports.objects import ObjectSource, is_object_url
 from muonscope.transports.sinks import FileSink, StreamSink
-from muonscope.words.codec import Decoded
-from muonscope.words.detect import PARQUET_MAGIC, Guess
-from muonscope.words.rejects import Reject, RejectCode
-from muonscope.words.stream import StreamDecoder, decode
 
 __all__ = [
-    "Intake",
-    "Stream",
-    "Token",
+    "detector_for",
     "load_detector",
     "open_sink",
     "open_source",
@@ -44,7 +32,6 @@ __all__ = [
 ]
 
 STDIN = "-"
-_CHECKPOINT_S = 1.0
 
 
 def load_detector(name: str) -> Detector:
@@ -71,9 +58,25 @@ def load_detector(name: str) -> Detector:
         raise DetectorError(f"{name}: cannot be read: {exc.strerror or exc}") from exc
 
 
+def detector_for(sources: Sequence[str], name: str = "") -> Detector:
+    """Return the detector called ``name``; without a name, the one that the sources are of.
+
+    That is the detector of the profile for a simulation, else the default.
+
+    Raises
+    ------
+    OptionError
+        If there is no such detector or profile.
+    """
+    if not name and sources and sources[0].startswith(SCHEME):
+        return detector_of(split_url(sources[0])[0])
+    return load_detector(name) if name else shipped_detector()
+
+
 def open_source(
     sources: Sequence[str],
     *,
+    detector: Detector | None = None,
     follow: bool = False,
     idle_exit_s: float | None = None,
     exclude: Sequence[Path] = (),
@@ -81,6 +84,7 @@ def open_source(
 ) -> Source:
     """Return the source that files, folders, globs, URLs or ``-`` name.
 
+    ``detector`` is the one that ``sim:`` URLs simulate, by default that of their profile.
     ``exclude`` are files that are never read (the run's own results). ``known`` says how
     far each stream was read before.
 
@@ -91,17 +95,41 @@ def open_source(
     SourceError
         If a source names nothing.
     """
-    objects = [source for source in sources if is_object_url(source)]
-    if STDIN in sources or objects:
-        if len(objects) not in (0, len(sources)) or (STDIN in sources and len(sources) > 1):
-            raise OptionError("sources of different kinds cannot be mixed: " + " ".join(sources))
-        if follow:
-            raise OptionError(f"--follow needs files or folders, found {sources[0]}")
-        if objects:
-            return ObjectSource(objects, known=known)
-        if sys.stdin is None:
-            raise SourceError("standard input is closed")
-        return StreamSource(sys.stdin.buffer, "standard input")
+    kinds = {_kind(source) for source in sources}
+    if len(kinds) > 1 or (STDIN in sources and len(sources) > 1):
+        raise OptionError("sources of different kinds cannot be mixed: " + " ".join(sources))
+    if follow and kinds != {"files"}:
+        raise OptionError(f"--follow needs files or folders, found {sources[0]}")
+    match kinds.pop():
+        case "sim":
+            return _simulated(sources, detector or detector_for(sources), known)
+        case "objects":
+            return ObjectSource(sources, known=known)
+        case "stdin":
+            if sys.stdin is None:
+                raise SourceError("standard input is closed")
+            return StreamSource(sys.stdin.buffer, "standard input")
+        case _:
+            return _files(sources, exclude, known, follow=follow, idle_exit_s=idle_exit_s)
+
+
+def _simulated(
+    urls: Sequence[str], detector: Detector, known: Mapping[str, Place] | None
+) -> Source:
+    simulations = [(url, simulation_of(*split_url(url), detector)) for url in urls]
+    from muonscope.transports.simulated import SimulatedSource  # brings kernels
+
+    return SimulatedSource(simulations, known=known)
+
+
+def _files(
+    sources: Sequence[str],
+    exclude: Sequence[Path],
+    known: Mapping[str, Place] | None,
+    *,
+    follow: bool,
+    idle_exit_s: float | None,
+) -> Source:
     files = find_files(sources, exclude=exclude)
     if not follow:
         if not files:
@@ -117,6 +145,14 @@ def open_source(
     return FollowSource(
         list_files, clock=time.time, wait=time.sleep, idle_exit_s=idle_exit_s, known=known
     )
+
+
+def _kind(source: str) -> str:
+    if source == STDIN:
+        return "stdin"
+    if source.startswith(SCHEME):
+        return "sim"
+    return "objects" if is_object_url(source) else "files"
 
 
 def results_path(destination: str) -> Path | None:
@@ -147,253 +183,3 @@ def open_sink(
             raise SinkError("standard output is closed; name a DEST")
         return StreamSink(sys.stdout.buffer)
     return FileSink(path, force=force, empty_ok=empty_ok, resume_at=resume_at)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """How far one stream has been taken in; goes to the saved state as JSON."""
-
-    name: str
-    place: Place
-    bytes_in: int = 0
-    """Bytes after decompression that were decoded or rejected."""
-    decoder: dict[str, Any] = field(default_factory=dict)
-    left: tuple[tuple[str, int], ...] = ()
-    """Codes and lengths of what was rejected at its end, to be taken back if it grows."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        place = {name: getattr(self.place, name) for name in ("restart", "read", "mark", "ended")}
-        return {
-            "name": self.name,
-            "place": place,
-            "bytes_in": self.bytes_in,
-            "decoder": self.decoder,
-            "left": self.left,
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Stream":
-        """Return what ``as_json`` gave."""
-        return cls(
-            name=value["name"],
-            place=Place(**value["place"]),
-            bytes_in=value["bytes_in"],
-            decoder=value["decoder"],
-            left=tuple((code, length) for code, length in value["left"]),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """What goes along with a batch of words from a stream."""
-
-    key: str = ""
-    stream: Stream | None = None
-    """The stream as it stands after the batch."""
-    guess: Guess | None = None
-    compression: str | None = None
-    taken_back: tuple[tuple[str, int], ...] = ()
-    """Rejects, by code and length, that count no more: their stream had not ended."""
-    final: bool = False
-    """The source is at its end; what streams leave over at theirs follows."""
-    error: SourceError | FormatError | None = None
-
-
-class Intake:
-    """Decodes the streams of a source one piece at a time, each with its own decoder.
-
-    ``stop`` is asked before every piece; ``checkpoints`` marks about one batch a second
-    for a snapshot, and the last moment before streams are taken to be complete. A stream
-    that ended may grow all the same: its decoder stays as it was before its end.
-    """
-
-    def __init__(
-        self,
-        source: Source,
-        readout: Readout,
-        *,
-        streams: Mapping[str, Stream] | None = None,
-        stop: Callable[[], bool] = lambda: False,
-        checkpoints: bool = False,
-        grows: bool = False,
-    ) -> None:
-        """Go on from ``streams``; ``grows`` says that ended streams may go on."""
-        self._source, self._readout, self._stop = source, readout, stop
-        self._streams = dict(streams or {})
-        self._decoders: dict[str, StreamDecoder] = {}
-        self._spools: dict[str, BinaryIO] = {}
-        self._checkpoints, self._next_checkpoint = checkpoints, time.monotonic() + _CHECKPOINT_S
-        self._first: dict[str, bytes] = {}
-        self._read: dict[str, int] = {}
-        self._ended: dict[str, Piece] = {}
-        self._last: dict[str, Piece] = {}
-        self._grows, self._closing = grows, False
-
-    def batches(self) -> Iterator[Batch[Token]]:
-        """Yield the words of all pieces.
-
-        What a stream leaves over at its end is decoded when the next one begins, or, with
-        ``final`` tokens, when the source has nothing more.
-        """
-        for piece in self._source.pieces():
-            if piece.error:
-                yield Batch(Decoded(), Token(key=piece.key, error=piece.error))
-                if piece.key in self._last:
-                    self._ended[piece.key] = replace(self._last[piece.key], ended=True)
-            elif piece.idle:
-                yield Batch(Decoded(), Token(), self._checkpoint_due())
-            else:
-                yield from self._take(piece)
-            if self._stop():
-                if self._checkpoints:
-                    return
-                self._ended |= self._last
-                break
-        self._closing = True
-        yield Batch(Decoded(), Token(), self._checkpoints)
-        yield from self._end_all()
-
-    def _take(self, piece: Piece) -> Iterator[Batch[Token]]:
-        if piece.data:
-            self._last[piece.key] = piece
-            self._ended.pop(piece.key, None)
-            yield from self._end_all()
-            yield from self._decode(piece)
-        if piece.ended:
-            self._ended[piece.key] = piece
-            self._last.pop(piece.key, None)
-
-    def _decode(self, piece: Piece) -> Iterator[Batch[Token]]:
-        key, data = piece.key, self._first.pop(piece.key, b"") + piece.data
-        new = key not in self._decoders
-        if new and key not in self._spools and len(data) == piece.read:
-            if len(data) < len(PARQUET_MAGIC):
-                self._first[key] = data
-                return
-            if data.startswith(PARQUET_MAGIC):
-                if key in self._streams and not self._streams[key].left:
-                    error = FormatError(f"{piece.name}: a Parquet file that changed when read")
-                    yield Batch(Decoded(), Token(key=key, error=error))
-                    return
-                yield from self._take_back(key)
-                self._spools[key] = tempfile.TemporaryFile()  # noqa: SIM115 lives on
-        if key in self._spools:
-            try:
-                self._spools[key].write(data)
-            except OSError as exc:
-                raise SinkError(f"temporary file: cannot be written: {exc.strerror}") from exc
-            return
-        if not new and piece.read - len(data) < self._read.get(key, 0):
-            del self._decoders[key]
-        decoder = self._decoder(key)
-        self._read[key] = piece.read
-        yield from self._take_back(key)
-        for part in decoder.feed_in_parts(data):
-            yield self._batch(replace(piece, ended=False), part, decoder)
-
-    def _take_back(self, key: str) -> Iterator[Batch[Token]]:
-        """Take back what was rejected at an end that was none."""
-        if key in self._streams and self._streams[key].left:
-            yield Batch(Decoded(), Token(taken_back=self._streams[key].left))
-            self._streams[key] = replace(self._streams[key], left=())
-
-    def _end_all(self) -> Iterator[Batch[Token]]:
-        """Decode what ended streams leave over."""
-        ended, self._ended = self._ended, {}
-        for key, piece in ended.items():
-            if key in self._spools:
-                yield from self._end_parquet(piece)
-                continue
-            decoder = self._decoder(key)
-            for part in decoder.feed_in_parts(self._first.pop(key, b"")):
-                yield self._batch(replace(piece, ended=False), part, decoder)
-            yield self._end(piece, decoder)
-
-    def _end(self, piece: Piece, decoder: StreamDecoder) -> Batch[Token]:
-        """Return what a stream leaves over, and keep its decoder as it was before, to go on.
-
-        A compressed one has no copy: if it grows, it is read again from its start.
-        """
-        twin = decoder.compression is None and self._grows
-        last = deepcopy(decoder) if twin else self._decoders.pop(piece.key)
-        before = self._batch(piece, Decoded(), decoder)
-        rest = last.finish()
-        if last.position != last.bytes_in:
-            raise AccountingError(
-                f"{piece.name}: {last.bytes_in} bytes came in,"
-                f" {last.position} were decoded or rejected"
-            )
-        assert before.token.stream
-        left = tuple((reject.code.name, reject.length) for reject in rest.rejects)
-        stream = replace(before.token.stream, bytes_in=last.position, left=left)
-        self._streams[piece.key] = stream
-        token = replace(before.token, stream=stream, guess=last.guess)
-        return Batch(_named(rest, piece.name), token, before.checkpoint)
-
-    def _batch(self, piece: Piece, decoded: Decoded, decoder: StreamDecoder) -> Batch[Token]:
-        place = Place(restart=decoder.restart, read=piece.read, mark=piece.mark, ended=piece.ended)
-        stream = Stream(
-            name=piece.name, place=place, bytes_in=decoder.position, decoder=decoder.state()
-        )
-        self._streams[piece.key] = stream
-        token = Token(
-            key=piece.key,
-            stream=stream,
-            guess=decoder.guess,
-            compression=decoder.compression,
-            final=self._closing,
-        )
-        return Batch(_named(decoded, piece.name), token, self._checkpoint_due())
-
-    def _decoder(self, key: str) -> StreamDecoder:
-        if key not in self._decoders:
-            self._decoders[key] = StreamDecoder(self._readout)
-            if key in self._streams:
-                self._decoders[key].resume(self._streams[key].decoder)
-        return self._decoders[key]
-
-    def _end_parquet(self, piece: Piece) -> Iterator[Batch[Token]]:
-        """Read a Parquet stream from the temporary file that kept it, now that it is whole."""
-        spool = self._spools.pop(piece.key)
-        size, error, decoder = spool.tell(), None, StreamDecoder(self._readout)
-        spool.seek(0)
-        try:
-            for decoded in decode(spool, decoder):
-                yield Batch(
-                    _named(decoded, piece.name),
-                    Token(key=piece.key, guess=decoder.guess, final=self._closing),
-                )
-        except FormatError as exc:
-            error = FormatError(f"{piece.name}: {exc}")
-        spool.close()
-        place = Place(restart=0, read=piece.read, mark=piece.mark, ended=True)
-        rejects = [] if error is None else [_whole(piece.name, size, error)]
-        left = tuple((reject.code.name, reject.length) for reject in rejects)
-        stream = Stream(name=piece.name, place=place, bytes_in=size, left=left)
-        self._streams[piece.key] = stream
-        token = Token(
-            key=piece.key, stream=stream, guess=decoder.guess, error=error, final=self._closing
-        )
-        yield Batch(Decoded(rejects=rejects), token)
-
-    def _checkpoint_due(self) -> bool:
-        wanted = self._checkpoints and not self._closing and not self._spools
-        if not wanted or time.monotonic() < self._next_checkpoint:
-            return False
-        self._next_checkpoint = time.monotonic() + _CHECKPOINT_S
-        return True
-
-
-def _named(decoded: Decoded, name: str) -> Decoded:
-    return Decoded(decoded.words, [replace(reject, where=name) for reject in decoded.rejects])
-
-
-def _whole(name: str, size: int, error: FormatError) -> Reject:
-    return Reject(
-        code=RejectCode.UNKNOWN_FORMAT,
-        offset=0,
-        length=size,
-        evidence=str(error).encode(),
-        where=name,
-    )

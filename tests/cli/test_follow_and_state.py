@@ -19,7 +19,7 @@ WORDS = synthetic_words(12_000, scintillator_share=0.2)
 PARTS = 4
 SMALL = {
     "muonscope.transports.files.CHUNK_BYTES": 4096,
-    "muonscope.wiring._CHECKPOINT_S": 0.0,
+    "muonscope.intake._CHECKPOINT_S": 0.0,
 }
 """Settings under which a small file is as long as a big one: 12 or more pieces each."""
 

@@ -7,10 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from muonscope.cli.kernels import load_kernels
+from muonscope.cli.kernels import kernels_for, load_kernels
 from muonscope.errors import FormatError
+from muonscope.simulation.options import SCHEME
 from muonscope.units import ORBIT_S
-from muonscope.wiring import load_detector, open_source
+from muonscope.wiring import detector_for, open_source
 
 load_kernels()
 
@@ -30,7 +31,10 @@ def inspect_sources(sources: Sequence[str], detector: str, *, as_json: bool) -> 
     FormatError
         If nothing could be decoded; the report is printed all the same.
     """
-    report = inspect_source(open_source(sources), load_detector(detector) if detector else None)
+    load_kernels(kernels_for(sources))
+    simulated = any(source.startswith(SCHEME) for source in sources)
+    known = detector_for(sources, detector) if detector or simulated else None
+    report = inspect_source(open_source(sources, detector=known), known)
     if as_json:
         text = orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
         print(text.decode())  # noqa: T201

@@ -3,26 +3,41 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 
-__all__ = ["load_kernels"]
+__all__ = ["PROCESSING", "SIMULATION", "kernels_for", "load_kernels"]
 
 _PATIENCE_S = 1.2
-_SLOWEST = "muonscope.counting._windowing"
-_OTHERS = ("muonscope.counting._counting", "muonscope.words._text", "muonscope.words._objects")
+
+PROCESSING = (
+    "muonscope.counting._windowing", "muonscope.counting._counting", "muonscope.words._text",
+    "muonscope.words._objects",
+)  # fmt: skip
+"""What processing needs, the slowest first."""
+
+SIMULATION = ("muonscope.simulation._crossing", "muonscope.simulation._writing")
+"""What a simulation needs."""
 
 
-def load_kernels() -> None:
+def kernels_for(sources: Sequence[str]) -> tuple[str, ...]:
+    """Return what processing ``sources`` needs."""
+    simulated = any(source.startswith("sim:") for source in sources)
+    return PROCESSING + SIMULATION if simulated else PROCESSING
+
+
+def load_kernels(modules: Sequence[str] = PROCESSING) -> None:
     """Import what is compiled; say on stderr when that takes a while.
 
     Where the kernels are not in the cache, half of the work is done meanwhile by another
     process, on another core: one process compiles one kernel at a time.
     """
+    slowest, *others = modules
     helpers: list[subprocess.Popen[bytes]] = []
 
     def announce() -> None:
         text = "muonscope: compiling the kernels for this machine (once per installation) ..."
         print(text, file=sys.stderr, flush=True)  # noqa: T201
-        command = [sys.executable, "-P", "-c", "import " + ", ".join(_OTHERS)]
+        command = [sys.executable, "-P", "-c", "import " + ", ".join(others)]
         quiet = subprocess.DEVNULL
         helpers.append(
             subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603
@@ -32,10 +47,10 @@ def load_kernels() -> None:
     notice.daemon = True
     notice.start()
     try:
-        __import__(_SLOWEST)
+        __import__(slowest)
     finally:
         notice.cancel()
     for helper in helpers:
         helper.wait()
-    for module in _OTHERS:
+    for module in others:
         __import__(module)

@@ -75,12 +75,16 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SOURCE...", help="File, folder, glob, s3://... or -.", show_default=False
+        metavar="SOURCE...", help="File, folder, glob, s3://..., sim: or -.", show_default=False
     ),
 ]
 DetectorOption = Annotated[
-    str, typer.Option("--detector", "-d", metavar="NAME|FILE", help="Shipped name or TOML file.")
-]
+    str,
+    typer.Option(
+        "--detector", "-d", metavar="NAME|FILE",
+        help="Shipped name or TOML file; default: legnaro.",
+    ),
+]  # fmt: skip
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error came from.")]
 
 
@@ -100,7 +104,7 @@ def main(
 def process(
     source: Sources,
     *,
-    detector: DetectorOption = "legnaro",
+    detector: DetectorOption = "",
     to: Annotated[
         str,
         typer.Option(
@@ -169,7 +173,7 @@ def convert(
             help="csv, json, dat, block or parquet; default: by the ending of DEST.",
         ),
     ] = "",
-    detector: DetectorOption = "legnaro",
+    detector: DetectorOption = "",
     force: Annotated[bool, typer.Option("--force", help="Overwrite DEST.")] = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
@@ -177,6 +181,55 @@ def convert(
     from muonscope.cli.convert import convert_source
 
     raise typer.Exit(convert_source(source, dest, to, detector, force=force))
+
+
+@app.command(epilog="Example: muonscope simulate run/ --seconds 60 --fault noisy:ch0:61@20s-40s")
+@guarded
+def simulate(
+    dest: Annotated[str, typer.Argument(metavar="DEST", hidden=True)],
+    *,
+    profile: Annotated[str, typer.Option(help="legnaro, bologna or quiet.")] = "legnaro",
+    detector: Annotated[
+        str,
+        typer.Option("--detector", "-d", metavar="NAME|FILE", help="Default: the profile's."),
+    ] = "",
+    seconds: Annotated[
+        str, typer.Option(metavar="TIME", help="Detector time; default: 60s, paced: no end.")
+    ] = "",
+    words: Annotated[str, typer.Option(metavar="N", help="End after exactly N words.")] = "",
+    seed: Annotated[str, typer.Option(metavar="N", help="Same seed, same words.")] = "1",
+    rate_scale: Annotated[str, typer.Option(metavar="X", help="Times all rates.")] = "1",
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SPEC", help="NAME[:TARGET][:VALUE][@START-END]; repeatable."),
+    ] = None,
+    start_orbit: Annotated[str, typer.Option(metavar="N", help="First orbit.")] = "",
+    truth: Annotated[str, typer.Option(metavar="FILE", help="The truth, as .parquet.")] = "",
+    to: Annotated[
+        str, typer.Option("--format", "-f", metavar="FORMAT", help="As convert, and dat129.")
+    ] = "",
+    realtime: Annotated[bool, typer.Option("--realtime", help="Write as a DAQ would.")] = False,
+    speed: Annotated[
+        float | None, typer.Option(metavar="X", help="The same, so many times as fast.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite DEST.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Write simulated words to DEST: a file, a folder of files, or -."""
+    from muonscope.cli.simulate import Options, simulate_to
+
+    options = {
+        "seconds": [seconds], "words": [words], "seed": [seed], "rate-scale": [rate_scale],
+        "fault": fault or [], "start-orbit": [start_orbit],
+    }  # fmt: skip
+    code = simulate_to(
+        Options(
+            dest=dest, detector=detector, profile=profile, truth=truth, format=to, force=force,
+            given={name: values for name, values in options.items() if values and values != [""]},
+            speed=1.0 if realtime and speed is None else speed,
+        )
+    )  # fmt: skip
+    raise typer.Exit(code)
 
 
 @detectors_app.command("list", epilog="Example: muonscope detectors list")

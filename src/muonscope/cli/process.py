@@ -1,22 +1,20 @@
 """The ``process`` command."""
 
 import os
-import signal
 import sys
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from muonscope.cli.kernels import load_kernels
+from muonscope.cli.kernels import kernels_for, load_kernels
+from muonscope.cli.stopping import Stop
 from muonscope.detector import Detector
 from muonscope.errors import FormatError, OptionError
+from muonscope.simulation.options import SCHEME
 from muonscope.transports.state import StateStore
 from muonscope.units import seconds
-from muonscope.wiring import load_detector, open_sink, open_source, results_path
+from muonscope.wiring import detector_for, open_sink, open_source, results_path
 
 __all__ = ["Options", "process_sources"]
 
@@ -41,43 +39,15 @@ class Options:
     force: bool
 
 
-class _Stop:
-    """Remembers the first signal to stop; the second one interrupts at once."""
-
-    def __init__(self) -> None:
-        self.signal = 0
-
-    def __bool__(self) -> bool:
-        return self.signal != 0
-
-    @property
-    def exit_code(self) -> int:
-        return 128 + self.signal
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        def remember(number: int, _frame: FrameType | None) -> None:
-            if self.signal:
-                raise KeyboardInterrupt
-            self.signal = number
-
-        before = {n: signal.signal(n, remember) for n in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
 def process_sources(options: Options) -> int:
     """Process sources to the end, or until stopped; return the exit code."""
-    stop = _Stop()
+    stop = Stop()
     with stop.listening():
         return _process(options, stop)
 
 
-def _process(options: Options, stop: _Stop) -> int:
-    detector = load_detector(options.detector)
+def _process(options: Options, stop: Stop) -> int:
+    detector = detector_for(options.sources, options.detector)
     spec_values = {
         "window_s": seconds(options.window, "--window"),
         "lateness_s": seconds(options.lateness, "--lateness"),
@@ -88,13 +58,13 @@ def _process(options: Options, stop: _Stop) -> int:
         raise OptionError("--idle-exit only makes sense with --follow")
     path = results_path(options.to)
     store = _open_store(options, path)
-    load_kernels()
+    load_kernels(kernels_for(options.sources))
     sys.setswitchinterval(_SWITCH_S)
     from muonscope.cli.report import Progress, print_account
     from muonscope.counting.counter import Counter
     from muonscope.counting.windows import WindowSpec
+    from muonscope.intake import Intake
     from muonscope.run import Run, restore
-    from muonscope.wiring import Intake
 
     counter = Counter(detector, WindowSpec(**spec_values))
     name = _plain(options.run) or _run_name(options.sources[0])
@@ -108,6 +78,7 @@ def _process(options: Options, stop: _Stop) -> int:
     exclude = [Path(p) for p in (path, options.state) if p]
     source = open_source(
         options.sources,
+        detector=detector,
         follow=options.follow,
         idle_exit_s=idle_exit_s,
         exclude=exclude,
@@ -183,6 +154,7 @@ def _run_name(source: str) -> str:
     """Return the first part of the name of a file, folder or object; never an empty one."""
     if source == "-":
         return "stdin"
+    source = source.replace(":", "-") if source.startswith(SCHEME) else source
     plain = source.split("*", maxsplit=1)[0].split("?", maxsplit=1)[0].split("[", maxsplit=1)[0]
     if plain != source:
         source = plain.rstrip("_-.") if not plain.endswith("/") else plain

@@ -4,38 +4,47 @@
 """
 
 import math
+from typing import Any
 
 from numba import types
 
-from muonscope._jit import kernel, read_only
+from muonscope._jit import kernel, read_only, tuple_of
 
 __all__ = ["cross_cells"]
 
-_f64, _i64 = types.float64[::1], types.int64[::1]
-_in_f64 = read_only(types.float64)
-_in_f64_2 = types.Array(types.float64, 2, "C", readonly=True)
-_in_i64_2 = types.Array(types.int64, 2, "C", readonly=True)
+_real, _whole = types.float64, types.int64
+_i64_2, _f64_2 = types.int64[:, ::1], types.float64[:, ::1]
 
 
 @kernel(
-    types.UniTuple(types.int64, 2)(
-        types.UniTuple(_in_f64, 4), types.float64, read_only(types.boolean),
-        types.UniTuple(_in_f64, 4), _in_f64_2, _in_i64_2,
-        types.UniTuple(types.float64, 4),
-        _i64, _i64, _f64, _f64, _i64, _i64, _i64, _i64, _f64, _i64, _f64,
+    tuple_of(_whole, 2)(
+        tuple_of(read_only(_real), 4), _real, read_only(types.boolean),
+        tuple_of(read_only(_real), 4), read_only(_real, 2), read_only(_whole, 2),
+        tuple_of(_real, 4), _i64_2, _f64_2, _i64_2, _f64_2,
     )
 )  # fmt: skip
 def cross_cells(
-    muons, middle, measures_x, places, first_wire, wires, sizes,
-    muon_of, chamber_of, slope_of, x_of, layers_of, crossing_of, layer_of, wire_of, r_of, side_of,
-    along_of,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+    muons: Any, middle: float, measures_x: Any, places: Any, first_wire: Any, wires: Any,
+    sizes: Any, crossing: Any, crossing_at: Any, reached: Any, reached_at: Any,
+) -> Any:  # fmt: skip
     """Write the crossings of muons with chambers, and those with cells; return how many.
 
-    ``muons`` are x, y and their slopes at the height ``middle``; ``places`` height, offset,
-    and tilt of each chamber; ``sizes`` the width of a cell, the
-    half-width of its gas, half the height of that, and half the length of a wire. The
-    heights of the layers stand last in ``places``.
+    Parameters
+    ----------
+    muons
+        x, y and their slopes at the height ``middle``; each of shape (n,).
+    measures_x, places, first_wire, wires
+        Of each chamber: whether it measures x; height, offset and tilt, then the heights
+        of the four layers in it; place of the first wire and number of wires, (c, 4).
+    sizes
+        Width of a cell, half-width of its gas, half the height of that, half the length
+        of a wire.
+    crossing, crossing_at
+        Written: row of the muon, chamber, layers with a cell there, shape (3, n c); slope
+        and place in the chamber's frame, shape (2, n c).
+    reached, reached_at
+        Written: row of the crossing, layer (4 more for the cell next door), wire, side,
+        shape (4, 8 n c); distance from the wire, place along it, shape (2, 8 n c).
     """
     x, y, slope_x, slope_y = muons
     height, offset, tilt, layer_z = places
@@ -45,12 +54,11 @@ def cross_cells(
     for muon in range(len(x)):
         for chamber in range(len(height)):
             up = height[chamber] - middle
+            at_x, at_y = x[muon] + slope_x[muon] * up, y[muon] + slope_y[muon] * up
             if measures_x[chamber]:
-                along, across = x[muon] + slope_x[muon] * up, y[muon] + slope_y[muon] * up
-                slope, slope_across = slope_x[muon], slope_y[muon]
+                along, slope, across, slope_across = at_x, slope_x[muon], at_y, slope_y[muon]
             else:
-                along, across = y[muon] + slope_y[muon] * up, x[muon] + slope_x[muon] * up
-                slope, slope_across = slope_y[muon], slope_x[muon]
+                along, slope, across, slope_across = at_y, slope_y[muon], at_x, slope_x[muon]
             along -= offset[chamber]
             if tilt[chamber] != 0:
                 cos, sin = math.cos(tilt[chamber]), math.sin(tilt[chamber])
@@ -70,20 +78,21 @@ def cross_cells(
                 if 0 <= wire < wires[chamber, layer]:
                     inside += 1
                     if distance <= half_gas:
-                        crossing_of[hits], layer_of[hits] = n, layer
-                        wire_of[hits], r_of[hits], side_of[hits] = wire, distance, side
-                        along_of[hits] = along_wire
+                        reached[0, hits], reached[1, hits] = n, layer
+                        reached[2, hits], reached[3, hits] = wire, side
+                        reached_at[0, hits], reached_at[1, hits] = distance, along_wire
                         hits += 1
                 # the cell next door, where the track leaves this one within the gas height
                 beyond = distance + half_height * abs(slope) - half
                 wire += side
                 if beyond >= half - half_gas and 0 <= wire < wires[chamber, layer]:
-                    crossing_of[hits], layer_of[hits] = n, layer + 4
-                    wire_of[hits], r_of[hits] = wire, max(half - beyond, 0.0)
-                    side_of[hits], along_of[hits] = -side, along_wire
+                    reached[0, hits], reached[1, hits] = n, layer + 4
+                    reached[2, hits], reached[3, hits] = wire, -side
+                    reached_at[0, hits] = max(half - beyond, 0.0)
+                    reached_at[1, hits] = along_wire
                     hits += 1
             if inside or hits > before:
-                muon_of[n], chamber_of[n] = muon, chamber
-                slope_of[n], x_of[n], layers_of[n] = slope, along, inside
+                crossing[0, n], crossing[1, n], crossing[2, n] = muon, chamber, inside
+                crossing_at[0, n], crossing_at[1, n] = slope, along
                 n += 1
     return n, hits

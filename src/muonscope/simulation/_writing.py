@@ -3,10 +3,12 @@
 :mod:`muonscope.simulation.daq` owns the arrays and says what they mean.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import types
 
-from muonscope._jit import kernel, read_only
+from muonscope._jit import kernel, read_only, tuple_of
 
 __all__ = ["write_hits"]
 
@@ -18,12 +20,13 @@ _COUNTER = np.int64(0xFFFFFFFF)
 @kernel(
     types.void(
         _in_i64, _in_i64, _in_i64, _in_i64, _i64, _in_i64, _in_u64,
-        types.UniTuple(types.int64, 5), _i64, _u64, _i64, _i64,
+        tuple_of(types.int64, 5), _i64, _u64, _i64, _i64,
     )
 )  # fmt: skip
 def write_hits(
-    tick, address, jitter, ahead, alive_until, lane_of, base, clock, row_of, words, leaves, ends
-):  # type: ignore[no-untyped-def]
+    tick: Any, address: Any, jitter: Any, ahead: Any, alive_until: Any, lane_of: Any, base: Any,
+    clock: Any, row_of: Any, words: Any, leaves: Any, ends: Any,
+) -> None:  # fmt: skip
     """Write the hits that are not lost, lane after lane, each lane in order of leaving.
 
     Parameters

@@ -15,7 +15,7 @@ from muonscope.simulation.geometry import Addresses
 from muonscope.simulation.profiles import Noise, Secondaries
 from muonscope.simulation.signals import Origin, Signals
 
-__all__ = ["afterpulses", "add_noise", "alive", "rates_hz", "shifted"]
+__all__ = ["add_noise", "afterpulses", "alive", "rates_hz", "shifted"]
 
 _TELESCOPE = 20_190_801
 """Seed of what is fixed in a telescope."""
@@ -35,7 +35,10 @@ def rates_hz(detector: Detector, noise: Noise) -> npt.NDArray[np.float64]:
     for number, more in enumerate(noise.chamber_hz[: detector.n_chambers]):
         rates[chamber == number] += more
     for hot in noise.hot_cells:
-        if hot.chamber < detector.n_chambers and hot.pin < detector.chambers[hot.chamber].n_channels:
+        if (
+            hot.chamber < detector.n_chambers
+            and hot.pin < detector.chambers[hot.chamber].n_channels
+        ):
             rates[detector.first_cell(hot.chamber) + hot.pin] = hot.hz
     return rates
 
@@ -77,7 +80,9 @@ def afterpulses(rng: np.random.Generator, hits: Signals, secondaries: Secondarie
     return Signals.joined(parts)
 
 
-def shifted(signals: Signals, addresses: Addresses, faults: Sequence[Fault], start_ns: float) -> Signals:
+def shifted(
+    signals: Signals, addresses: Addresses, faults: Sequence[Fault], start_ns: float
+) -> Signals:
     """Return ``signals`` with the chambers' time shifts."""
     for fault in faults:
         rows = (addresses.chamber[signals.address] == fault.chamber) & fault.active(

@@ -32,12 +32,12 @@ class Crossings(Rows):
     muon: npt.NDArray[np.int64]
     """Row of the muon."""
     chamber: npt.NDArray[np.int64]
+    layers: npt.NDArray[np.int64]
+    """In how many layers there is a cell, 0 .. 4."""
     slope: npt.NDArray[np.float64]
     """In the measured plane, in the frame of the chamber."""
     x_mm: npt.NDArray[np.float64]
     """Along the measured axis at the chamber's centre, in the same frame."""
-    layers: npt.NDArray[np.int64]
-    """In how many layers there is a cell, 0 .. 4."""
     ns: npt.NDArray[np.float64]
     """When a signal without drift arrives from the chamber's centre."""
 
@@ -51,10 +51,10 @@ class Reached(Rows):
     """0 (bottom) .. 3; 4 more if it is the second cell of the layer, next door."""
     wire: npt.NDArray[np.int64]
     """From 0."""
-    r_mm: npt.NDArray[np.float64]
-    """Distance from the wire."""
     side: npt.NDArray[np.int64]
     """-1 if the muon passes left of the wire, else 1."""
+    r_mm: npt.NDArray[np.float64]
+    """Distance from the wire."""
     along_mm: npt.NDArray[np.float64]
     """Place along the wire, from its middle."""
 
@@ -95,25 +95,23 @@ def drift_ns(
 def cross(muons: Muons, geometry: Geometry, profile: Profile) -> tuple[Crossings, Reached]:
     """Return where muons go through chambers and cells."""
     cell, most = profile.cell, len(muons) * len(geometry.z_mm)
-    whole, real = np.empty((7, 8 * most), np.int64), np.empty((4, 8 * most))
+    whole, real = np.empty((3, most), np.int64), np.empty((2, most))
+    cells, places = np.empty((4, 8 * most), np.int64), np.empty((2, 8 * most))
     n, m = cross_cells(
         (muons.x_mm, muons.y_mm, muons.slope_x, muons.slope_y), geometry.middle_mm,
         geometry.measures_x,
         (geometry.z_mm, geometry.offset_mm, geometry.tilt_rad, geometry.layer_z_mm),
         geometry.first_wire_mm, geometry.wires,
         (CELL_WIDTH_MM, cell.half_width_mm, cell.gas_height_mm / 2, cell.half_length_mm),
-        whole[0], whole[1], real[0], real[1], whole[2],
-        whole[3], whole[4], whole[5], real[2], whole[6], real[3],
+        whole, real, cells, places,
     )  # fmt: skip
-    muon, chamber = whole[0, :n], whole[1, :n]
+    muon, chamber, layers = whole[:, :n]
     down = geometry.middle_mm - geometry.z_mm[chamber]
     ns = muons.ns[muon] + down * flight_ns_per_mm(muons)[muon]
     ns += chamber_delays_ns(geometry, profile)[chamber]
-    crossings = Crossings(muon, chamber, real[0, :n], real[1, :n], whole[2, :n], ns)
-    reached = Reached(
-        whole[3, :m], whole[4, :m], whole[5, :m], real[2, :m], whole[6, :m], real[3, :m]
-    )
-    return crossings, reached
+    slope, x_mm = real[:, :n]
+    reached = Reached(*cells[:, :m], *places[:, :m])
+    return Crossings(muon, chamber, layers, slope, x_mm, ns), reached
 
 
 def respond(

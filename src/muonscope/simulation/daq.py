@@ -22,7 +22,7 @@ from muonscope.simulation._writing import write_hits
 from muonscope.simulation.faults import Fault
 from muonscope.simulation.geometry import Addresses
 from muonscope.simulation.profiles import Daq
-from muonscope.simulation.signals import MARK, Origin, Rows, Signals, mark
+from muonscope.simulation.signals import MARK, NO_ADDRESS, Origin, Rows, Signals, mark
 from muonscope.simulation.triggers import Ancillary
 from muonscope.units import BX_NS, BX_PER_ORBIT, ORBITS_PER_COUNTER
 from muonscope.words.layout import Words, pack_ancillary, pack_hits
@@ -44,7 +44,7 @@ class Stream(Rows):
     tick: npt.NDArray[np.int64]
     """Of the signal; once written, when the word leaves."""
     marks: npt.NDArray[np.uint64]
-    """To be viewed as ``MARK``; the address of an ancillary word means nothing."""
+    """To be viewed as ``MARK``."""
     muon: npt.NDArray[np.int64]
 
     def whole_marks(self) -> npt.NDArray[Any]:
@@ -112,7 +112,7 @@ class Readout:
         none, no_bits = np.empty(0, np.int64), np.empty(0, np.uint64)
         self._coming = _Hits(none, no_bits, none)
         empty = Stream(no_bits, none, no_bits, none)
-        self._coming_ancillary = {fpga: empty for fpga in self._fpgas}
+        self._coming_ancillary = dict.fromkeys(self._fpgas, empty)
         self._held = {(fpga, kind): [empty] for kind in (0, 1) for fpga in self._fpgas}
 
     def ticks(self, ns: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -121,7 +121,7 @@ class Readout:
 
     def seconds(self, tick: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Return ticks as s."""
-        return tick * (BX_NS / self._per_bx * 1e-9)
+        return np.multiply(tick, BX_NS / self._per_bx * 1e-9, dtype=np.float64)
 
     def take(
         self,
@@ -196,10 +196,8 @@ class Readout:
         shown = orbit + self._start_orbit
         if self._desync:
             shown += self._ahead(ancillary.fpga, tick)
-        words = pack_ancillary(
-            ancillary.head, ancillary.fpga, shown % ORBITS_PER_COUNTER, payload
-        )
-        nowhere = np.zeros(len(tick), np.int64)
+        words = pack_ancillary(ancillary.head, ancillary.fpga, shown % ORBITS_PER_COUNTER, payload)
+        nowhere = np.full(len(tick), NO_ADDRESS)
         made = Stream(words, tick, mark(nowhere, Origin.ANCILLARY), ancillary.muon)
         lost = np.zeros(len(tick), np.bool_)
         for fault in self._silent:
@@ -240,7 +238,9 @@ class Readout:
         for fault in self._spoil:
             active = fault.active(self.seconds(words.tick) * 1e9)
             if fault.kind == "duplicate":
-                twice = active[::GROUP_WORDS] & (rng.random(len(words) // GROUP_WORDS) < fault.value)
+                twice = active[::GROUP_WORDS] & (
+                    rng.random(len(words) // GROUP_WORDS) < fault.value
+                )
                 words = _with_copies(words, twice)
             else:
                 rows = np.flatnonzero(active & (rng.random(len(words)) < fault.value))

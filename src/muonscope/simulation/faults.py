@@ -154,7 +154,9 @@ def _number(
     match = re.fullmatch(rf"{prefix}(\d{{1,4}})", text)
     if not match or int(match[1]) not in there:
         allowed = ", ".join(f"{prefix}{n}" for n in there)
-        raise OptionError(f"fault {spec!r}: found {text!r} in {kind.form}, expected one of {allowed}")
+        raise OptionError(
+            f"fault {spec!r}: found {text!r} in {kind.form}, expected one of {allowed}"
+        )
     return int(match[1])
 
 

@@ -48,7 +48,7 @@ def make_muons(
     for number, plane in enumerate(geometry.planes):
         n = rng.poisson(flux.per_m2_s * scale * plane.m2 * span_ns * 1e-9)
         made = _on_plane(rng, plane, geometry.middle_mm, n, span_ns)
-        new = np.ones(n, np.bool_)
+        new: npt.NDArray[np.bool_] = np.ones(n, np.bool_)
         for before in geometry.planes[:number]:
             new &= ~_crosses(made, before, geometry.middle_mm)
         parts.append(made.take(new))

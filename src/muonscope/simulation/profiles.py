@@ -208,9 +208,7 @@ _BOLOGNA = Profile(
     detector="bologna2",
     secondaries=Secondaries(shower_share=0.034, half_shower_share=0.0),
     noise=Noise(hz=3.0),
-    scintillator=ScintillatorPair(
-        side_mm=1245.0, below_mm=270.0, above_mm=270.0, delay_ns=223.0
-    ),
+    scintillator=ScintillatorPair(side_mm=1245.0, below_mm=270.0, above_mm=270.0, delay_ns=223.0),
 )
 
 _QUIET = Profile(

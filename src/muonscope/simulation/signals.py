@@ -6,15 +6,14 @@ made in (a slab is the stretch of detector time that is simulated at once).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MARK", "Origin", "Rows", "Signals", "mark"]
+__all__ = ["MARK", "NO_ADDRESS", "Origin", "Rows", "Signals", "mark"]
 
 
 class Origin(IntEnum):
@@ -41,38 +40,34 @@ class Origin(IntEnum):
 class Rows:
     """Arrays of one length side by side, taken and joined together."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(self._columns()[0])
+        return len(self.columns()[0])
 
-    def _columns(self) -> list[npt.NDArray[Any]]:
-        return [getattr(self, name) for name in _names(type(self))]
+    def columns(self) -> list[npt.NDArray[Any]]:
+        """Return the arrays."""
+        return [getattr(self, name) for name in self.__slots__]
 
-    def take(self, rows: npt.NDArray[np.int64] | slice) -> Self:
-        """Return some rows, by their numbers or a slice."""
-        return type(self)(*(column[rows] for column in self._columns()))
+    def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_] | slice) -> Self:
+        """Return some rows: numbers (the quickest), a mask, or a slice."""
+        return type(self)(*(column[rows] for column in self.columns()))
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """Return several one after another; at least one is given."""
         if len(parts) == 1:
             return parts[0]
-        columns = zip(*(part._columns() for part in parts), strict=True)
+        columns = zip(*(part.columns() for part in parts), strict=True)
         return cls(*map(np.concatenate, columns))
-
-
-@cache
-def _names(rows: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(rows))
 
 
 MARK = np.dtype([("address", "<u2"), ("origin", "i1"), ("side", "i1"), ("drift_mm", "<f4")])
 """What a signal is, in 8 bytes that are moved as one number:
 
 address
-    of the channel;
+    of the channel, ``NO_ADDRESS`` for an ancillary word;
 origin
     an :class:`Origin`;
 side
@@ -82,8 +77,12 @@ drift_mm
 """
 
 
+NO_ADDRESS = 0xFFFF
+"""Address of what has no channel."""
+
+
 def mark(
-    address: npt.NDArray[np.int64],
+    address: npt.NDArray[Any],
     origin: Origin | npt.NDArray[np.int8],
     side: int | npt.NDArray[np.int64] = 0,
     drift_mm: float | npt.NDArray[np.float64] = np.nan,

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from glob import glob, has_magic
 from itertools import count
 from pathlib import Path
@@ -21,6 +22,7 @@ from muonscope.errors import OptionError, SourceDeniedError, SourceError, Source
 from muonscope.transports.base import Piece, Place
 from muonscope.words.compression import compression_of
 from muonscope.words.detect import PARQUET_MAGIC
+from muonscope.words.parquet import is_truth
 
 __all__ = ["FileSource", "FollowSource", "StreamSource", "find_files", "natural_key"]
 
@@ -45,7 +47,8 @@ def find_files(sources: Sequence[str], *, exclude: Sequence[Path] = ()) -> list[
 
     Folders are searched with their subfolders; hidden files are left out there, and so
     are ``exclude``, files and folders. A file that is found under several names is
-    returned once.
+    returned once. The truth of a simulation, which may lie beside its words, is left out
+    of folders and globs.
 
     Raises
     ------
@@ -83,7 +86,28 @@ def _named(source: str, exclude: Sequence[Path]) -> list[Path]:
         return [path]
     else:
         raise SourceNotFoundError(f"{source}: no such file or folder")
-    return [file for file in files if file.exists() and not _is_one_of(file, exclude)]
+    return [
+        file
+        for file in files
+        if file.exists() and not _is_one_of(file, exclude) and not _is_truth(file)
+    ]
+
+
+def _is_truth(file: Path) -> bool:
+    """Tell whether a file is the truth of a simulation; asks only those named so once."""
+    if file.suffix != ".parquet":
+        return False
+    status = file.stat()
+    return _holds_truth(file, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _holds_truth(file: Path, *_looks: int) -> bool:
+    try:
+        with file.open("rb") as handle:
+            return is_truth(handle)
+    except OSError:
+        return False  # who reads it finds out why
 
 
 def _is_one_of(file: Path, exclude: Sequence[Path]) -> bool:

@@ -81,7 +81,12 @@ class DatDecoder:
 
 
 class DatEncoder:
-    """Words as they are."""
+    """Words as they are; with a run number, a header word before each 128."""
+
+    def __init__(self, run_number: int | None = None) -> None:
+        """Start at the first word; ``run_number`` is 1 .. 2^32 - 1, None for no headers."""
+        self._header = None if run_number is None else np.uint64(run_number)
+        self._words = 0
 
     def begin(self) -> bytes:
         """Return nothing."""
@@ -89,7 +94,12 @@ class DatEncoder:
 
     def encode(self, words: Words) -> bytes:
         """Return the little-endian bytes of ``words``."""
-        return as_words(words).astype("<u8", copy=False).tobytes()
+        words = as_words(words)
+        if self._header is not None:
+            first = -self._words % TRANSFER_WORDS
+            self._words += len(words)
+            words = np.insert(words, np.arange(first, len(words), TRANSFER_WORDS), self._header)
+        return words.astype("<u8", copy=False).tobytes()
 
     def end(self) -> bytes:
         """Return nothing."""

@@ -21,7 +21,13 @@ from muonscope.words.text import CsvDecoder
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ParquetEncoder", "read_parquet"]
+__all__ = ["METADATA_KEY", "TRUTH", "ParquetEncoder", "is_truth", "read_parquet"]
+
+METADATA_KEY = "muonscope"
+"""Where the metadata of a file stand that muonscope wrote, as JSON."""
+
+TRUTH = "truth"
+"""Their ``content`` where the file holds the truth of a simulation, and no words."""
 
 _ROWS = 1 << 20
 _WORD = "WORD"
@@ -43,6 +49,8 @@ def read_parquet(file: BinaryIO, readout: Readout) -> Iterator[Decoded]:
     try:
         source = parquet.ParquetFile(file)
         names = source.schema_arrow.names
+        if _content(source.schema_arrow) == TRUTH:
+            raise FormatError("parquet: the truth of a simulation, no words")
         if _WORD not in names and not set(COLUMNS) <= set(names):
             raise FormatError(
                 f"parquet: found columns {', '.join(names)};"
@@ -55,6 +63,26 @@ def read_parquet(file: BinaryIO, readout: Readout) -> Iterator[Decoded]:
             row += batch.num_rows
     except (pa.ArrowException, OSError, ValueError) as exc:  # ValueError: names that are no UTF-8
         raise FormatError(f"parquet: damaged or cut short: {exc}") from exc
+
+
+def is_truth(file: BinaryIO) -> bool:
+    """Tell whether a seekable file is a whole Parquet file with the truth of a simulation."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        return bool(_content(parquet.read_schema(file)) == TRUTH)
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+
+
+def _content(schema: "pa.Schema") -> Any:
+    """Return what the file says that it holds, None if nothing."""
+    try:
+        about = orjson.loads((schema.metadata or {}).get(METADATA_KEY.encode(), b""))
+        return about.get("content")
+    except (ValueError, AttributeError):
+        return None
 
 
 def _words(batch: "pa.RecordBatch") -> Decoded:
@@ -131,7 +159,7 @@ class ParquetEncoder:
         fields = [pa.field(name, kind) for name, kind in zip(COLUMNS, kinds, strict=True)]
         fields.append(pa.field(_WORD, pa.uint64()))
         metadata: dict[str | bytes, str | bytes] = {
-            "muonscope": orjson.dumps({"word_version": readout.version})
+            METADATA_KEY: orjson.dumps({"word_version": readout.version})
         }
         self._schema = pa.schema(fields, metadata=metadata)
         self._readout, self._file = readout, _Drain()
