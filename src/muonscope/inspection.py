@@ -3,7 +3,8 @@
 One pass over the words, in bounded memory. Without a named detector, the shipped one that
 maps most of the first words is taken. Limits for odd channels are those of the quality
 notes: noisy above max(5 x layer median, median + 8 sigma), silent with no hit, weak below
-0.3 x the median, where the layer's median is at least 20 hits.
+0.3 x the median, where the layer's median is at least 20 hits. A layer that is silent as a
+whole is held against the median of all channels.
 """
 
 import io
@@ -81,6 +82,7 @@ class OddChannel:
     wire: int
     rate_hz: float
     layer_median_hz: float
+    """Median of its layer; of all channels where the whole layer is silent."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -345,6 +347,8 @@ def _odd_channels(total: Summary, live_s: float) -> Iterator[OddChannel]:
         for layer in range(1, 5):
             mine = np.flatnonzero((cells.chamber == chamber) & (cells.layer == layer))
             median = float(np.median(hits[mine])) if len(mine) else 0.0
+            if len(mine) and not hits[mine].any():
+                median = float(np.median(hits))
             if median < _ENOUGH_HITS:
                 continue
             noisy = max(5 * median, median + 8 * median**0.5)

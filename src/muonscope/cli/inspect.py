@@ -1,5 +1,6 @@
 """The ``inspect`` command."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import orjson
@@ -116,7 +117,17 @@ def _epochs(report: Report) -> Table:
 
 def _odd_lines(report: Report) -> Iterator[str]:
     yield from map(str, report.errors)
+    silent = Counter(c.chamber for c in report.odd_channels if c.kind == "silent")
+    whole = [n for n, c in enumerate(report.detector.chambers) if silent[n] == c.n_channels]
+    for n in whole:
+        chamber = report.detector.chambers[n]
+        yield (
+            f"silent chamber: chamber {n}, FPGA {chamber.fpga} channels"
+            f" {chamber.first_channel}-{chamber.last_channel}: no hits at all"
+        )
     for c in report.odd_channels:
+        if c.chamber in whole:
+            continue
         yield (
             f"{c.kind} channel: chamber {c.chamber}, FPGA {c.fpga} channel {c.channel}"
             f" (layer {c.layer}, wire {c.wire}): {c.rate_hz:.2f} Hz,"
