@@ -1,6 +1,6 @@
 """A first look at recordings: their tables, and a plot of occupancy and orbits.
 
-Takes the recordings of a folder where they are at hand, and a made-up one otherwise:
+Takes the recordings of a folder where they are at hand, and a simulated one otherwise:
 ``make demo`` runs it.
 """
 
@@ -21,9 +21,6 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-from synthetic import synthetic_words
-
 COLOURS = ("#d62728", "#e69f00", "#0072b2", "#009e73")
 """Red, orange, blue, green of chambers 0 .. 3, told apart by colour-blind people too."""
 
@@ -43,10 +40,10 @@ def main() -> int:
     files = {options.recordings / name: d for name, d in RECORDINGS.items()}
     files = {file: detector for file, detector in files.items() if file.is_file()}
     if not files:
-        made_up = options.out / "made-up.dat"
-        synthetic_words(200_000, seed=1).astype("<u8").tofile(made_up)
-        print(f"no recordings in {options.recordings}: made up {made_up}")
-        files = {made_up: "legnaro"}
+        simulated = options.out / "simulated.dat"
+        muonscope.simulate(seconds=60).words.astype("<u8").tofile(simulated)
+        print(f"no recordings in {options.recordings}: simulated {simulated}")
+        files = {simulated: "legnaro"}
     for file, detector in files.items():
         results = options.out / f"{file.stem}.jsonl"
         command = ["process", str(file), "--detector", detector, "--to", str(results), "--force"]

@@ -12,15 +12,15 @@ import muonscope
 from muonscope.counting.counter import Counter
 from muonscope.detector import Detector
 from muonscope.words.layout import pack_hits
-from synthetic import synthetic_words
+from simulated import BRIGHT, simulated_words
 
-WORDS = synthetic_words(9000, scintillator_share=0.3)
+WORDS = simulated_words(9000, profile=BRIGHT)
 
 
 def test_the_public_names_are_these() -> None:
     assert dir(muonscope) == [
-        "Detector", "MuonscopeError", "Recording", "Summary", "WindowSummary", "WindowTable",
-        "__version__", "open", "shipped_detector", "summarise",
+        "Detector", "MuonscopeError", "Recording", "Simulated", "Summary", "WindowSummary",
+        "WindowTable", "__version__", "open", "shipped_detector", "simulate", "summarise",
     ]  # fmt: skip
 
 
@@ -240,7 +240,7 @@ def test_hists_of_every_shipped_detector_can_be_made() -> None:
 
     for name in setup_names():
         detector = muonscope.shipped_detector(name)
-        words = synthetic_words(500, detector=detector) if detector.scintillators else WORDS[:0]
+        words = simulated_words(500, detector=detector) if detector.scintillators else WORDS[:0]
         total = muonscope.summarise(words, detector).total()
         assert total.to_hist()["channel"].sum() == total.total_hits
 

@@ -24,7 +24,7 @@ def test_the_demo_shows_the_real_recordings(realdata: Path, tmp_path: Path) -> N
         assert (tmp_path / f"{name}.jsonl").stat().st_size > 10_000
 
 
-def test_the_demo_makes_up_a_recording_where_there_is_none(tmp_path: Path) -> None:
+def test_the_demo_simulates_a_recording_where_there_is_none(tmp_path: Path) -> None:
     shown = first_look(tmp_path / "nothing", tmp_path)
-    assert "made up" in shown
-    assert (tmp_path / "made-up.png").read_bytes().startswith(PNG)
+    assert "simulated" in shown
+    assert (tmp_path / "simulated.png").read_bytes().startswith(PNG)

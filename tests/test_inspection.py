@@ -10,7 +10,7 @@ from muonscope.inspection import best_detector, inspect_source
 from muonscope.transports.memory import MemorySource
 from muonscope.units import ORBIT_S
 from muonscope.words.layout import Words, pack_hits
-from synthetic import synthetic_words
+from simulated import simulated_words
 
 
 def steady(first: int, n: int, step: int = 4, fpga: int = 0) -> Words:
@@ -20,7 +20,7 @@ def steady(first: int, n: int, step: int = 4, fpga: int = 0) -> Words:
 
 @pytest.mark.parametrize("chunk", [999, 1 << 20])
 def test_the_report_does_not_depend_on_the_pieces(legnaro: Detector, chunk: int) -> None:
-    data = synthetic_words(5000).tobytes() + b"cut"
+    data = simulated_words(5000).tobytes() + b"cut"
     reports = [
         inspect_source(MemorySource({"a": data}, size), legnaro).as_json() for size in (chunk, 4096)
     ]
@@ -30,7 +30,7 @@ def test_the_report_does_not_depend_on_the_pieces(legnaro: Detector, chunk: int)
 
 
 def test_the_account_is_closed(legnaro: Detector) -> None:
-    words = synthetic_words(5000)
+    words = simulated_words(5000)
     report = inspect_source(MemorySource({"a": words.tobytes() + b"cut"}), legnaro)
     assert report.total.accounting.words_in == len(words)
     assert report.rejects.bytes_rejected == 3

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from muonscope.detector import setup_names
-from synthetic import synthetic_words
+from simulated import simulated_words
 
 ROOT = Path(__file__).parents[1]
 
@@ -70,7 +70,7 @@ def test_the_installed_package_is_not_the_checkout(installed: Path, tmp_path: Pa
 
 
 def test_the_installed_command_processes_a_file(installed: Path, tmp_path: Path) -> None:
-    words = synthetic_words(1000)
+    words = simulated_words(1000)
     (tmp_path / "tiny.dat").write_bytes(words.tobytes())
     lines = run(installed / "muonscope", "process", "tiny.dat", cwd=tmp_path).splitlines()
     messages = [orjson.loads(line) for line in lines]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from synthetic import synthetic_words
+from simulated import simulated_words
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -22,7 +22,7 @@ INSTALLERS = ("make", "python3 -m venv", ".venv/bin/pip")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the recordings that the README speaks of."""
     folder = tmp_path_factory.mktemp("readme")
-    words = synthetic_words(20_000)
+    words = simulated_words(20_000)
     words.astype("<u8").tofile(folder / "run.dat")
     (folder / "recordings").mkdir()
     words[:10_000].astype("<u8").tofile(folder / "recordings" / "data_0.dat")

@@ -21,9 +21,9 @@ from muonscope.transports.files import FileSource
 from muonscope.transports.memory import MemorySink, MemorySource
 from muonscope.transports.state import StateStore
 from muonscope.words.layout import Words, pack_hits
-from synthetic import synthetic_words
+from simulated import BRIGHT, simulated_words
 
-WORDS = synthetic_words(9000, scintillator_share=0.2)
+WORDS = simulated_words(9000, profile=BRIGHT)
 OPTIONS = {"run": "r", "window": "100ms"}
 
 

@@ -18,9 +18,9 @@ from muonscope.wiring import load_detector, open_sink, open_source, results_path
 from muonscope.words.layout import Words
 from muonscope.words.parquet import ParquetEncoder
 from muonscope.words.text_encode import TextEncoder
-from synthetic import synthetic_words
+from simulated import simulated_words
 
-WORDS = synthetic_words(3000)
+WORDS = simulated_words(3000)
 
 
 def words_of(intake: Intake) -> Words:

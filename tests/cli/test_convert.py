@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from cli.command import Command
-from synthetic import synthetic_words
+from simulated import simulated_words
 
-WORDS = synthetic_words(3000)
+WORDS = simulated_words(3000)
 FORMATS = ("csv", "json", "dat", "block", "parquet")
 
 

@@ -13,9 +13,9 @@ import pytest
 from cli.command import Command, Finished, Running, until, windows_of
 from muonscope.detector import Detector
 from muonscope.words.text_encode import TextEncoder
-from synthetic import synthetic_words
+from simulated import BRIGHT, simulated_words
 
-WORDS = synthetic_words(12_000, scintillator_share=0.2)
+WORDS = simulated_words(12_000, profile=BRIGHT)
 PARTS = 4
 SMALL = {
     "muonscope.transports.files.CHUNK_BYTES": 4096,

@@ -11,7 +11,7 @@ import pytest
 
 from muonscope.errors import SinkError
 from muonscope.transports.sinks import FileSink
-from synthetic import synthetic_words
+from simulated import simulated_words
 
 PROCESS = [sys.executable, "-m", "muonscope", "process"]
 
@@ -19,7 +19,7 @@ PROCESS = [sys.executable, "-m", "muonscope", "process"]
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
     path = tmp_path / "a.dat"
-    synthetic_words(9_000).astype("<u8").tofile(path)
+    simulated_words(9_000).astype("<u8").tofile(path)
     return path
 
 

@@ -13,9 +13,9 @@ import pytest
 from cli.command import MUONSCOPE, Command, Finished, hits, until, windows_of
 from muonscope.detector import Detector
 from muonscope.words.parquet import ParquetEncoder
-from synthetic import synthetic_words
+from simulated import BRIGHT, simulated_words
 
-WORDS = synthetic_words(6000, scintillator_share=0.2)
+WORDS = simulated_words(6000, profile=BRIGHT)
 PAGE = b"<!DOCTYPE html>\n<html><body>404 Not Found</body></html>\n"
 CHAMBERS = [80, 171, 103, 143]
 

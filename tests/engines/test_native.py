@@ -12,9 +12,9 @@ from muonscope.detector import Detector
 from muonscope.engines.native import Batch, count
 from muonscope.words.codec import Decoded
 from muonscope.words.layout import Words
-from synthetic import synthetic_words
+from simulated import BRIGHT, simulated_words
 
-WORDS = synthetic_words(20_000, scintillator_share=0.2)
+WORDS = simulated_words(20_000, profile=BRIGHT)
 
 
 def batches(words: Words, size: int, checkpoints: int = 0) -> Iterator[Batch[int]]:

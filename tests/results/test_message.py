@@ -25,12 +25,12 @@ from muonscope.results.message import (
 )
 from muonscope.words.layout import Words, pack_hits
 from muonscope.words.stream import StreamDecoder
-from synthetic import synthetic_words
+from simulated import BRIGHT, simulated_words
 
 Message = dict[str, Any]
 Tables = Callable[[str], WindowTable]
 
-CONTENTS = ("stream sample", "run000591", "synthetic", "dense", "one word", "short windows")
+CONTENTS = ("stream sample", "run000591", "simulated", "dense", "one word", "short windows")
 LEGNARO = shipped_detector("legnaro")
 ORBIT = 11_223 * 7
 """First orbit of window 7."""
@@ -55,12 +55,12 @@ def tables(realdata: Path, legnaro: Detector, run000591: Detector) -> Tables:
             case "run000591":
                 words = recorded(realdata / "run000591_data_000000.dat", run000591)
                 return summarise(words, run000591)
-            case "synthetic":
-                return summarise(synthetic_words(20_000, scintillator_share=0.3), legnaro)
+            case "simulated":
+                return summarise(simulated_words(20_000, profile=BRIGHT), legnaro)
             case "dense":
-                return summarise(synthetic_words(40_000, scintillator_share=1.0, rate_hz=20_000))
+                return summarise(simulated_words(40_000, profile=BRIGHT, rate_scale=7.0))
             case "short windows":
-                words = synthetic_words(500, scintillator_share=0.5)
+                words = simulated_words(500, profile=BRIGHT)
                 return summarise(words, legnaro, window=0.01)
             case _:
                 return summarise(pack_hits(2, 0, 5, ORBIT, 10, 3), legnaro)

@@ -18,7 +18,7 @@ __all__ = ["ObjectSource", "is_object_url"]
 
 def is_object_url(source: str) -> bool:
     """Tell whether ``source`` is a URL such as ``s3://bucket/prefix``."""
-    return "://" in source and not source.startswith("kafka://")
+    return "://" in source and not source.startswith(("sim:", "kafka://"))
 
 
 class ObjectSource:
