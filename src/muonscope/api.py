@@ -183,6 +183,8 @@ def simulate(
     from muonscope.simulation.telescope import simulate as simulated
     from muonscope.simulation.truth import TruthTables
 
+    if isinstance(faults, str):
+        raise OptionError(f"faults: found {faults!r}, expected a list of texts")
     telescope = detector_of(profile) if detector is None else _detector(detector)
     simulation = Simulation(
         detector=telescope,
@@ -191,7 +193,7 @@ def simulate(
         words=words,
         seed=seed,
         rate_scale=rate_scale,
-        faults=tuple(parse_fault(spec, telescope) for spec in faults),
+        faults=tuple(parse_fault(str(spec), telescope) for spec in faults),
     )
     if words is None and seconds == math.inf:
         raise OptionError("seconds: found inf without words, expected an end")

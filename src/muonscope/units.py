@@ -44,7 +44,7 @@ CELL_HEIGHT_MM = 13.0
 """Pitch of the layers in a chamber, mm."""
 
 _SECONDS = {"": 1.0, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
-_LENGTH_OF_TIME = re.compile(r"(\d+\.?\d*|\.\d+)\s*([a-z]*)")
+_LENGTH_OF_TIME = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)\s*([a-z]*)")
 
 
 def orbits_in(seconds: float) -> int:

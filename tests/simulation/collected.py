@@ -36,7 +36,9 @@ class Run:
     @property
     def is_hit(self) -> npt.NDArray[np.bool_]:
         """Which words are hits of cells of this run."""
-        return (self.address < self.detector.n_cells) & (self.origin != Origin.STALE)
+        of_cells: npt.NDArray[np.bool_] = self.address < self.detector.n_cells
+        mine: npt.NDArray[np.bool_] = of_cells & (self.origin != Origin.STALE)
+        return mine
 
     @property
     def ticks(self) -> npt.NDArray[np.int64]:

@@ -112,15 +112,51 @@ def test_a_slanted_muon_reaches_a_second_cell_as_often_as_its_slope_says() -> No
     n, slope = 40_000, 0.5
     rng = np.random.default_rng(5)
     muons = Muons(
-        np.zeros(n), rng.uniform(-150, 150, n), np.zeros(n), np.full(n, slope), np.zeros(n)
+        np.zeros(n), rng.uniform(-210, 210, n), np.zeros(n), np.full(n, slope), np.zeros(n)
     )
-    place = geometry(cell=LINEAR_CELL)
-    crossings, reached = cross(muons, place, profile_with(LINEAR_CELL))
+    crossings, reached = cross(muons, geometry(), profile_with(REALISTIC_CELL))
     mine = reached.take(crossings.chamber[reached.crossing] == 2)
     second = mine.layer >= 4
     share = second.sum() / (~second).sum()
-    assert share == pytest.approx(slope * 11.5 / 42, abs=0.004)
-    assert mine.r_mm[second].min() > 21 - slope * 11.5 / 2 - 1e-9  # far from that wire
+    wall = 2 * (21 - REALISTIC_CELL.half_width_mm)
+    assert share == pytest.approx((slope * 11.5 - wall) / 42, abs=0.004)
+    assert mine.r_mm[second].min() >= 21  # at the height of its wire it is next door
+    assert mine.r_mm[second].max() <= REALISTIC_CELL.half_width_mm + slope * 11.5 / 2
+
+
+def test_drift_times_do_not_jump_at_the_wall_and_end_with_the_gas() -> None:
+    cell = replace(REALISTIC_CELL, smear_ns=0.0, corner_efficiency=1.0)
+    profile = profile_with(cell)
+    for slope in (0.2, 0.36, 0.7):
+        x = np.linspace(-294 + 15, -294 + 27, 1200)  # across a wall of layers 1 and 3
+        muons = Muons(np.zeros(1200), x, np.full(1200, 5.0), np.full(1200, slope), np.zeros(1200))
+        up = geometry().z_mm[0] - geometry().middle_mm
+        muons = replace(muons, x_mm=x - slope * (up - 19.5))  # there at the lowest layer
+        crossings, reached = cross(muons, geometry(), profile)
+        rng, place = np.random.default_rng(1), geometry()
+        signals, seen = respond(rng, crossings, reached, np.arange(1200), place, profile, (), 0.0)
+        mine = (seen.layer % 4 == 0) & (crossings.chamber[seen.crossing] == 0)
+        drift = signals.ns - crossings.ns[seen.crossing] - (350 + seen.along_mm) / 244
+        for wire in (0, 1):
+            times = drift[mine & (seen.wire == wire)]
+            assert len(times) > 100
+            assert np.abs(np.diff(times)).max() < 2, (slope, wire)
+            assert times.max() <= 20.35 / 0.0542 - 5.4
+
+
+def test_a_corner_of_the_gas_gives_a_hit_only_now_and_then() -> None:
+    cell = replace(REALISTIC_CELL, efficiency=1.0)
+    n, slope = 20_000, 0.5
+    rng = np.random.default_rng(6)
+    x, y = rng.uniform(-210, 210, (2, n))
+    muons = Muons(np.zeros(n), x, y, np.full(n, slope), np.zeros(n))
+    crossings, reached = cross(muons, geometry(), profile_with(cell))
+    _, seen = respond(
+        rng, crossings, reached, np.arange(n), geometry(), profile_with(cell), (), 0.0
+    )
+    corner = [(r.r_mm > cell.half_width_mm).sum() for r in (seen, reached)]
+    assert corner[0] / corner[1] == pytest.approx(cell.corner_efficiency / 2, abs=0.01)
+    assert (seen.r_mm <= cell.half_width_mm).sum() == (reached.r_mm <= cell.half_width_mm).sum()
 
 
 def test_a_muon_beyond_the_gas_or_the_wires_gives_no_hit() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from muonscope.detector import shipped_detector
 from muonscope.simulation.geometry import Geometry, geometry_of
-from muonscope.simulation.muons import cross_pair, make_muons
+from muonscope.simulation.muons import Muons, cross_pair, make_muons
 from muonscope.simulation.profiles import PROFILES, MuonFlux
 
 FLUX = MuonFlux(partner_share=0.0)
@@ -19,7 +19,11 @@ def geometry(detector: str = "legnaro") -> Geometry:
     return geometry_of(shipped_detector(detector), PROFILE)
 
 
-def plain_muons(rng: np.random.Generator, area_mm: float, seconds: float) -> tuple[np.ndarray, ...]:
+Lines = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Places and slopes of muons at height 1000 mm."""
+
+
+def plain_muons(rng: np.random.Generator, area_mm: float, seconds: float) -> Lines:
     """Make muons on one big square at height 1000 mm by throwing away: no formula inverted."""
     n = rng.poisson(FLUX.per_m2_s * area_mm**2 * 1e-6 * seconds)
     cosine = np.empty(0)
@@ -33,10 +37,17 @@ def plain_muons(rng: np.random.Generator, area_mm: float, seconds: float) -> tup
     return x, y, tangent * np.cos(azimuth), tangent * np.sin(azimuth)
 
 
-def through(x: np.ndarray, y: np.ndarray, sx: np.ndarray, sy: np.ndarray, z: float) -> np.ndarray:
+def through(lines: Lines, z: float) -> np.ndarray:
     """Tell which muons go through the middle of a chamber at ``z``."""
+    x, y, slope_x, slope_y = lines
     up = z - 1000.0
-    return (np.abs(x + sx * up) < 300) & (np.abs(y + sy * up) < 300)
+    inside: np.ndarray = (np.abs(x + slope_x * up) < 300) & (np.abs(y + slope_y * up) < 300)
+    return inside
+
+
+def lines_of(muons: Muons, place: Geometry) -> Lines:
+    x, y = muons.at(1000.0, place.middle_mm)
+    return x, y, muons.slope_x, muons.slope_y
 
 
 def test_directions_follow_cos_squared() -> None:
@@ -62,11 +73,10 @@ def test_muons_come_at_random_times() -> None:
 def test_making_them_on_each_plane_in_turn_is_as_making_them_on_one_big_plane() -> None:
     place, heights = geometry(), (219.8, 977.3, 1035.6, 1819.8)
     muons = make_muons(np.random.default_rng(3), place, FLUX, SECONDS * 1e9, 1.0)
-    x, y = muons.at(1000.0, place.middle_mm)
-    ours = [through(x, y, muons.slope_x, muons.slope_y, z) for z in heights]
+    ours = [through(lines_of(muons, place), z) for z in heights]
     seconds = 120.0
     plain = plain_muons(np.random.default_rng(4), 12_000.0, seconds)
-    theirs = [through(*plain, z) for z in heights]
+    theirs = [through(plain, z) for z in heights]
     for a in range(4):
         for b in range(a, 4):
             n, m = (ours[a] & ours[b]).sum() / SECONDS, (theirs[a] & theirs[b]).sum() / seconds
@@ -91,7 +101,7 @@ def test_muons_through_both_scintillators_are_neither_lost_nor_made_twice() -> N
 def test_some_muons_bring_a_parallel_one_along() -> None:
     flux = replace(FLUX, partner_share=0.5)
     muons = make_muons(np.random.default_rng(7), geometry(), flux, 20e9, 1.0)
-    times, counts = np.unique(muons.ns, return_counts=True)
+    _, counts = np.unique(muons.ns, return_counts=True)
     assert (counts == 2).mean() == pytest.approx(0.5, abs=0.05)
     twin = np.flatnonzero(np.diff(muons.ns) == 0)
     assert np.array_equal(muons.slope_x[twin], muons.slope_x[twin + 1])
@@ -102,10 +112,7 @@ def test_the_projected_angles_spread_as_computed_for_cos_squared() -> None:
     # PHYSICS: 28 deg unrestricted, 8.9 deg inside chambers 0, 2 and 3
     place = geometry()
     muons = make_muons(np.random.default_rng(8), place, FLUX, SECONDS * 1e9, 1.0)
-    inside = [
-        through(*muons.at(1000.0, place.middle_mm), muons.slope_x, muons.slope_y, z)
-        for z in (219.8, 1035.6, 1819.8)
-    ]
+    inside = [through(lines_of(muons, place), z) for z in (219.8, 1035.6, 1819.8)]
     angle = np.degrees(np.arctan(muons.slope_x))
     assert np.std(angle[inside[1]]) == pytest.approx(28, abs=1.5)
     assert np.std(angle[inside[0] & inside[1] & inside[2]]) == pytest.approx(8.9, abs=1.0)

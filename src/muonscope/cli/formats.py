@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from muonscope.detector import Detector
 from muonscope.errors import OptionError, SinkError, SinkExistsError
+from muonscope.transports.writing import why
 from muonscope.words.binary import BlockEncoder, DatEncoder
 from muonscope.words.codec import Encoder
 from muonscope.words.parquet import ParquetEncoder
@@ -64,7 +65,7 @@ def write_errors(name: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as exc:
-        raise SinkError(f"{name}: cannot be written: {exc.strerror or exc}") from exc
+        raise SinkError(f"{name}: cannot be written: {why(exc)}") from exc
 
 
 @contextmanager
@@ -86,20 +87,43 @@ def writing(dest: str, *, force: bool, grows: bool = False) -> Iterator[BinaryIO
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
         return
+    if not dest:
+        raise OptionError("DEST: found an empty name, expected that of a file or -")
     path = Path(dest).resolve()
-    part = path if grows else path.parent / f".{path.name}.{os.getpid()}.part"
-    try:
-        with write_errors(str(path)):
-            if path.exists() and not path.is_file():
-                raise SinkError(f"{dest}: is no regular file; expected the name of one, or -")
-            if path.exists() and not force:
-                raise SinkExistsError(f"{path}: exists already; choose another, or use --force")
-            if grows:
-                path.unlink(missing_ok=True)
+    with write_errors(dest):
+        if path.exists() and not path.is_file():
+            raise SinkError(f"{dest}: is no regular file; expected the name of one, or -")
+        if path.exists() and not force:
+            raise _exists(path)
+        if grows:
+            path.unlink(missing_ok=True)
+            with path.open("xb") as file:
+                yield file
+            return
+        part = path.parent / f".{path.name}.{os.getpid()}.part"
+        try:
             with part.open("xb") as file:
                 yield file
-            part.replace(path)
-    finally:
-        if not grows:
+            _give_name(part, path, force=force)
+        finally:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
+
+
+def _give_name(part: Path, path: Path, *, force: bool) -> None:
+    """Give a finished file its name; without ``force`` only if none has it by now."""
+    if force:
+        part.replace(path)
+        return
+    try:
+        os.link(part, path)
+    except FileExistsError as exc:
+        raise _exists(path) from exc
+    except OSError:  # a file system without links
+        if path.exists():
+            raise _exists(path) from None
+        part.replace(path)
+
+
+def _exists(path: Path) -> SinkExistsError:
+    return SinkExistsError(f"{path}: exists already; choose another, or use --force")

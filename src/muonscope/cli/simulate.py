@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -13,10 +13,10 @@ from pyarrow import parquet
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from muonscope.cli.formats import encoder_for, format_of, write_errors, writing
+from muonscope.cli.formats import encoder_for, format_of, writing
 from muonscope.cli.kernels import SIMULATION, load_kernels
 from muonscope.cli.stopping import Stop
-from muonscope.errors import OptionError, SinkExistsError
+from muonscope.errors import OptionError
 from muonscope.simulation.options import Simulation, detector_of, simulation_of
 from muonscope.transports.recordings import RecordingFolder
 from muonscope.wiring import load_detector
@@ -70,10 +70,11 @@ def simulate_to(options: Options) -> int:
     if options.speed is not None and "words" not in given:
         given.setdefault("seconds", ["inf"])
     simulation = simulation_of(options.profile, given, detector)
+    _check_names(options)
     stop, console = Stop(), Console(stderr=True)
     with stop.listening(), ExitStack() as stack:
-        truth = stack.enter_context(_truth(options, simulation))
         write = stack.enter_context(_destination(options, simulation))
+        truth = stack.enter_context(_truth(options, simulation))
         bar = stack.enter_context(_Bar(simulation, console))
         words, seconds = 0, 0.0
         for batch in _paced(simulate(simulation), options.speed, stop):
@@ -86,8 +87,26 @@ def simulate_to(options: Options) -> int:
                 break
     text = "stopped after " if stop else ""
     where = "standard output" if options.dest == "-" else options.dest
-    console.print(f"{text}{words:,} words of {seconds:,.1f} s written to {where}", soft_wrap=True)
+    with suppress(OSError):  # what is shown is for people only
+        text += f"{words:,} words of {seconds:,.1f} s written to {where}"
+        console.print(text, soft_wrap=True, markup=False, highlight=False)
     return stop.exit_code
+
+
+def _check_names(options: Options) -> None:
+    """Refuse names that are empty, or would have words and truth in one place."""
+    if not options.dest:
+        raise OptionError("DEST: found an empty name, expected a file, a folder or -")
+    if not options.truth:
+        return
+    truth, dest = Path(options.truth).resolve(), Path(options.dest).resolve()
+    if truth.suffix.lower() != ".parquet":
+        raise OptionError(f"--truth: found {options.truth!r}, expected a name ending in .parquet")
+    in_folder = truth.parent == dest and truth.name.startswith("data_")
+    if options.dest != "-" and (truth == dest or in_folder):
+        raise OptionError(
+            f"--truth: found {options.truth!r}, where the words go; expected another name"
+        )
 
 
 @contextmanager
@@ -123,7 +142,9 @@ def _destination(options: Options, simulation: Simulation) -> Iterator[Callable[
 
 
 def _is_folder(dest: str) -> bool:
-    return dest != "-" and (dest.endswith("/") or Path(dest).is_dir() or not Path(dest).suffix)
+    if dest == "-" or Path(dest).suffix or (Path(dest).exists() and not Path(dest).is_dir()):
+        return dest.endswith("/") or Path(dest).is_dir()
+    return True
 
 
 @contextmanager
@@ -132,14 +153,6 @@ def _truth(options: Options, simulation: Simulation) -> Iterator[Callable[[Batch
     if not options.truth:
         yield lambda _: None
         return
-    if Path(options.truth).suffix != ".parquet":
-        raise OptionError(f"--truth: found {options.truth!r}, expected a name ending in .parquet")
-    if options.truth == options.dest:
-        raise OptionError("--truth: found the same as DEST, expected another file")
-    if Path(options.truth).exists() and not options.force:
-        raise SinkExistsError(f"{options.truth}: exists already; choose another, or use --force")
-    with write_errors(options.truth):
-        Path(options.truth).resolve().parent.mkdir(parents=True, exist_ok=True)
     tables = TruthTables(simulation)
     with (
         writing(options.truth, force=options.force) as file,

@@ -44,12 +44,12 @@ def cross_cells(
         and place in the chamber's frame, shape (2, n c).
     reached, reached_at
         Written: row of the crossing, layer (4 more for the cell next door), wire, side,
-        shape (4, 8 n c); distance from the wire, place along it, shape (2, 8 n c).
+        shape (4, 8 n c); distance from the wire at its height, place along it, shape
+        (2, 8 n c). A cell is reached if the track is in its gas at any height.
     """
     x, y, slope_x, slope_y = muons
     height, offset, tilt, layer_z = places
     width, half_gas, half_height, half_length = sizes
-    half = width / 2
     n, hits = 0, 0
     for muon in range(len(x)):
         for chamber in range(len(height)):
@@ -75,21 +75,21 @@ def cross_cells(
                 distance = at - (first_wire[chamber, layer] + wire * width)
                 side = -1 if distance < 0 else 1
                 distance = abs(distance)
+                reach = half_height * abs(slope)
                 if 0 <= wire < wires[chamber, layer]:
                     inside += 1
-                    if distance <= half_gas:
+                    if distance - reach <= half_gas:
                         reached[0, hits], reached[1, hits] = n, layer
                         reached[2, hits], reached[3, hits] = wire, side
                         reached_at[0, hits], reached_at[1, hits] = distance, along_wire
                         hits += 1
                 # the cell next door, where the track leaves this one within the gas height
-                beyond = distance + half_height * abs(slope) - half
+                distance = width - distance
                 wire += side
-                if beyond >= half - half_gas and 0 <= wire < wires[chamber, layer]:
+                if distance - reach <= half_gas and 0 <= wire < wires[chamber, layer]:
                     reached[0, hits], reached[1, hits] = n, layer + 4
                     reached[2, hits], reached[3, hits] = wire, -side
-                    reached_at[0, hits] = max(half - beyond, 0.0)
-                    reached_at[1, hits] = along_wire
+                    reached_at[0, hits], reached_at[1, hits] = distance, along_wire
                     hits += 1
             if inside or hits > before:
                 crossing[0, n], crossing[1, n], crossing[2, n] = muon, chamber, inside

@@ -20,7 +20,7 @@ _COUNTER = np.int64(0xFFFFFFFF)
 @kernel(
     types.void(
         _in_i64, _in_i64, _in_i64, _in_i64, _i64, _in_i64, _in_u64,
-        tuple_of(types.int64, 5), _i64, _u64, _i64, _i64,
+        tuple_of(types.int64, 6), _i64, _u64, _i64, _i64,
     )
 )  # fmt: skip
 def write_hits(
@@ -41,14 +41,14 @@ def write_hits(
     lane_of, base
         Of each address, its lane, and the word without orbit, BX and TDC.
     clock
-        Dead time in ticks, ticks per BX, ticks per orbit, the counter at tick 0, and the
-        first address that always has TDC 1.
+        Dead time in ticks, ticks per BX, what the TDC begins with, ticks per orbit, the
+        counter at tick 0, and the first address that always has TDC 1.
     row_of, words, leaves
         Written: of each word, the number of its hit, the word, and when it leaves.
     ends
         Written: where each lane ends in these. Shape (lanes,).
     """
-    dead, per_bx, per_orbit, counter, first_trigger = clock
+    dead, per_bx, first_tdc, per_orbit, counter, first_trigger = clock
     ends[:] = 0
     for i in range(len(tick)):
         row_of[i] = tick[i] < alive_until[address[i]]
@@ -69,7 +69,7 @@ def write_hits(
         rest = tick[i] - orbit * per_orbit
         leaves_at = min(tick[i] + jitter[i], (orbit + 1) * per_orbit - 1)
         bx = rest // per_bx
-        tdc = rest - bx * per_bx + (1 if per_bx < 32 else 0)
+        tdc = rest - bx * per_bx + first_tdc
         if a >= first_trigger:
             tdc = 1
         orbit += counter

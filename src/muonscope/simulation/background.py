@@ -15,7 +15,7 @@ from muonscope.simulation.geometry import Addresses
 from muonscope.simulation.profiles import Noise, Secondaries
 from muonscope.simulation.signals import Origin, Signals
 
-__all__ = ["add_noise", "afterpulses", "alive", "rates_hz", "shifted"]
+__all__ = ["add_noise", "afterpulses", "alive", "rates_hz", "shifts_ns"]
 
 _TELESCOPE = 20_190_801
 """Seed of what is fixed in a telescope."""
@@ -56,15 +56,18 @@ def add_noise(
     return Signals.plain(ns, cell, Origin.NOISE)
 
 
-def afterpulses(rng: np.random.Generator, hits: Signals, secondaries: Secondaries) -> Signals:
-    """Return what follows ``hits`` in the same cells, twice over.
+def afterpulses(
+    rng: np.random.Generator, hits: Signals, secondaries: Secondaries
+) -> tuple[Signals, npt.NDArray[np.int64]]:
+    """Return what follows ``hits`` in the same cells, and the number of the hit for each.
 
     The times in between have a broad maximum, a bump at 380-400 ns and an exponential tail
-    of 75 ns; what falls into the dead time is lost later.
+    of 75 ns; what falls into the dead time is lost later. Half as many are followed again.
     """
-    parts = []
-    for _ in range(2):
-        hits = hits.take(np.flatnonzero(rng.random(len(hits)) < secondaries.afterpulse_share))
+    parts, parents, parent = [], [], np.arange(len(hits))
+    for share in (secondaries.afterpulse_share, secondaries.afterpulse_share / 2):
+        rows = np.flatnonzero(rng.random(len(hits)) < share)
+        hits, parent = hits.take(rows), parent[rows]
         kind, n = rng.random(len(hits)), len(hits)
         normal, tail = rng.standard_normal(n), rng.standard_exponential(n)
         later = np.select(
@@ -77,19 +80,18 @@ def afterpulses(rng: np.random.Generator, hits: Signals, secondaries: Secondarie
         )
         hits = Signals.plain(hits.ns + np.abs(later), hits.address, Origin.AFTERPULSE, hits.muon)
         parts.append(hits)
-    return Signals.joined(parts)
+        parents.append(parent)
+    return Signals.joined(parts), np.concatenate(parents)
 
 
-def shifted(
-    signals: Signals, addresses: Addresses, faults: Sequence[Fault], start_ns: float
-) -> Signals:
-    """Return ``signals`` with the chambers' time shifts."""
+def shifts_ns(
+    faults: Sequence[Fault], chamber: npt.NDArray[np.int64], ns: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return by how much signals of chambers come later, given when; all of shape (n,)."""
+    later = np.zeros(len(ns))
     for fault in faults:
-        rows = (addresses.chamber[signals.address] == fault.chamber) & fault.active(
-            signals.ns + start_ns
-        )
-        signals.ns[rows] += fault.value
-    return signals
+        later[(chamber == fault.chamber) & fault.active(ns)] += fault.value
+    return later
 
 
 def alive(
@@ -98,21 +100,22 @@ def alive(
     addresses: Addresses,
     faults: Sequence[Fault],
     start_ns: float,
-) -> Signals:
-    """Return the signals that faults leave over."""
+) -> npt.NDArray[np.int64]:
+    """Return the numbers of the signals that faults leave over."""
+    lost = np.zeros(len(signals), np.bool_)
     for fault in faults:
         active = fault.active(signals.ns + start_ns)
-        chamber = addresses.chamber[signals.address]
         match fault.kind:
             case "dead":
-                lost = signals.address == fault.cell
+                active &= signals.address == fault.cell
             case "hv-off":
-                lost = chamber == fault.chamber
+                active &= addresses.chamber[signals.address] == fault.chamber
             case "low-gain":
-                lost = (chamber == fault.chamber) & (rng.random(len(signals)) >= fault.value)
+                active &= addresses.chamber[signals.address] == fault.chamber
+                active &= rng.random(len(signals)) >= fault.value
             case "dead-scintillator":
-                lost = signals.address == addresses.scintillator
+                active &= signals.address == addresses.scintillator
             case _:
-                lost = addresses.fpga[signals.address] == fault.fpga
-        signals = signals.take(np.flatnonzero(~(active & lost)))
-    return signals
+                active &= addresses.fpga[signals.address] == fault.fpga
+        lost |= active
+    return np.flatnonzero(~lost)

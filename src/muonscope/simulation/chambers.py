@@ -54,7 +54,7 @@ class Reached(Rows):
     side: npt.NDArray[np.int64]
     """-1 if the muon passes left of the wire, else 1."""
     r_mm: npt.NDArray[np.float64]
-    """Distance from the wire."""
+    """Distance from the wire at its height; beyond 21 mm in the cell next door."""
     along_mm: npt.NDArray[np.float64]
     """Place along the wire, from its middle."""
 
@@ -129,10 +129,14 @@ def respond(
     ``numbers`` are those of the muons in the run.
     """
     cell, spread = profile.cell, profile.secondaries
-    seen = reached.take(np.flatnonzero(rng.random(len(reached)) < cell.efficiency))
+    chance = cell.efficiency * _corner_share(cell, reached, crossings.slope)
+    seen = reached.take(np.flatnonzero(rng.random(len(reached)) < chance))
     n, row = len(seen), seen.crossing
     arrives, slope, chamber = crossings.ns[row], crossings.slope[row], crossings.chamber[row]
-    drift = drift_ns(cell, seen.r_mm, slope, _velocity(cell, arrives + slab_start_ns, gas))
+    velocity = _velocity(cell, arrives + slab_start_ns, gas)
+    drift = drift_ns(cell, seen.r_mm, slope, velocity)
+    edge = np.array(cell.half_width_mm)
+    np.minimum(drift, drift_ns(cell, edge, np.zeros(1), velocity), out=drift)
     early = rng.random(n) < spread.delta_share
     drift[early] *= rng.random(int(early.sum()))
     arrives += drift + (cell.half_length_mm + seen.along_mm) / cell.signal_mm_per_ns
@@ -142,6 +146,22 @@ def respond(
     origin = np.where(early, Origin.DELTA, Origin.MUON).astype(np.int8)
     marks = mark(address, origin, seen.side, seen.r_mm)
     return Signals(arrives, marks, numbers[crossings.muon[row]]), seen
+
+
+def _corner_share(
+    cell: Cell, reached: Reached, slope: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return how likely cells see tracks of which they have but a corner.
+
+    Those are beyond the gas at the height of the wire; the share falls to nothing where
+    they leave the gas at all heights.
+    """
+    share = np.ones(len(reached))
+    corner = np.flatnonzero(reached.r_mm > cell.half_width_mm)
+    beyond = reached.r_mm[corner] - cell.half_width_mm
+    reach = cell.gas_height_mm / 2 * np.abs(slope[reached.crossing[corner]])
+    share[corner] = cell.corner_efficiency * (1 - beyond / reach)
+    return share
 
 
 def _velocity(

@@ -4,8 +4,8 @@ Each FPGA has two lanes, hits and ancillary words. A lane gives its words in ord
 orbits, in groups of four: a group leaves when its fourth word is there, so a slow lane
 lags behind a fast one, and the merged stream steps back by tens of orbits. Inside an orbit
 hits are only roughly in order. Ancillary words run seconds ahead of the hits; at the start
-of a run that lead grows from nothing, twenty times as fast as the hits go on (as in the
-recorded sample). Words that never fill a group are never written.
+of a run that lead grows from nothing, while both kinds take turns (half of the first words
+of the recorded sample are ancillary). Words that never fill a group are never written.
 
 Times are TDC ticks since the start of the run, int64, exact.
 """
@@ -32,8 +32,9 @@ __all__ = ["GROUP_WORDS", "Readout", "Stream", "order_of"]
 GROUP_WORDS = 4
 """Words of one FPGA that are written together: 256 bits."""
 
-_RAMP = 20
-"""How much faster than the hits the lead of the ancillary words grows at the start."""
+_RAMP = 7
+"""How much faster than the hits the lead of the ancillary words grows at the start: so that
+about half of the words are ancillary until it is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Readout:
         """Start with empty buffers; the lead of ancillary words is ``lead_scale`` of its own."""
         self._layout, self._addresses = detector.readout, addresses
         self._per_bx = detector.readout.ticks_per_bx
+        self._first_tdc = 1 if self._per_bx < 32 else 0
         self.ticks_per_orbit = BX_PER_ORBIT * self._per_bx
         self._start_orbit, self._jitter = daq.start_orbit, daq.jitter_bx * self._per_bx
         self._base = pack_hits(
@@ -98,6 +100,7 @@ class Readout:
         self._clock = (
             int(np.ceil(dead_time_ns * self._per_bx / BX_NS)),
             self._per_bx,
+            self._first_tdc,
             self.ticks_per_orbit,
             self._start_orbit,
             min(addresses.trigger.values(), default=len(addresses.fpga)),
@@ -191,7 +194,8 @@ class Readout:
         tick = np.maximum(self.ticks(ancillary.ns) + start, 0)
         orbit = tick // self.ticks_per_orbit
         rest = tick - orbit * self.ticks_per_orbit
-        t0 = rest // self._per_bx << 12 | rest % self._per_bx << 7
+        tdc = rest % self._per_bx + self._first_tdc
+        t0 = rest // self._per_bx << 12 | tdc << 7
         payload = ancillary.payload | np.where(ancillary.head == 0, t0, 0)
         shown = orbit + self._start_orbit
         if self._desync:
@@ -199,18 +203,20 @@ class Readout:
         words = pack_ancillary(ancillary.head, ancillary.fpga, shown % ORBITS_PER_COUNTER, payload)
         nowhere = np.full(len(tick), NO_ADDRESS)
         made = Stream(words, tick, mark(nowhere, Origin.ANCILLARY), ancillary.muon)
-        lost = np.zeros(len(tick), np.bool_)
-        for fault in self._silent:
-            lost |= (ancillary.fpga == fault.fpga) & fault.active(self.seconds(tick) * 1e9)
         for lane in self._fpgas:
-            mine = made.take(np.flatnonzero((ancillary.fpga == lane) & ~lost))
+            mine = made.take(np.flatnonzero(ancillary.fpga == lane))
             new = Stream.joined([self._coming_ancillary[lane], mine])
             is_due = new.tick < cut
             self._coming_ancillary[lane] = new.take(np.flatnonzero(~is_due))
             new = new.take(np.flatnonzero(is_due))
             new = new.take(order_of(new.tick))
             leaves = np.maximum(new.tick // (_RAMP + 1), new.tick - self._lead[lane])
-            self._held[lane, 1].append(replace(new, tick=leaves))
+            heard = np.ones(len(new), np.bool_)
+            for fault in self._silent:
+                if fault.fpga == lane:
+                    heard &= ~fault.active(self.seconds(leaves) * 1e9)
+            heard_rows = np.flatnonzero(heard)
+            self._held[lane, 1].append(replace(new, tick=leaves).take(heard_rows))
 
     def _release(self, due: int) -> Stream:
         """Return the groups of all lanes that leave before ``due``, merged.
@@ -244,9 +250,11 @@ class Readout:
                 words = _with_copies(words, twice)
             else:
                 rows = np.flatnonzero(active & (rng.random(len(words)) < fault.value))
-                for flips in (1.0, 0.5, 0.25):
-                    hit = rows[rng.random(len(rows)) < flips]
-                    words.words[hit] ^= np.uint64(1) << rng.integers(0, 64, len(hit), np.uint64)
+                first = rng.integers(0, 64, len(rows))
+                for number, flips in enumerate((1.0, 0.5, 0.25)):  # never the same bit twice
+                    bit = (first + 21 * number + rng.integers(0, 21, len(rows))) % 64
+                    flip = np.uint64(1) << bit.astype(np.uint64)
+                    words.words[rows] ^= np.where(rng.random(len(rows)) < flips, flip, 0)
                 words.whole_marks()["origin"][rows] = Origin.CORRUPT
         return words
 

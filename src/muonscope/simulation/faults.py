@@ -31,6 +31,8 @@ class FaultKind:
     default: float = 0.0
     low: float = 0.0
     high: float = 0.0
+    whole: bool = False
+    """Whether the value is a whole number."""
 
     @property
     def form(self) -> str:
@@ -66,6 +68,7 @@ FAULT_KINDS = {
         FaultKind(
             name="desync", target="fpga", does="an FPGA's orbit counter is ahead by so many orbits",
             value="ORBITS", default=100.0, low=-1e6, high=1e6,
+            whole=True,
         ),
         FaultKind(
             name="duplicate", target="", does="that part of the groups of words comes twice",
@@ -151,7 +154,7 @@ def _number(
     spec: str, kind: FaultKind, parts: list[str], prefix: str, there: range | tuple[int, ...]
 ) -> int:
     text = parts.pop(0) if parts else ""
-    match = re.fullmatch(rf"{prefix}(\d{{1,4}})", text)
+    match = re.fullmatch(rf"{prefix}([0-9]{{1,4}})", text)
     if not match or int(match[1]) not in there:
         allowed = ", ".join(f"{prefix}{n}" for n in there)
         raise OptionError(
@@ -166,7 +169,7 @@ def _cell(spec: str, kind: FaultKind, parts: list[str], detector: Detector, cham
         detector.chambers[chamber].first_channel,
         detector.chambers[chamber].last_channel,
     )
-    if not re.fullmatch(r"\d{1,4}", text) or not first <= int(text) <= last:
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not first <= int(text) <= last:
         raise OptionError(
             f"fault {spec!r}: found {text!r} in {kind.form}, expected a channel of chamber"
             f" {chamber}: {first} .. {last}"
@@ -179,14 +182,22 @@ def _value(spec: str, kind: FaultKind, parts: list[str]) -> float:
         raise OptionError(f"fault {spec!r}: found too much, expected {kind.form}")
     if not parts:
         return kind.default
-    if not re.fullmatch(r"-?(\d+\.?\d*|\.\d+)(e-?\d+)?", parts[0]) or not (
+    if not re.fullmatch(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)(e-?[0-9]+)?", parts[0]) or not (
         kind.low <= float(parts[0]) <= kind.high
     ):
-        raise OptionError(
-            f"fault {spec!r}: found {kind.value} {parts[0]!r}, expected a number"
-            f" {kind.low:g} .. {kind.high:g}"
-        )
-    return float(parts[0])
+        raise _bad_value(spec, kind, parts[0])
+    value = float(parts[0])
+    if kind.whole and not value.is_integer():
+        raise _bad_value(spec, kind, parts[0])
+    return value
+
+
+def _bad_value(spec: str, kind: FaultKind, text: str) -> OptionError:
+    what = "a whole number" if kind.whole else "a number"
+    return OptionError(
+        f"fault {spec!r}: found {kind.value} {text!r}, expected {what}"
+        f" {kind.low:g} .. {kind.high:g}"
+    )
 
 
 def _interval(spec: str, text: str) -> tuple[float, float]:

@@ -1,8 +1,11 @@
 """What to simulate: the options, checked, and their form as a URL. Pure."""
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
 from urllib.parse import parse_qsl
 
 from muonscope.detector import Detector, shipped_detector
@@ -46,19 +49,32 @@ class Simulation:
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
         low, high = RATE_SCALES
-        for name, value, good, allowed in (
-            ("seconds", self.seconds, self.seconds > 0, "more than 0"),
-            ("words", self.words, self.words is None or self.words > 0, "1 or more"),
-            ("seed", self.seed, 0 <= self.seed < 2**64, "0 .. 2^64 - 1"),
-            ("rate scale", self.rate_scale, low <= self.rate_scale <= high, f"{low:g} .. {high:g}"),
-            (
-                "start orbit", self.start_orbit,
-                self.start_orbit is None or 0 <= self.start_orbit < ORBITS_PER_COUNTER,
-                f"0 .. {ORBITS_PER_COUNTER - 1}",
-            ),
-        ):  # fmt: skip
-            if not good:
-                raise OptionError(f"{name}: found {value}, expected {allowed}")
+        last = ORBITS_PER_COUNTER - 1
+        self._check("seconds", Real, lambda value: value > 0, "a number greater than 0")
+        self._check("words", Integral, lambda value: value > 0, "1 or more", optional=True)
+        self._check("seed", Integral, lambda value: 0 <= value < 2**64, "0 .. 2^64 - 1")
+        self._check("rate_scale", Real, lambda value: low <= value <= high, f"{low:g} .. {high:g}")
+        self._check(
+            "start_orbit", Integral, lambda value: 0 <= value <= last, f"0 .. {last}", optional=True
+        )
+
+    def _check(
+        self,
+        name: str,
+        kind: type,
+        good: Callable[[Any], bool],
+        allowed: str,
+        *,
+        optional: bool = False,
+    ) -> None:
+        value = getattr(self, name)
+        if optional and value is None:
+            return
+        if not isinstance(value, kind) or isinstance(value, bool) or not good(value):
+            text = repr(value) if isinstance(value, str) else str(value)
+            raise OptionError(f"{name.replace('_', ' ')}: found {text}, expected {allowed}")
+        plain: Callable[[Any], float] = float if kind is Real else int
+        object.__setattr__(self, name, plain(value))
 
     @property
     def first_orbit(self) -> int:
@@ -135,7 +151,6 @@ def _whole(name: str, text: str) -> int:
 
 
 def _number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as exc:
-        raise OptionError(f"{name}: found {text!r}, expected a number") from exc
+    if not re.fullmatch(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]+)?", text):
+        raise OptionError(f"{name}: found {text!r}, expected a number")
+    return float(text)

@@ -15,27 +15,30 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 
+from muonscope.detector import Detector
 from muonscope.simulation.background import (
     add_noise,
     afterpulses,
     alive,
     rates_hz,
-    shifted,
+    shifts_ns,
 )
 from muonscope.simulation.chambers import Crossings, Reached, cross, respond, shower
-from muonscope.simulation.daq import Readout, Stream
+from muonscope.simulation.daq import GROUP_WORDS, Readout, Stream
 from muonscope.simulation.faults import Fault
 from muonscope.simulation.geometry import addresses_of, geometry_of
 from muonscope.simulation.muons import Muons, cross_pair, make_muons
 from muonscope.simulation.options import Simulation
-from muonscope.simulation.signals import Origin, Rows, Signals, mark
+from muonscope.simulation.signals import NO_ADDRESS, Origin, Rows, Signals, mark
 from muonscope.simulation.triggers import Ancillary, trigger
 from muonscope.units import ORBIT_NS, ORBIT_S, ORBITS_PER_COUNTER
+from muonscope.words.layout import fpga
 
 __all__ = ["Batch", "MuonTruth", "simulate"]
 
 _SLAB_WORDS = 1 << 16
 _SLAB_S = 200.0
+_PIECE_HITS = 1 << 19
 _HITS_PER_MUON = 6
 _STALE_AFTER_S = 2.0
 _OTHER_RUN = 1 << 63
@@ -108,28 +111,52 @@ class _Telescope:
     def slab(self, number: int) -> tuple[list[Signals], Ancillary, MuonTruth]:
         """Return the signals, the ancillary words and the muons of the next slab."""
         start_ns = number * self.slab_orbits * ORBIT_NS
-        muons, crossings, reached = self._muons_of(number)
+        muons, crossings, reached = self._muons_of(number, start_ns)
         numbers = self._muons + np.arange(len(muons))
         self._muons += len(muons)
         hits, seen = respond(
             self.rng(Stage.RESPONSE, number), crossings, reached, numbers, self._geometry,
             self._profile, self._faults("gas"), start_ns,
         )  # fmt: skip
-        parts = [hits, *self._background(number, crossings, numbers)]
-        rng, secondaries = self.rng(Stage.SECONDARIES, number), self._profile.secondaries
-        parts += [afterpulses(rng, part, secondaries) for part in parts]
+        rng = self.rng(Stage.FAULTS, number)
+        rows = self._alive(rng, hits, start_ns)
         fired = cross_pair(muons, self._geometry, self._profile.scintillator.side_mm)
         ancillary, triggers = trigger(
-            self.rng(Stage.TRIGGERS, number), crossings, seen, numbers, self._geometry,
-            self.addresses, self._profile.daq, self._simulation.detector.fpgas,
+            self.rng(Stage.TRIGGERS, number), crossings, seen.take(rows), numbers,
+            self._geometry, self.addresses, self._profile.daq, self._simulation.detector.fpgas,
         )  # fmt: skip
-        parts += [triggers, self._scintillator(number, muons, numbers, fired)]
-        parts = [shifted(p, self.addresses, self._faults("shift"), start_ns) for p in parts]
-        rng, lost = self.rng(Stage.FAULTS, number), self._faults(*_TAKES_AWAY)
-        parts = [alive(rng, p, self.addresses, lost, start_ns) for p in parts]
+        after = self.rng(Stage.SECONDARIES, number)
+        parts = [hits.take(rows), self._followers(after, hits, rows, start_ns)]
+        for cells in self._background(number, crossings, numbers):
+            rows = self._alive(rng, cells, start_ns)
+            parts += [cells.take(rows), self._followers(after, cells, rows, start_ns)]
+        for signals in (triggers, self._scintillator(number, muons, numbers, fired)):
+            parts.append(signals.take(self._alive(rng, signals, start_ns)))
         return parts, ancillary, self._truth(muons, crossings, numbers, fired, start_ns)
 
-    def _muons_of(self, number: int) -> tuple[Muons, Crossings, Reached]:
+    def _alive(
+        self, rng: np.random.Generator, signals: Signals, start_ns: float
+    ) -> npt.NDArray[np.int64]:
+        """Return the numbers of the signals that faults leave over."""
+        return alive(rng, signals, self.addresses, self._faults(*_TAKES_AWAY), start_ns)
+
+    def _followers(
+        self,
+        rng: np.random.Generator,
+        hits: Signals,
+        left: npt.NDArray[np.int64],
+        start_ns: float,
+    ) -> Signals:
+        """Return what follows the hits that are left."""
+        after, parent = afterpulses(rng, hits, self._profile.secondaries)
+        seen = np.zeros(len(hits), np.bool_)
+        seen[left] = True
+        after = after.take(np.flatnonzero(seen[parent]))
+        # low gain has taken its part with the hits
+        faults = self._faults(*_TAKES_AWAY - {"low-gain"})
+        return after.take(alive(rng, after, self.addresses, faults, start_ns))
+
+    def _muons_of(self, number: int, start_ns: float) -> tuple[Muons, Crossings, Reached]:
         """Return the muons of a slab that matter, and where they cross chambers."""
         muons = make_muons(
             self.rng(Stage.MUONS, number), self._geometry, self._profile.muons,
@@ -139,27 +166,55 @@ class _Telescope:
         matter = cross_pair(muons, self._geometry, self._profile.scintillator.side_mm)
         matter[crossings.muon] = True
         row = np.cumsum(matter) - 1
+        if shifts := self._faults("shift"):
+            crossings.ns[:] += shifts_ns(shifts, crossings.chamber, crossings.ns + start_ns)
         crossings = replace(crossings, muon=row[crossings.muon])
         return muons.take(np.flatnonzero(matter)), crossings, reached
 
     def _background(
         self, number: int, crossings: Crossings, numbers: npt.NDArray[np.int64]
     ) -> Iterator[Signals]:
-        """Yield showers, noise, and the noise that faults add."""
+        """Yield showers and noise."""
         span_ns = self.slab_orbits * ORBIT_NS
         showers = self.rng(Stage.SHOWERS, number)
         yield shower(showers, crossings, numbers, self._geometry, self._profile)
-        yield add_noise(self.rng(Stage.NOISE, number), self._noise_hz, 0.0, span_ns)
+        noise = add_noise(self.rng(Stage.NOISE, number), self._noise_hz, 0.0, span_ns)
+        if shifts := self._faults("shift"):
+            start_ns = number * span_ns
+            chamber = self.addresses.chamber[noise.address]
+            noise.ns[:] += shifts_ns(shifts, chamber, noise.ns + start_ns)
+        yield noise
+
+    def pieces(self) -> int:
+        """Return in how many pieces the noise of faults comes, for bounded memory."""
+        hz = sum(self._more_noise_hz(fault).sum() for fault in self._simulation.faults)
+        return 1 + int(hz * self.slab_orbits * ORBIT_S / _PIECE_HITS)
+
+    def more_noise(self, number: int, piece: int) -> list[Signals]:
+        """Return a piece of the noise that faults add to a slab."""
+        start_s, length_s = number * self.slab_orbits * ORBIT_S, self.slab_orbits * ORBIT_S
+        pieces, parts = self.pieces(), []
+        first_s, last_s = (start_s + length_s * at / pieces for at in (piece, piece + 1))
         for index, fault in enumerate(self._simulation.faults):
-            if fault.kind not in {"noisy", "burst"}:
+            hz = self._more_noise_hz(fault)
+            if not hz.any():
                 continue
-            hz = self._noise_hz * (fault.value - 1)
-            if fault.kind == "noisy":
-                hz = np.where(np.arange(len(hz)) == fault.cell, fault.value, 0.0)
-            start_s = number * self.slab_orbits * ORBIT_S
-            first, last = fault.overlap_s(start_s, start_s + span_ns * 1e-9)
-            rng = self.rng(Stage.FAULTS, number, 1 + index)
-            yield add_noise(rng, hz, (first - start_s) * 1e9, (last - start_s) * 1e9)
+            first, last = fault.overlap_s(first_s, last_s)
+            rng = self.rng(Stage.FAULTS, number, 1 + index * pieces + piece)
+            noise = add_noise(rng, hz, (first - start_s) * 1e9, (last - start_s) * 1e9)
+            rows = self._alive(rng, noise, start_s * 1e9)
+            parts += [noise.take(rows), self._followers(rng, noise, rows, start_s * 1e9)]
+        return parts
+
+    def _more_noise_hz(self, fault: Fault) -> npt.NDArray[np.float64]:
+        """Return the noise that a fault adds to each cell."""
+        match fault.kind:
+            case "burst":
+                return self._noise_hz * (fault.value - 1)
+            case "noisy":
+                return np.where(np.arange(len(self._noise_hz)) == fault.cell, fault.value, 0.0)
+            case _:
+                return np.zeros(len(self._noise_hz))
 
     def _scintillator(
         self,
@@ -233,42 +288,65 @@ def _endless(simulation: Simulation) -> Iterator[tuple[Batch, float]]:
     )
     slab_ticks = telescope.slab_orbits * readout.ticks_per_orbit
     waiting = _no_muons(simulation.detector.n_chambers)
+    pieces = telescope.pieces()
     for number in count():
         signals, ancillary, muons = telescope.slab(number)
-        rng = telescope.rng(Stage.DAQ, number)
-        stream, due = readout.take(
-            rng, signals, ancillary, number * slab_ticks, (number + 1) * slab_ticks
-        )
-        until_s = float(readout.seconds(np.array(due)))
         waiting = MuonTruth.joined([waiting, muons])
-        done = int(np.searchsorted(waiting.ns, until_s * 1e9))
-        batch = Batch(stream, readout.seconds(stream.tick), waiting.take(slice(done)))
-        waiting = waiting.take(slice(done, None))
-        yield batch, until_s
+        for piece in range(pieces):
+            signals += telescope.more_noise(number, piece)
+            end = number * slab_ticks + slab_ticks * (piece + 1) // pieces
+            stream, due = readout.take(
+                telescope.rng(Stage.DAQ, number, piece),
+                signals,
+                ancillary,
+                number * slab_ticks,
+                end,
+            )
+            signals, ancillary = [signals[0].take(slice(0))], ancillary.take(slice(0))
+            until_s = float(readout.seconds(np.array(due)))
+            done = int(np.searchsorted(waiting.ns, until_s * 1e9))
+            batch = Batch(stream, readout.seconds(stream.tick), waiting.take(slice(done)))
+            waiting = waiting.take(slice(done, None))
+            yield batch, until_s
 
 
 def _stale(simulation: Simulation) -> Batch:
-    """Return what was left in the buffers by another run, well after that run's start."""
+    """Return what was left in the buffers by another run, its four lanes in turn."""
     daq, seed = simulation.profile.daq, simulation.seed ^ _OTHER_RUN
-    before = round(_STALE_AFTER_S / ORBIT_S)
+    after_s = _STALE_AFTER_S / max(1.0, simulation.rate_scale)
     other = Simulation(
         detector=simulation.detector,
         profile=replace(simulation.profile, daq=replace(daq, stale_words=0)),
         seed=seed,
         rate_scale=simulation.rate_scale,
-        start_orbit=(daq.stale_orbit - before) % ORBITS_PER_COUNTER,
+        start_orbit=(daq.stale_orbit - round(after_s / ORBIT_S)) % ORBITS_PER_COUNTER,
     )
-    parts, n = [], 0
+    parts: list[Stream] = []
+    fewest = 0
     for batch in simulate(other):
-        parts.append(batch.stream.take(slice(np.searchsorted(batch.seconds, _STALE_AFTER_S), None)))
-        n += len(parts[-1])
-        if n >= daq.stale_words:
+        parts.append(batch.stream.take(slice(np.searchsorted(batch.seconds, after_s), None)))
+        words = Stream.joined(parts)
+        lane = _lanes(words, simulation.detector)
+        fewest = min(np.bincount(lane)[np.unique(lane)], default=0)
+        if fewest >= daq.stale_words:
             break
-    words = Stream.joined(parts).take(slice(daq.stale_words))
+    turn = np.zeros(len(words), np.int64)
+    for number in np.unique(lane):
+        rows = np.flatnonzero(lane == number)
+        turn[rows] = np.arange(len(rows)) // GROUP_WORDS
+    order = np.lexsort((np.arange(len(words)), lane, turn))[: daq.stale_words]
+    words = words.take(order)
     none = np.zeros(len(words), np.int64)
     marks = mark(words.whole_marks()["address"], Origin.STALE)
     stale = replace(words, tick=none, marks=marks, muon=none - 1)
     return Batch(stale, none.astype(np.float64), _no_muons(simulation.detector.n_chambers))
+
+
+def _lanes(words: Stream, detector: Detector) -> npt.NDArray[np.int64]:
+    """Return the lane of each word: hits by FPGA, then ancillary words by FPGA."""
+    version = detector.readout.version
+    ancillary = words.whole_marks()["address"] == NO_ADDRESS
+    return np.where(ancillary, 16, 0) + fpga(words.words, version)
 
 
 def _no_muons(chambers: int) -> MuonTruth:

@@ -1,11 +1,12 @@
 """The firmware's own reconstruction: ancillary words, and trigger words among the hits.
 
 Where a muon gives hits in three or four layers of one macrocell (four wires wide), the
-FPGA writes five ancillary words, HEAD 3, 1, 0, 4, 5: the mask of the hit cells, a number,
-the t0, the slope and the position. Layout and order are those of recorded data; what the
-number of HEAD 1 means is not published, here it stands for the left-right pattern, in the
-range that is seen (4 .. 136). A part of those with four layers gives a word with the hit
-HEAD on the firmware trigger's channel, 391.6 ns after the t0.
+FPGA writes five ancillary words: HEAD 3, a mask of the hit wires, four bits a layer, the top
+layer in the lowest ones; HEAD 1, a number with few bits set, whose meaning is not published
+(here it tells two of the wires); HEAD 0, the t0; HEAD 4, the slope; HEAD 5, the position from
+the middle of the macrocell. Layouts, order and ranges are those of the recorded sample. A
+part of those with four layers gives a word with the hit HEAD on the firmware trigger's
+channel, 391.6 ns after the t0.
 """
 
 from dataclasses import dataclass
@@ -17,15 +18,20 @@ from muonscope.simulation.chambers import Crossings, Reached
 from muonscope.simulation.geometry import LAYERS, Addresses, Geometry
 from muonscope.simulation.profiles import Daq
 from muonscope.simulation.signals import Origin, Rows, Signals
+from muonscope.units import BX_NS, CELL_WIDTH_MM
 
 __all__ = ["Ancillary", "trigger"]
 
 HEADS = (3, 1, 0, 4, 5)
 """The order of the words of one trigger."""
 
+_FPGAS = 16
 _MACROCELL = 4
 _NO_WIRE = -100
-_TRIGGER_WORD_NS = 391.6
+_STEEPEST = 2.0
+"""Slope up to which the firmware's patterns go; the steepest recorded is 1.61."""
+_TRIGGER_WORD_NS = 391.6 + BX_NS / 2
+"""391.6 as read from words, which show the BX alone: half a BX less than the signal."""
 _T0_NS, _SLOPE, _PLACE_MM = 2.4, 0.01, 0.3
 """How well the firmware measures; the resolution of a mean-timer with 4 ns hits."""
 
@@ -57,11 +63,12 @@ def trigger(
 
     ``seen`` are the cells that gave hits.
     """
-    share = np.zeros(max(fpgas) + 1)
+    share = np.zeros(_FPGAS)
     share[list(fpgas)[: len(daq.trigger_share)]] = daq.trigger_share[: len(fpgas)]
     fpga = geometry.fpga[crossings.chamber]
     enough = np.bincount(seen.crossing[seen.layer < LAYERS], minlength=len(crossings)) >= LAYERS - 1
-    chosen = np.flatnonzero(enough & (rng.random(len(crossings)) < share[fpga]))
+    chance = rng.random(len(crossings)) < share[fpga]
+    chosen = np.flatnonzero(enough & chance & (np.abs(crossings.slope) <= _STEEPEST))
     wire, right = _layers_of(seen, chosen, len(crossings))
     macrocell = wire // _MACROCELL
     together = (macrocell[:, :, None] == macrocell[:, None, :]) & (wire != _NO_WIRE)[:, :, None]
@@ -70,16 +77,18 @@ def trigger(
     rows, wire, votes = chosen[good], wire[good], votes[good]
     n, layers = len(rows), votes.max(axis=1)
     used = together[good, votes.argmax(axis=1)]
-    nibble = np.where(used, 1 << (wire % _MACROCELL), 0)
-    mask = (nibble << (4 * np.arange(LAYERS))).sum(axis=1)
-    pattern = (right[good] << np.arange(LAYERS)).sum(axis=1)
-    normal = rng.standard_normal((3, n))
+    normal = rng.standard_normal((3, len(crossings)))[:, rows]
     ns = crossings.ns[rows] + _T0_NS * normal[0]
+    nibble = np.where(used, 1 << (wire % _MACROCELL), 0)
+    mask = (nibble << (4 * np.arange(LAYERS)[::-1])).sum(axis=1)  # the top layer is lowest
+    pattern = (right[good] << np.arange(LAYERS)).sum(axis=1)
+    best = np.take_along_axis(macrocell[good], votes.argmax(axis=1)[:, None], axis=1)[:, 0]
+    left = geometry.first_wire_mm[crossings.chamber[rows]].min(axis=1)
+    middle = left + CELL_WIDTH_MM * (_MACROCELL * best + (_MACROCELL - 1) / 2)
     slope = _half(crossings.slope[rows] + _SLOPE * normal[1])
-    place = _half(crossings.x_mm[rows] + _PLACE_MM * normal[2])
-    payload = np.stack(
-        [mask, 4 + 4 * pattern + 72 * (layers == LAYERS) << 16, pattern, slope, place], axis=1
-    )
+    place = _half(crossings.x_mm[rows] - middle + _PLACE_MM * normal[2])
+    number = 1 << 1 + wire[:, 0] % _MACROCELL | 1 << 4 + wire[:, 2] % _MACROCELL
+    payload = np.stack([mask, number << 16, pattern, slope, place], axis=1)
     ancillary = Ancillary(
         np.repeat(ns, len(HEADS)),
         np.repeat(fpga[rows], len(HEADS)),
@@ -87,10 +96,10 @@ def trigger(
         payload.ravel(),
         np.repeat(numbers[crossings.muon[rows]], len(HEADS)),
     )
-    address = np.full(max(fpgas) + 1, -1)
-    for number, place_of in addresses.trigger.items():
-        address[number] = place_of
-    wanted = (layers == LAYERS) & (rng.random(n) < daq.trigger_word_share)
+    address = np.full(_FPGAS, -1)
+    for lane, place_of in addresses.trigger.items():
+        address[lane] = place_of
+    wanted = (layers == LAYERS) & (rng.random(len(crossings))[rows] < daq.trigger_word_share)
     wanted &= address[fpga[rows]] >= 0
     signals = Signals.plain(
         ns[wanted] + _TRIGGER_WORD_NS,

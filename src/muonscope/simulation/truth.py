@@ -44,7 +44,7 @@ TRUTH_COLUMNS: dict[str, Any] = {
     "muon": pa.int64(),
     "fpga": pa.uint8(),
     "channel": pa.uint16(),
-    "chamber": pa.uint8(),
+    "chamber": pa.uint16(),
     "layer": pa.uint8(),
     "wire": pa.uint8(),
     "drift_mm": pa.float32(),

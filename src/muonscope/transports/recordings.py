@@ -1,13 +1,14 @@
 """A folder of files that a DAQ fills one after the other: ``data_000000.dat`` and on."""
 
-import errno
 import fcntl
 import os
+import re
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from muonscope.errors import SinkError, SinkExistsError
+from muonscope.transports.writing import why, write_all
 from muonscope.words.codec import Encoder
 from muonscope.words.layout import Words
 
@@ -15,6 +16,8 @@ __all__ = ["FILE_WORDS", "RecordingFolder"]
 
 FILE_WORDS = 1_310_720
 """Words in one file: 10,240 DMA transfers of 128 words, 10 MiB (zucchett/MiniDT)."""
+
+_RECORDED = re.compile(r"data_[0-9]{6}\.[a-z0-9]+")
 
 
 class RecordingFolder:
@@ -34,14 +37,15 @@ class RecordingFolder:
         Raises
         ------
         SinkExistsError
-            If it holds such files and ``force`` was not given; with it they are removed.
+            If it holds recordings and ``force`` was not given; with it, those with the same
+            ending are removed.
         SinkError
             If it cannot be written, or another process is writing it.
         """
         self._folder, self._ending, self._new_encoder = folder, ending, new_encoder
         self._file_words, self._left, self.files = file_words, 0, 0
-        self._file: BinaryIO | None = None
-        self._encoder: Encoder | None = None
+        self._file: FileIO | None = None
+        self._encoder = new_encoder()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -74,10 +78,8 @@ class RecordingFolder:
             while len(words):
                 if self._left == 0:
                     self._next()
-                assert self._file
-                assert self._encoder
                 n = min(len(words), self._left)
-                self._file.write(self._encoder.encode(words[:n]))
+                self._put(self._encoder.encode(words[:n]))
                 self._left -= n
                 words = words[n:]
         except OSError as exc:
@@ -99,28 +101,34 @@ class RecordingFolder:
             os.close(self._lock)
 
     def _clear(self, *, force: bool) -> None:
-        there = sorted(self._folder.glob("data_[0-9][0-9][0-9][0-9][0-9][0-9].*"))
+        there = sorted(f for f in self._folder.glob("data_*") if _RECORDED.fullmatch(f.name))
         if there and not force:
             raise SinkExistsError(
                 f"{there[0]}: exists already; choose another folder, or use --force"
             )
         for file in there:
-            file.unlink()
+            if file.suffix == self._ending:
+                file.unlink()
 
     def _next(self) -> None:
         self._end()
         path = self._folder / f"data_{self.files:06d}{self._ending}"
         self._file, self._encoder = path.open("xb", buffering=0), self._new_encoder()
-        self._file.write(self._encoder.begin())
+        self._put(self._encoder.begin())
         self._left = self._file_words
         self.files += 1
 
     def _end(self) -> None:
-        if self._file and self._encoder:
-            file, self._file = self._file, None
-            with file:
-                file.write(self._encoder.end())
+        if self._file:
+            try:
+                self._put(self._encoder.end())
+            finally:
+                self._file.close()
+                self._file = None
+
+    def _put(self, data: bytes) -> None:
+        assert self._file
+        write_all(self._file, data)
 
     def _error(self, exc: OSError) -> SinkError:
-        what = "the disk is full" if exc.errno == errno.ENOSPC else exc.strerror or str(exc)
-        return SinkError(f"{self._folder}: cannot be written: {what}")
+        return SinkError(f"{exc.filename or self._folder}: cannot be written: {why(exc)}")

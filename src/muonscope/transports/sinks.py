@@ -1,6 +1,5 @@
 """Sinks for messages: a file of JSON lines that can be cut back, or an open stream."""
 
-import errno
 import fcntl
 import os
 import stat
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from muonscope.errors import SinkError, SinkExistsError
+from muonscope.transports.writing import why, write_all
 
 __all__ = ["FileSink", "StreamSink"]
 
@@ -85,10 +85,8 @@ class FileSink:
         self._file.close()
 
     def _write(self, data: bytes) -> None:
-        rest = memoryview(data)
         try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            write_all(self._file, data)
         except OSError as exc:
             raise self._error(exc) from exc
 
@@ -113,8 +111,7 @@ class FileSink:
         self._file.seek(position)
 
     def _error(self, exc: OSError) -> SinkError:
-        what = "the disk is full" if exc.errno == errno.ENOSPC else exc.strerror or str(exc)
-        return SinkError(f"{self._path}: cannot be written: {what}")
+        return SinkError(f"{self._path}: cannot be written: {why(exc)}")
 
 
 class StreamSink:
