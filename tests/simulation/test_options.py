@@ -74,7 +74,8 @@ def test_impossible_options_are_refused(url: str, text: str, legnaro: Detector) 
     "options",
     [{"seconds": 0.0}, {"seconds": -1.0}, {"seconds": math.nan}, {"seconds": math.inf},
      {"words": 0}, {"words": 1.5}, {"words": True}, {"seed": -1}, {"seed": 1.5}, {"seed": "1"},
-     {"faults": "gas"}, {"faults": [5]}, {"seconds": "5"}, {"rate_scale": 0.0}, {"faults": ["x"]}, {"profile": "mars"}],
+     {"faults": "gas"}, {"faults": [5]}, {"seconds": "5"}, {"rate_scale": 0.0},
+     {"faults": ["x"]}, {"profile": "mars"}],
 )  # fmt: skip
 def test_the_python_function_refuses_them_too(options: dict[str, Any]) -> None:
     with pytest.raises(OptionError):
@@ -96,7 +97,10 @@ def test_a_chamber_of_three_cells_cannot_be_simulated() -> None:
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    run = muonscope.simulate(seconds=np.float32(0.5), words=np.int64(50), seed=np.uint64(3))
+    numbers: dict[str, Any] = {
+        "seconds": np.float32(0.5), "words": np.int64(50), "seed": np.uint64(3),
+    }  # fmt: skip
+    run = muonscope.simulate(**numbers)
     assert len(run.words) == 50
     plain = muonscope.simulate(seconds=0.5, words=50, seed=3)
     assert np.array_equal(run.words, plain.words)

@@ -18,7 +18,9 @@ def digest(profile: str, **options: object) -> int:
     return zlib.crc32(run.words.astype("<u8").tobytes())
 
 
-@pytest.mark.parametrize(("profile", "crc"), [("legnaro", 0), ("bologna", 0), ("quiet", 0)])
+@pytest.mark.parametrize(
+    ("profile", "crc"), [("legnaro", 199577651), ("bologna", 3627708300), ("quiet", 979843868)]
+)
 def test_the_words_of_a_seed_are_these_on_every_machine(profile: str, crc: int) -> None:
     """A change of the model changes these on purpose; nothing else may."""
     assert digest(profile) == crc

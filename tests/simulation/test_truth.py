@@ -102,28 +102,22 @@ def test_times_are_the_muons_plus_the_drift(run: Simulated) -> None:
 def test_measured_drift_times_are_unbiased_in_every_chamber() -> None:
     run = muonscope.simulate("bologna", seconds=60.0, seed=2)
     fields = unpack(run.words, 2, 2)
+    ns = (fields.orbit * 3564 + fields.bx + fields.tdc / 30) * 25
     origin = np.array(run.hits["origin"].to_pylist())
-    of_muon = column(run.hits, "muon").astype(int)
-    fired = {int(m): r for r, m in enumerate(of_muon) if origin[r] == "scintillator"}
-    number, cell = column(run.muons, "muon"), PROFILES["bologna"].cell
-    rest: dict[int, list[float]] = {0: [], 1: []}
-    for row in np.flatnonzero(origin == "muon"):
-        if of_muon[row] not in fired:
-            continue
-        at = fired[of_muon[row]]
-        if run.hits["drift_mm"][row].as_py() > 20:
-            continue
-        chamber = int(fields.channel[row]) // 64
-        ticks = (fields.orbit[row] - fields.orbit[at]) * 3564 + fields.bx[row] - fields.bx[at]
-        measured = 25 * (ticks + (fields.tdc[row] - fields.tdc[at]) / 30)
-        measured += run.detector.chambers[chamber].drift_offset_ns
-        muon = int(np.searchsorted(number, of_muon[row]))
-        slope = np.array([run.muons["slope_x"][muon].as_py()])
-        r = np.array([run.hits["drift_mm"][row].as_py()])
-        rest[chamber].append(measured - float(drift_ns(cell, r, slope)[0]))
-    for values in rest.values():
-        assert len(values) > 1500
-        assert abs(np.mean(values)) < 1.0  # 9 ns of jitter and smearing in each
+    of_muon, r = column(run.hits, "muon").astype(int), column(run.hits, "drift_mm")
+    fired = np.flatnonzero(origin == "scintillator")
+    rows = np.flatnonzero((origin == "muon") & (r < 20) & np.isin(of_muon, of_muon[fired]))
+    signal = fired[np.searchsorted(of_muon[fired], of_muon[rows])]
+    chamber = column(run.hits, "chamber")[rows].astype(int)
+    offset = np.array([c.drift_offset_ns for c in run.detector.chambers])[chamber]
+    muon = np.searchsorted(column(run.muons, "muon"), of_muon[rows])
+    slope = column(run.muons, "slope_x")[muon]
+    rest = ns[rows] - ns[signal] + offset - drift_ns(PROFILES["bologna"].cell, r[rows], slope)
+    for place in (0, 1):
+        mine = rest[chamber == place]
+        assert len(mine) > 1500
+        assert abs(mine.mean()) < 0.6  # 6.4 ns of jitter and smearing in each
+        assert mine.std() == pytest.approx((4**2 + 5**2) ** 0.5, abs=1)
 
 
 def test_layers_of_a_muon_are_where_its_line_goes(run: Simulated) -> None:

@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 import pytest
+from pyarrow import parquet
 
+import muonscope
+from muonscope.detector import shipped_detector
 from muonscope.errors import SourceDeniedError, SourceError, SourceNotFoundError
 from muonscope.transports import files as files_module
 from muonscope.transports.base import Piece, Place
@@ -24,6 +27,7 @@ from muonscope.transports.files import (
     find_files,
     natural_key,
 )
+from muonscope.words.parquet import ParquetEncoder
 
 NOBODY = 65_534
 
@@ -620,3 +624,17 @@ class _Directory:
 
     def fileno(self) -> int:
         return self._descriptor
+
+
+def test_the_truth_of_a_simulation_is_left_out_of_folders_and_globs(tmp_path: Path) -> None:
+    truth = muonscope.simulate(seconds=0.1).truth
+    parquet.write_table(truth, tmp_path / "truth.parquet")
+    words = ParquetEncoder(shipped_detector().readout)
+    (tmp_path / "run.parquet").write_bytes(words.begin() + words.end())
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1")
+    wanted = ["broken.parquet", "run.parquet"]
+    for source in (tmp_path, tmp_path / "*.parquet"):
+        assert sorted(path.name for path in find_files([str(source)])) == wanted
+    assert find_files([str(tmp_path / "truth.parquet")]) == [tmp_path / "truth.parquet"]
+    parquet.write_table(truth, tmp_path / "run.parquet")  # another one of the same name
+    assert [path.name for path in find_files([str(tmp_path)])] == ["broken.parquet"]

@@ -142,3 +142,17 @@ def test_a_recording_is_read_as_the_words_it_holds(realdata: Path) -> None:
     found = feed(DatDecoder(), [data])
     assert found.words == list(struct.unpack(f"<{len(data) // 8}Q", data))
     assert found.rejects == []
+
+
+@settings(deadline=None)
+@given(sizes=st.lists(st.integers(0, 300), max_size=6), run=st.sampled_from([1, 591, 2**32 - 1]))
+def test_headers_stand_before_every_128_words_however_they_come(sizes: list[int], run: int) -> None:
+    words = np.arange(1, sum(sizes) + 1, dtype=np.uint64) << np.uint64(33)
+    encoder = DatEncoder(run)
+    parts = np.split(words, np.cumsum(sizes)) if sizes else [words]
+    data = encoder.begin() + b"".join(map(encoder.encode, parts)) + encoder.end()
+    all_words = list(struct.unpack(f"<{len(data) // 8}Q", data))
+    assert all_words[::129] == [run] * -(-len(words) // 128)
+    found, rejects = feed(DatDecoder(headers=True), [data])
+    assert found == words.tolist()
+    assert not rejects

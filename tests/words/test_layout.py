@@ -14,6 +14,7 @@ from muonscope.words.layout import (
     fpga_mask,
     head,
     orbit,
+    pack_ancillary,
     pack_hits,
     unpack,
 )
@@ -184,3 +185,30 @@ def test_words_are_taken_as_they_are_and_other_arrays_refused() -> None:
     for wrong in (words.astype(np.int64), words.astype(np.float64), words.reshape(2, 5)):
         with pytest.raises(TypeError, match="one-dimensional uint64"):
             as_words(wrong)
+
+
+@settings(deadline=None)
+@given(
+    head_value=st.sampled_from([0, 1, 3, 4, 5]), lane=st.integers(0, 7),
+    at=st.integers(0, 2**32 - 1), payload=st.integers(0, 2**24 - 1),
+)  # fmt: skip
+def test_ancillary_words_are_packed_as_they_are_unpacked(
+    head_value: int, lane: int, at: int, payload: int
+) -> None:
+    word = pack_ancillary(head_value, lane, at, payload)
+    assert int(word[0]) == head_value << 61 | lane << 58 | at << 24 | payload
+    fields = unpack(word, 2, 2)
+    assert (int(fields.head[0]), int(fields.fpga[0])) == (head_value, lane)
+    assert int(fields.orbit[0]) == at
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [((8, 0, 0, 0), "HEAD"), ((0, 8, 0, 0), "FPGA"), ((0, 0, 2**32, 0), "ORBIT_CNT"),
+     ((0, 0, -1, 0), "ORBIT_CNT"), ((0, 0, 0, 2**24), "payload")],
+)  # fmt: skip
+def test_what_fits_no_ancillary_word_is_refused(
+    arguments: tuple[int, int, int, int], name: str
+) -> None:
+    with pytest.raises(ValueError, match=name):
+        pack_ancillary(*arguments)

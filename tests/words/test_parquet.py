@@ -12,8 +12,11 @@ from pyarrow import parquet
 
 from muonscope.detector import Detector, Readout
 from muonscope.errors import FormatError
+from muonscope.simulation.options import Simulation
+from muonscope.simulation.profiles import PROFILES
+from muonscope.simulation.truth import TruthTables
 from muonscope.words.layout import COLUMNS, Words, unpack
-from muonscope.words.parquet import ParquetEncoder, read_parquet
+from muonscope.words.parquet import ParquetEncoder, is_truth, read_parquet
 from muonscope.words.stream import StreamDecoder, decode
 from muonscope.words.text import CsvDecoder
 from muonscope.words.text_encode import TextEncoder
@@ -105,3 +108,19 @@ def test_reading_takes_no_more_than_its_columns() -> None:
     parts = list(read_parquet(io.BytesIO(data), READOUT))
     assert sum(len(part.words) for part in parts) == 1000
     assert all(part.words.dtype == np.uint64 for part in parts)
+
+
+def test_the_truth_of_a_simulation_is_known_and_no_words_are_read_from_it(
+    legnaro: Detector,
+) -> None:
+    tables = TruthTables(Simulation(detector=legnaro, profile=PROFILES["quiet"], seconds=1.0))
+    file = io.BytesIO()
+    parquet.write_table(tables.faults(), file)
+    assert is_truth(file)
+    with pytest.raises(FormatError, match="the truth of a simulation, no words"):
+        list(read_parquet(file, READOUT))
+
+
+@pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1 and no more", written([])])
+def test_other_files_are_no_truth(data: bytes) -> None:
+    assert not is_truth(io.BytesIO(data))

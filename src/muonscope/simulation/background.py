@@ -100,8 +100,10 @@ def alive(
     addresses: Addresses,
     faults: Sequence[Fault],
     start_ns: float,
-) -> npt.NDArray[np.int64]:
-    """Return the numbers of the signals that faults leave over."""
+) -> npt.NDArray[np.int64] | slice:
+    """Return which signals faults leave over: their numbers, or all."""
+    if not faults:
+        return slice(None)
     lost = np.zeros(len(signals), np.bool_)
     for fault in faults:
         active = fault.active(signals.ns + start_ns)

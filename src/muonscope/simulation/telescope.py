@@ -36,7 +36,7 @@ from muonscope.words.layout import fpga
 
 __all__ = ["Batch", "MuonTruth", "simulate"]
 
-_SLAB_WORDS = 1 << 16
+_SLAB_WORDS = 1 << 17
 _SLAB_S = 200.0
 _PIECE_HITS = 1 << 19
 _HITS_PER_MUON = 6
@@ -136,15 +136,15 @@ class _Telescope:
 
     def _alive(
         self, rng: np.random.Generator, signals: Signals, start_ns: float
-    ) -> npt.NDArray[np.int64]:
-        """Return the numbers of the signals that faults leave over."""
+    ) -> npt.NDArray[np.int64] | slice:
+        """Return which signals faults leave over."""
         return alive(rng, signals, self.addresses, self._faults(*_TAKES_AWAY), start_ns)
 
     def _followers(
         self,
         rng: np.random.Generator,
         hits: Signals,
-        left: npt.NDArray[np.int64],
+        left: npt.NDArray[np.int64] | slice,
         start_ns: float,
     ) -> Signals:
         """Return what follows the hits that are left."""

@@ -77,7 +77,7 @@ def trigger(
     rows, wire, votes = chosen[good], wire[good], votes[good]
     n, layers = len(rows), votes.max(axis=1)
     used = together[good, votes.argmax(axis=1)]
-    normal = rng.standard_normal((3, len(crossings)))[:, rows]
+    normal = rng.standard_normal((3, len(crossings)), np.float32)[:, rows]
     ns = crossings.ns[rows] + _T0_NS * normal[0]
     nibble = np.where(used, 1 << (wire % _MACROCELL), 0)
     mask = (nibble << (4 * np.arange(LAYERS)[::-1])).sum(axis=1)  # the top layer is lowest
