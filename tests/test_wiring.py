@@ -91,8 +91,8 @@ def test_results_go_to_a_jsonl_file_or_into_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("sources", "asked", "name"),
-    [(["a"], "", "legnaro"), (["sim:bologna"], "", "bologna2"), (["sim:"], "run001213", "run001213"),
-     (["a"], "run000591", "run000591")],
+    [(["a"], "", "legnaro"), (["sim:bologna"], "", "bologna2"),
+     (["sim:"], "run001213", "run001213"), (["a"], "run000591", "run000591")],
 )  # fmt: skip
 def test_the_detector_is_the_one_asked_for_or_that_of_the_simulation(
     sources: list[str], asked: str, name: str

@@ -70,14 +70,9 @@ def afterpulses(
         hits, parent = hits.take(rows), parent[rows]
         kind, n = rng.random(len(hits)), len(hits)
         normal, tail = rng.standard_normal(n), rng.standard_exponential(n)
-        later = np.select(
-            [kind < _BROAD, kind < _TAIL],
-            [
-                secondaries.afterpulse_ns + secondaries.afterpulse_width_ns * normal,
-                secondaries.afterpulse_ns + _TAIL_NS * tail,
-            ],
-            _BUMP_NS + _BUMP_WIDTH_NS * normal,
-        )
+        later = secondaries.afterpulse_ns + secondaries.afterpulse_width_ns * normal
+        later += np.where(kind > _BROAD, _TAIL_NS * tail, 0.0)
+        later = np.where(kind > _TAIL, _BUMP_NS + _BUMP_WIDTH_NS * normal, later)
         hits = Signals.plain(hits.ns + np.abs(later), hits.address, Origin.AFTERPULSE, hits.muon)
         parts.append(hits)
         parents.append(parent)

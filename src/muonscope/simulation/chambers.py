@@ -197,8 +197,10 @@ def shower(
         (by_height[half:], spread.half_shower_share),
     ):
         whole = through[:, chambers].all(axis=1) & (rng.random(len(numbers)) < share)
-        muon, place = (a.ravel() for a in np.meshgrid(np.flatnonzero(whole), chambers))
-        n = rng.poisson(spread.shower_hits, len(muon))
+        showering = np.flatnonzero(whole)
+        muon, place = (a.ravel() for a in np.meshgrid(showering, chambers))
+        size = spread.shower_hits * rng.standard_exponential(len(showering))
+        n = rng.poisson(np.tile(size, len(chambers)))
         muon, place = np.repeat(muon, n), np.repeat(place, n)
         cell = geometry.first_cell[place]
         cell = cell + (rng.random(len(muon)) * geometry.n_cells[place]).astype(np.int64)

@@ -100,14 +100,16 @@ class Secondaries:
     afterpulse_ns: float = 190.0
     """Where the broad maximum of the times in between lies."""
     afterpulse_width_ns: float = 70.0
-    shower_share: float = 0.022
-    """Part of the muons through all chambers with a shower in all of them (HM)."""
-    half_shower_share: float = 0.012
-    """The same for the lower or the upper half of the chambers, alone (HM)."""
-    shower_hits: float = 14.0
-    """Mean number of additional hits per chamber in a shower."""
+    shower_share: float = 0.044
+    """Part of the muons through all chambers that shower in all of them. Half of these have
+    more than ten hits in a chamber: 2.2 % (HM)."""
+    half_shower_share: float = 0.024
+    """The same for the lower or the upper half of the chambers, alone (HM: 3.4 % with the
+    others)."""
+    shower_hits: float = 10.0
+    """Mean number of additional hits per chamber in a shower; its size is exponential."""
     shower_ns: float = 25.0
-    """Mean of their drift times, which are exponential."""
+    """Mean of their drift times, which are exponential, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +216,7 @@ _BOLOGNA = Profile(
     name="bologna",
     description="two chambers between big scintillator planes",
     detector="bologna2",
-    secondaries=Secondaries(shower_share=0.034, half_shower_share=0.0),
+    secondaries=Secondaries(shower_share=0.068, half_shower_share=0.0),
     noise=Noise(hz=3.35),
     scintillator=ScintillatorPair(side_mm=1245.0, below_mm=270.0, above_mm=270.0, delay_ns=223.0),
 )
