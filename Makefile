@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 REALDATA := $(or $(MUONSCOPE_REALDATA),../shared/realdata)
 
-.PHONY: demo test lint docs unit bench fuzz lock clean help
+.PHONY: demo test lint docs unit bench figures fuzz lock clean help
 
 help: ## Show what there is to make.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,7 +17,7 @@ help: ## Show what there is to make.
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: .venv/installed ## Process recordings (or a made-up one); show tables and a plot.
+demo: .venv/installed ## Process recordings (or a simulated one); show tables and a plot.
 	$(BIN)/python examples/first_look.py --recordings $(REALDATA) --out demo
 
 test: .venv/installed lint docs unit ## Everything that must pass: style, types, structure, docs, tests.
@@ -36,6 +36,9 @@ unit: .venv/installed ## The tests and doctests.
 
 bench: .venv/installed ## Measure against the peers; prints ratios, checks the answers.
 	$(BIN)/python benchmarks/run.py
+
+figures: .venv/installed ## Draw the plots of the documentation again.
+	$(BIN)/python examples/simulation_plots.py --recordings $(REALDATA)
 
 fuzz: .venv/installed ## Feed the codecs garbage for a minute each.
 	$(BIN)/python tests/words/fuzz.py --seconds 60

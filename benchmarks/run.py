@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,14 +29,28 @@ from muonscope.counting.counter import Counter
 from muonscope.counting.summary import drift_ns
 from muonscope.counting.table import WindowTable
 from muonscope.counting.windows import Panes
-from muonscope.words.layout import Words
+from muonscope.detector import Detector
+from muonscope.simulation.options import Simulation
+from muonscope.simulation.profiles import PROFILES
+from muonscope.simulation.telescope import simulate
+from muonscope.words.layout import Words, orbit
 from polars_peer import fingerprint, hundredths, lazy, straightforward
-from synthetic import synthetic_words
 
 ORIGINAL_S = {10_000: (2.4, 3.1), 1_000_000: (6.9, 6.9)}
 """What the original's ``process_batch`` on Spark takes for so many rows, s (local, 2 cores)."""
 
 MUONSCOPE = [sys.executable, "-m", "muonscope"]
+
+
+def simulated_words(n: int, profile: str = "legnaro") -> Words:
+    """Return ``n`` words of a simulated telescope, without another run's at the start."""
+    site = PROFILES[profile]
+    simulation = Simulation(
+        detector=muonscope.shipped_detector(site.detector),
+        profile=replace(site, daq=replace(site.daq, stale_words=0)),
+        words=n,
+    )
+    return np.concatenate([batch.stream.words for batch in simulate(simulation)])
 
 
 def main() -> int:
@@ -83,15 +98,15 @@ def windowed(words: Words, counter: Counter, piece: int = 1 << 17) -> Iterator[W
     yield counter.finish()
 
 
-def window_all(words: Words) -> None:
+def window_all(words: Words, detector: Detector) -> None:
     """Make all window tables and forget them, as a run does."""
-    for _ in windowed(words, Counter(muonscope.shipped_detector())):
+    for _ in windowed(words, Counter(detector)):
         pass
 
 
-def closed_panes(words: Words, piece: int = 1 << 17) -> list[Panes]:
+def closed_panes(words: Words, detector: Detector, piece: int = 1 << 17) -> list[Panes]:
     """Return the words in the order in which closed windows hold them."""
-    counter = Counter(muonscope.shipped_detector())
+    counter = Counter(detector)
     return [
         panes
         for at in range(0, len(words), piece)
@@ -135,16 +150,16 @@ def our_fingerprint(tables: list[WindowTable]) -> dict[str, int]:
 
 def memory_section(n: int, repeats: int) -> None:
     """Six results from words in memory, against polars."""
-    detector = muonscope.shipped_detector()
-    for share in (0.01, 0.7):
-        words = synthetic_words(n, scintillator_share=share)
-        panes = closed_panes(words)
+    for profile, share in (("legnaro", "1 %"), ("bologna", "36 %")):
+        detector = muonscope.shipped_detector(PROFILES[profile].detector)
+        words = simulated_words(n, profile)
+        panes = closed_panes(words, detector)
         n_panes = sum(len(p.words) + int(p.other.sum()) for p in panes)
         assert our_fingerprint(list(windowed(words, Counter(detector)))) == fingerprint(
             straightforward(words, detector)
         )
-        times = timed(repeats, **memory_calls(words, panes))
-        print(f"scintillator in {share:.0%} of the muons, {len(words):,} words at 3 kHz:")
+        times = timed(repeats, **memory_calls(words, panes, detector))
+        print(f"simulated {profile}, scintillator with {share} of the hits, {len(words):,} words:")
         rate("  polars, straightforward, both cores", len(words), times["polars"])
         rate("  polars, lazy, both cores", len(words), times["lazy"])
         for name, label, count in (
@@ -156,9 +171,10 @@ def memory_section(n: int, repeats: int) -> None:
             rate(label, count, times[name], f"{ratio:.1f} x polars")
 
 
-def memory_calls(words: Words, panes: list[Panes]) -> dict[str, Callable[[], Any]]:
+def memory_calls(
+    words: Words, panes: list[Panes], detector: Detector
+) -> dict[str, Callable[[], Any]]:
     """Return what the memory section compares."""
-    detector = muonscope.shipped_detector()
     counter = Counter(detector)
     calls = [partial(six_results, counter, part) for part in panes]
     return {
@@ -166,7 +182,7 @@ def memory_calls(words: Words, panes: list[Panes]) -> dict[str, Callable[[], Any
         "lazy": lambda: lazy(words, detector),
         "kernel": lambda: call_all(calls),
         "two": lambda: in_two_threads(calls),
-        "windows": lambda: window_all(words),
+        "windows": lambda: window_all(words, detector),
     }
 
 
@@ -189,7 +205,7 @@ def batch_section(_n: int, repeats: int) -> None:
     from muonscope.results.message import window_messages
 
     for size, (low, high) in ORIGINAL_S.items():
-        words = synthetic_words(size)
+        words = simulated_words(size)
 
         def batch(words: Words = words) -> int:
             counter = Counter(muonscope.shipped_detector())
@@ -211,7 +227,7 @@ def batch_section(_n: int, repeats: int) -> None:
 
 def files_section(n: int, repeats: int) -> None:
     """Whole runs of ``process`` on files, against the kernel and against reading alone."""
-    words = synthetic_words(2 * n)
+    words = simulated_words(2 * n)
     n = len(words)
     with tempfile.TemporaryDirectory() as folder:
         dat, csv = Path(folder) / "bench.dat", Path(folder) / "bench.csv"
@@ -225,7 +241,7 @@ def files_section(n: int, repeats: int) -> None:
 
         times = timed(
             repeats,
-            windows=lambda: window_all(words),
+            windows=lambda: window_all(words, muonscope.shipped_detector()),
             dat=lambda: process(dat),
             csv=lambda: process(csv),
             polars=lambda: pl.read_csv(csv, schema_overrides={"TDC_MEAS": pl.Float64}).height,
@@ -271,9 +287,10 @@ def process_file(file: Path, out: Path) -> None:
 
 def memory_bound_section(_n: int, _repeats: int) -> None:
     """Peak memory of ``process`` on 10 GB of words, looped with the orbits going on."""
-    block = synthetic_words(1_000_000)
-    orbits = np.uint64(int(1_000_000 * 0.9 / 3000 / 89.1e-6) << 17)
+    block = simulated_words(1_000_000)
     is_hit = block >> np.uint64(61) == 2
+    length = int(orbit(block[is_hit]).max() - orbit(block[is_hit]).min()) + 1
+    orbits = np.uint64(length << 17)
     total = 10 * 10**9 // block.nbytes
     with subprocess.Popen(
         [*MUONSCOPE, "process", "-", "--to", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
@@ -296,16 +313,53 @@ def cold_start_section(_n: int, _repeats: int) -> None:
     """First result of a fresh installation (nothing compiled), and of the next start."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "small.csv"
-        words = synthetic_words(10_000)
+        words = simulated_words(10_000)
         words.astype("<u8").tofile(Path(folder) / "small.dat")
         run([*MUONSCOPE, "convert", str(Path(folder) / "small.dat"), str(file)])
         environment = {**os.environ, "NUMBA_CACHE_DIR": str(Path(folder) / "cache")}
         for name in ("nothing compiled", "compiled"):
             command = [*MUONSCOPE, "process", str(file), "--to", "-"]
             print(f"first results, {name}: {elapsed(command, environment):.2f} s")
-        for command in ([], ["process"], ["inspect"], ["convert"], ["detectors"]):
+        for command in ([], ["process"], ["inspect"], ["convert"], ["simulate"], ["detectors"]):
             seconds = min(elapsed([*MUONSCOPE, *command, "--help"]) for _ in range(5))
             print(f"muonscope {' '.join([*command, '--help']):<18} {seconds * 1e3:4.0f} ms")
+
+
+def simulation_section(n: int, repeats: int) -> None:
+    """Words of a simulated telescope into memory on one core, and to a file."""
+    site = PROFILES["legnaro"]
+    detector = muonscope.shipped_detector(site.detector)
+
+    def into_memory() -> int:
+        return sum(
+            len(batch.stream)
+            for batch in simulate(Simulation(detector=detector, profile=site, words=n))
+        )
+
+    assert into_memory() == n
+    seconds = timed(repeats, memory=into_memory)["memory"]
+    rate("with their truth, into memory, one core", n, seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "run.dat"
+        for options, note in (([], ""), (["--truth", f"{folder}/truth.parquet"], " and truth")):
+            command = [*MUONSCOPE, "simulate", str(file), "--words", str(n), "--force", *options]
+            seconds = statistics.median(elapsed(command) for _ in range(repeats))
+            assert file.stat().st_size == 8 * n
+            rate(f"to a .dat file{note}, as a command", n, seconds)
+        peaks = [peak_megabytes(words) for words in (n, 10 * n)]
+        print(
+            f"peak memory: {peaks[0]:.0f} MB for {n:,} words, {peaks[1]:.0f} MB for ten times that"
+        )
+
+
+def peak_megabytes(words: int) -> float:
+    """Return the peak memory of a command that simulates so many words."""
+    command = [*MUONSCOPE, "simulate", "-", "--words", str(words)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss / 1024
 
 
 def run(command: list[str], environment: dict[str, str] | None = None) -> None:
@@ -327,6 +381,7 @@ SECTIONS: dict[str, Callable[[int, int], None]] = {
     "files": files_section,
     "bound": memory_bound_section,
     "cold": cold_start_section,
+    "simulation": simulation_section,
 }
 
 if __name__ == "__main__":

@@ -174,7 +174,13 @@ def draw_rates(axis: Axes, run: Simulated, seconds: float) -> None:
         (0.27, whole, f"whole data set, {whole.sum():,.0f} Hz"),
     ):
         axis.bar(np.arange(4) + shift, values, 0.27, label=label)
-    axis.set(title="hits per chamber", xlabel="chamber", ylabel="rate [Hz]", xticks=range(4))
+    axis.set(
+        title="hits per chamber",
+        xlabel="chamber",
+        ylabel="rate [Hz]",
+        xticks=range(4),
+        ylim=(0, 1450),
+    )
     axis.legend()
 
 

@@ -28,3 +28,17 @@ def test_the_demo_simulates_a_recording_where_there_is_none(tmp_path: Path) -> N
     shown = first_look(tmp_path / "nothing", tmp_path)
     assert "simulated" in shown
     assert (tmp_path / "simulated.png").read_bytes().startswith(PNG)
+
+
+def test_the_plots_of_the_simulation_are_drawn(realdata: Path, tmp_path: Path) -> None:
+    command = [
+        "examples/simulation_plots.py",
+        "--recordings",
+        str(realdata),
+        "--out",
+        str(tmp_path),
+    ]
+    subprocess.run([sys.executable, *command, "--seconds", "60"], cwd=ROOT, check=True)
+    names = ["simulation-published.png", "simulation-recorded.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert all((tmp_path / name).read_bytes().startswith(PNG) for name in names)

@@ -51,8 +51,16 @@ def test_the_readme_runs(workplace: Path) -> None:
             if not line.startswith(INSTALLERS):
                 run(line, workplace)
                 ran += 1
-    assert ran == 11
-    for results in ("results", "recordings", "results-of-a-pipe", "live", "mine"):
+    assert ran == 14
+    for results in (
+        "results",
+        "recordings",
+        "results-of-a-pipe",
+        "live",
+        "mine",
+        "simulated",
+        "noisy",
+    ):
         assert (workplace / f"{results}.jsonl").stat().st_size > 10_000
 
 

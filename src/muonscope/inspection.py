@@ -3,8 +3,8 @@
 One pass over the words, in bounded memory. Without a named detector, the shipped one that
 maps most of the first words is taken. Limits for odd channels are those of the quality
 notes: noisy above max(5 x layer median, median + 8 sigma), silent with no hit, weak below
-0.3 x the median, where the layer's median is at least 20 hits. A layer that is silent as a
-whole is held against the median of all channels.
+0.3 x the median, where that is at least 20 hits. A layer with fewer is held against the
+median of all channels.
 """
 
 import io
@@ -82,7 +82,7 @@ class OddChannel:
     wire: int
     rate_hz: float
     layer_median_hz: float
-    """Median of its layer; of all channels where the whole layer is silent."""
+    """Median of its layer; of all channels where the layer has too few hits."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -347,7 +347,7 @@ def _odd_channels(total: Summary, live_s: float) -> Iterator[OddChannel]:
         for layer in range(1, 5):
             mine = np.flatnonzero((cells.chamber == chamber) & (cells.layer == layer))
             median = float(np.median(hits[mine])) if len(mine) else 0.0
-            if len(mine) and not hits[mine].any():
+            if median < _ENOUGH_HITS:
                 median = float(np.median(hits))
             if median < _ENOUGH_HITS:
                 continue

@@ -17,6 +17,7 @@ from typing import Any
 _WARM = (
     "rich.live", "muonscope.api", "muonscope.cli.convert", "muonscope.cli.detectors",
     "muonscope.cli.inspect", "muonscope.cli.process", "muonscope.cli.report",
+    "muonscope.cli.simulate", "muonscope.transports.simulated",
     "muonscope.run", "muonscope.words._format", "muonscope.words._objects",
     "muonscope.words._text", "pyarrow.parquet",
 )  # fmt: skip

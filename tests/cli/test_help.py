@@ -8,7 +8,8 @@ import pytest
 from cli.command import Command
 
 COMMANDS = (
-    "process", "inspect", "convert", "detectors list", "detectors show", "detectors check",
+    "process", "inspect", "convert", "simulate", "detectors list", "detectors show",
+    "detectors check",
 )  # fmt: skip
 HEAVY = ("numpy", "numba", "llvmlite", "pyarrow", "rich", "fsspec", "orjson", "s3fs", "hist")
 

@@ -60,7 +60,7 @@ def _print(report: Report) -> None:
     if len(report.streams) > _ROWS:
         console.print(f"... and {len(report.streams) - _ROWS} more")
     console.print(f"detector {report.detector.name} ({report.chosen})", highlight=False)
-    console.print(_words(report), _chambers(report))
+    console.print(*_words(report), _chambers(report))
     if report.epochs:
         console.print(_epochs(report))
     odd = list(_odd_lines(report))
@@ -75,15 +75,13 @@ def _plain(text: str) -> str:
     return escape(text)
 
 
-def _words(report: Report) -> Table:
-    table = Table("words", *(f"HEAD {h}" for h in report.words_by_head), *_fpga_names(report))
-    counts = [*report.words_by_head.values(), *report.words_by_fpga.values()]
-    table.add_row(f"{report.total.accounting.words_in:,}", *(f"{n:,}" for n in counts))
-    return table
-
-
-def _fpga_names(report: Report) -> list[str]:
-    return [f"FPGA {fpga}" for fpga in report.words_by_fpga]
+def _words(report: Report) -> Iterator[Table]:
+    heads = Table("words", *(f"HEAD {h}" for h in report.words_by_head), collapse_padding=True)
+    words = report.total.accounting.words_in
+    heads.add_row(f"{words:,}", *(f"{n:,}" for n in report.words_by_head.values()))
+    fpgas = Table(*(f"FPGA {fpga}" for fpga in report.words_by_fpga), collapse_padding=True)
+    fpgas.add_row(*(f"{n:,}" for n in report.words_by_fpga.values()))
+    yield from (heads, fpgas)
 
 
 def _chambers(report: Report) -> Table:
@@ -103,7 +101,10 @@ def _chambers(report: Report) -> Table:
 
 
 def _epochs(report: Report) -> Table:
-    table = Table("epoch", "first orbit", "last orbit", "from [s]", "live [s]", "holes [s]", "hits")
+    table = Table(
+        "epoch", "first orbit", "last orbit", "from [s]", "live [s]", "holes [s]", "hits",
+        collapse_padding=True,
+    )  # fmt: skip
     for epoch in report.epochs[:_ROWS]:
         table.add_row(
             str(epoch.number), f"{epoch.first_orbit:,}", f"{epoch.last_orbit:,}",
@@ -117,13 +118,14 @@ def _epochs(report: Report) -> Table:
 
 def _odd_lines(report: Report) -> Iterator[str]:
     yield from map(str, report.errors)
-    silent = Counter(c.chamber for c in report.odd_channels if c.kind == "silent")
-    whole = [n for n, c in enumerate(report.detector.chambers) if silent[n] == c.n_channels]
+    low = Counter(c.chamber for c in report.odd_channels if c.kind in {"silent", "weak"})
+    whole = [n for n, c in enumerate(report.detector.chambers) if low[n] == c.n_channels]
     for n in whole:
         chamber = report.detector.chambers[n]
         yield (
             f"silent chamber: chamber {n}, FPGA {chamber.fpga} channels"
-            f" {chamber.first_channel}-{chamber.last_channel}: no hits at all"
+            f" {chamber.first_channel}-{chamber.last_channel}:"
+            f" {report.total.hits_per_chamber[n]:,} hits in all"
         )
     for c in report.odd_channels:
         if c.chamber in whole:

@@ -216,9 +216,9 @@ _BOLOGNA = Profile(
     name="bologna",
     description="two chambers between big scintillator planes",
     detector="bologna2",
-    secondaries=Secondaries(shower_share=0.068, half_shower_share=0.0),
+    secondaries=Secondaries(shower_share=0.045, half_shower_share=0.0),
     noise=Noise(hz=3.35),
-    scintillator=ScintillatorPair(side_mm=1245.0, below_mm=270.0, above_mm=270.0, delay_ns=223.0),
+    scintillator=ScintillatorPair(side_mm=1230.0, below_mm=240.0, above_mm=240.0, delay_ns=223.0),
 )
 
 _QUIET = Profile(

@@ -3,7 +3,7 @@
 A row says in ``kind`` what it is; columns that a kind does not have are null.
 
 ``hit``, one for every word, ``word`` being its number in the stream
-    ``origin`` (a name of :class:`Origin`, in small letters), ``muon``, ``fpga``; for channels
+    ``origin`` (a name of ``signals.Origin``, in small letters), ``muon``, ``fpga``; for channels
     ``channel``, for cells ``chamber``, ``layer``, ``wire``, for a muon's hits ``drift_mm`` and
     ``side``. Of a corrupt word they say what it was.
 ``muon``, one for every muon through a chamber or both scintillators
