@@ -117,7 +117,7 @@ def test_another_detector_can_be_simulated(command: Command) -> None:
         ("silent:fpga1", "silent chamber: chamber 3, FPGA 1 channels 64-127"),
         ("duplicate:0.05", "repeated word: "),
         ("corrupt:0.01", "unknown HEAD: "),
-        ("corrupt:0.01", "BX >= 3564: "),
+        ("corrupt:0.05", "BX >= 3564: "),
         ("desync:fpga0:1000000@5s-10s", "hole of "),
     ],
 )

@@ -19,7 +19,7 @@ def digest(profile: str, **options: object) -> int:
 
 
 @pytest.mark.parametrize(
-    ("profile", "crc"), [("legnaro", 43186207), ("bologna", 3786368434), ("quiet", 3189581403)]
+    ("profile", "crc"), [("legnaro", 43186207), ("bologna", 337168668), ("quiet", 3189581403)]
 )
 def test_the_words_of_a_seed_are_these_on_every_machine(profile: str, crc: int) -> None:
     """A change of the model changes these on purpose; nothing else may."""
