@@ -6,7 +6,10 @@ import pytest
 from muonscope.detector import Detector
 from muonscope.errors import OptionError
 from muonscope.simulation.faults import FAULT_KINDS, parse_fault
+from muonscope.simulation.options import Simulation
+from muonscope.simulation.profiles import PROFILES
 from muonscope.simulation.signals import Origin
+from muonscope.simulation.telescope import simulate
 from simulation.collected import Run, simulated_run
 
 SECONDS = 12.0
@@ -208,3 +211,41 @@ def test_either_time_may_be_left_out(legnaro: Detector) -> None:
     late = parse_fault("gas@5s-", legnaro)
     assert (late.start_s, late.end_s) == (5.0, float("inf"))
     assert parse_fault("gas", legnaro).start_s == 0.0
+
+
+def test_a_chamber_without_hits_triggers_nothing(sound: Run) -> None:
+    run = faulty("hv-off:ch0", "hv-off:ch1")
+    on_0 = run.fields.fpga == 0
+    assert not on_0.any()  # no hits, no ancillary words, no trigger words
+    other = run.fields.fpga == 1
+    assert np.array_equal(run.words[other], sound.words[sound.fields.fpga == 1])
+
+
+def test_what_the_firmware_sees_is_shifted_too(sound: Run) -> None:
+    run = faulty("shift:ch2:1000", "shift:ch3:1000")
+    both = [np.flatnonzero((r.fields.head == 0) & (r.fields.fpga == 1)) for r in (run, sound)]
+    late = [
+        (r.fields.orbit[rows] * 3564 + r.fields.bx[rows]) * 30 + r.fields.tdc[rows]
+        for r, rows in zip((run, sound), both, strict=True)
+    ]
+    n = min(map(len, late))
+    assert n > 400
+    assert np.median(np.sort(late[0])[:n] - np.sort(late[1])[:n]) == 1200
+
+
+def test_after_pulses_follow_hits_that_were_seen() -> None:
+    run = faulty("low-gain:ch2:0.05")
+    mine = run.is_hit & (run.address // 64 == 2)
+    order = np.lexsort((run.ticks[mine], run.address[mine]))
+    origin, ticks = run.origin[mine][order], run.ticks[mine][order]
+    after = np.flatnonzero(origin == Origin.AFTERPULSE)
+    assert len(after) > 10
+    assert (ticks[after] - ticks[after - 1] < 2000).all()
+
+
+def test_much_noise_comes_in_bounded_pieces(legnaro: Detector) -> None:
+    faults = tuple(parse_fault(f"noisy:ch0:{n}:100000", legnaro) for n in range(4))
+    simulation = Simulation(detector=legnaro, profile=PROFILES["quiet"], seconds=6.0, faults=faults)
+    sizes = [len(batch.stream) for batch in simulate(simulation)]
+    assert sum(sizes) > 2_000_000
+    assert max(sizes) < 700_000

@@ -6,11 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from muonscope.detector import Detector, shipped_detector
+import muonscope
+from muonscope.detector import Detector, SpecialChannel, shipped_detector
 from muonscope.simulation.options import Simulation
 from muonscope.simulation.profiles import PROFILES
 from muonscope.simulation.telescope import simulate
 from simulation.collected import simulated_run
+
+
+@pytest.fixture
+def bologna() -> Detector:
+    return shipped_detector("bologna2")
 
 
 def digest(profile: str, **options: object) -> int:
@@ -19,7 +25,7 @@ def digest(profile: str, **options: object) -> int:
 
 
 @pytest.mark.parametrize(
-    ("profile", "crc"), [("legnaro", 43186207), ("bologna", 337168668), ("quiet", 3189581403)]
+    ("profile", "crc"), [("legnaro", 1428378476), ("bologna", 2923505181), ("quiet", 3468281524)]
 )
 def test_the_words_of_a_seed_are_these_on_every_machine(profile: str, crc: int) -> None:
     """A change of the model changes these on purpose; nothing else may."""
@@ -85,3 +91,24 @@ def test_a_detector_without_scintillator_or_trigger_channels_is_simulated(
     run = simulated_run("quiet", 5.0, detector=bare)
     assert set(run.fields.channel[run.fields.head == 2].tolist()) <= set(range(128))
     assert run.is_hit.sum() > 9000
+
+
+def test_a_trigger_channel_of_an_fpga_without_chambers_stays_silent(bologna: Detector) -> None:
+    lone = SpecialChannel(label="trigger", fpga=7, channel=138)
+    detector = replace(bologna, firmware_triggers=(lone,))
+    for profile in PROFILES:
+        run = simulated_run(profile, 1.0, detector=detector)
+        assert set(run.fields.fpga[run.fields.head == 2].tolist()) == {0}
+
+
+def test_a_detector_of_many_small_chambers_has_its_truth(bologna: Detector) -> None:
+    one = bologna.chambers[0]
+    chambers = tuple(
+        replace(one, fpga=n % 8, first_channel=first, last_channel=first + 7, z_mm=60.0 * n)
+        for n in range(300)
+        for first in [8 * (n // 8)]
+    )
+    detector = replace(bologna, chambers=chambers, scintillators=())
+    run = muonscope.simulate("bologna", detector=detector, seconds=0.2)
+    assert max(run.hits["chamber"].drop_null().to_pylist()) > 255
+    assert len(run.muons["layers"][0]) == 300

@@ -27,7 +27,7 @@ from muonscope.simulation.triggers import Ancillary
 from muonscope.units import BX_NS, BX_PER_ORBIT, ORBITS_PER_COUNTER
 from muonscope.words.layout import Words, pack_ancillary, pack_hits
 
-__all__ = ["GROUP_WORDS", "Readout", "Stream", "order_of"]
+__all__ = ["GROUP_WORDS", "Recorder", "Stream", "order_of"]
 
 GROUP_WORDS = 4
 """Words of one FPGA that are written together: 256 bits."""
@@ -35,6 +35,10 @@ GROUP_WORDS = 4
 _RAMP = 7
 """How much faster than the hits the lead of the ancillary words grows at the start: so that
 about half of the words are ancillary until it is reached."""
+
+_ODD = (
+    np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,8 @@ def order_of(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return order
 
 
-class Readout:
-    """The read-out of a telescope; it is fed slab after slab and keeps what is not yet due."""
+class Recorder:
+    """Turns signals into words; it is fed slab after slab and keeps what is not yet due."""
 
     def __init__(
         self,
@@ -139,19 +143,17 @@ class Readout:
         Every later word leaves at the returned tick or after it.
         """
         cut = max(0, end - self.ticks_per_orbit)  # signals of the next slab may come so early
-        self._take_hits(rng, signals, start, cut)
+        self._take_hits(signals, start, cut)
         due = cut
         if self._writes_ancillary:
             self._take_ancillary(ancillary, start, cut)
             due = min(max(cut // (_RAMP + 1), cut - lead) for lead in self._lead.values())
         return self._spoilt(rng, self._release(due)), due
 
-    def _take_hits(
-        self, rng: np.random.Generator, signals: Sequence[Signals], start: int, cut: int
-    ) -> None:
+    def _take_hits(self, signals: Sequence[Signals], start: int, cut: int) -> None:
         hits = self._due_hits(signals, start, cut)
         n, address = len(hits), hits.address.astype(np.int64)
-        jitter = (rng.random(n) * self._jitter).astype(np.int64)
+        jitter = _scattered(hits.tick, address, self._jitter)
         fpga = self._addresses.fpga[address] if self._desync else address
         rows, leaves, words = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.uint64)
         ends = np.empty(len(self._fpgas), np.int64)
@@ -211,12 +213,11 @@ class Readout:
             new = new.take(np.flatnonzero(is_due))
             new = new.take(order_of(new.tick))
             leaves = np.maximum(new.tick // (_RAMP + 1), new.tick - self._lead[lane])
-            heard = np.ones(len(new), np.bool_)
+            new = replace(new, tick=leaves)
             for fault in self._silent:
                 if fault.fpga == lane:
-                    heard &= ~fault.active(self.seconds(leaves) * 1e9)
-            heard_rows = np.flatnonzero(heard)
-            self._held[lane, 1].append(replace(new, tick=leaves).take(heard_rows))
+                    new = new.take(~fault.active(self.seconds(new.tick) * 1e9))
+            self._held[lane, 1].append(new)
 
     def _release(self, due: int) -> Stream:
         """Return the groups of all lanes that leave before ``due``, merged.
@@ -257,6 +258,19 @@ class Readout:
                     words.words[rows] ^= np.where(rng.random(len(rows)) < flips, flip, 0)
                 words.whole_marks()["origin"][rows] = Origin.CORRUPT
         return words
+
+
+def _scattered(
+    tick: npt.NDArray[np.int64], address: npt.NDArray[np.int64], most: int
+) -> npt.NDArray[np.int64]:
+    """Return numbers 0 .. ``most`` - 1 that look random, but belong to tick and address.
+
+    So the order in which hits leave depends on them alone, whatever else there is.
+    """
+    bits = tick.view(np.uint64) * _ODD[0] + address.view(np.uint64) * _ODD[1]
+    bits = (bits ^ bits >> np.uint64(29)) * _ODD[2] >> np.uint64(40)
+    scattered: npt.NDArray[np.int64] = (bits.view(np.int64) * most) >> 24
+    return scattered
 
 
 def _groups(column: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> npt.NDArray[Any]:

@@ -16,15 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.detector import Detector
-from muonscope.simulation.background import (
-    add_noise,
-    afterpulses,
-    alive,
-    rates_hz,
-    shifts_ns,
-)
+from muonscope.simulation.background import add_noise, afterpulses, alive, rates_hz, shifts_ns
 from muonscope.simulation.chambers import Crossings, Reached, cross, respond, shower
-from muonscope.simulation.daq import GROUP_WORDS, Readout, Stream
+from muonscope.simulation.daq import GROUP_WORDS, Recorder, Stream
 from muonscope.simulation.faults import Fault
 from muonscope.simulation.geometry import addresses_of, geometry_of
 from muonscope.simulation.muons import Muons, cross_pair, make_muons
@@ -249,7 +243,7 @@ class _Telescope:
     def _faults(self, *kinds: str) -> list[Fault]:
         return [fault for fault in self._simulation.faults if fault.kind in kinds]
 
-    def rng(self, stage: "Stage", slab: int, number: int = 0) -> np.random.Generator:
+    def rng(self, stage: Stage, slab: int, number: int = 0) -> np.random.Generator:
         """Return the random numbers of a stage of a slab."""
         key = (stage, slab, number)
         return np.random.default_rng(np.random.SeedSequence(self._simulation.seed, spawn_key=key))
@@ -278,7 +272,7 @@ def _endless(simulation: Simulation) -> Iterator[tuple[Batch, float]]:
     if simulation.profile.daq.stale_words:
         yield _stale(simulation), 0.0
     telescope, profile = _Telescope(simulation), simulation.profile
-    readout = Readout(
+    recorder = Recorder(
         simulation.detector,
         replace(profile.daq, start_orbit=simulation.first_orbit),
         telescope.addresses,
@@ -286,7 +280,7 @@ def _endless(simulation: Simulation) -> Iterator[tuple[Batch, float]]:
         dead_time_ns=profile.cell.dead_time_ns,
         lead_scale=1 / max(1.0, simulation.rate_scale),
     )
-    slab_ticks = telescope.slab_orbits * readout.ticks_per_orbit
+    slab_ticks = telescope.slab_orbits * recorder.ticks_per_orbit
     waiting = _no_muons(simulation.detector.n_chambers)
     pieces = telescope.pieces()
     for number in count():
@@ -294,18 +288,15 @@ def _endless(simulation: Simulation) -> Iterator[tuple[Batch, float]]:
         waiting = MuonTruth.joined([waiting, muons])
         for piece in range(pieces):
             signals += telescope.more_noise(number, piece)
-            end = number * slab_ticks + slab_ticks * (piece + 1) // pieces
-            stream, due = readout.take(
-                telescope.rng(Stage.DAQ, number, piece),
-                signals,
-                ancillary,
-                number * slab_ticks,
-                end,
-            )
+            start = number * slab_ticks
+            end = start + slab_ticks * (piece + 1) // pieces
+            rng = telescope.rng(Stage.DAQ, number, piece)
+            stream, due = recorder.take(rng, signals, ancillary, start, end)
+            # what is not yet due waits in the recorder
             signals, ancillary = [signals[0].take(slice(0))], ancillary.take(slice(0))
-            until_s = float(readout.seconds(np.array(due)))
+            until_s = float(recorder.seconds(np.array(due)))
             done = int(np.searchsorted(waiting.ns, until_s * 1e9))
-            batch = Batch(stream, readout.seconds(stream.tick), waiting.take(slice(done)))
+            batch = Batch(stream, recorder.seconds(stream.tick), waiting.take(slice(done)))
             waiting = waiting.take(slice(done, None))
             yield batch, until_s
 
@@ -322,13 +313,12 @@ def _stale(simulation: Simulation) -> Batch:
         start_orbit=(daq.stale_orbit - round(after_s / ORBIT_S)) % ORBITS_PER_COUNTER,
     )
     parts: list[Stream] = []
-    fewest = 0
     for batch in simulate(other):
         parts.append(batch.stream.take(slice(np.searchsorted(batch.seconds, after_s), None)))
         words = Stream.joined(parts)
         lane = _lanes(words, simulation.detector)
-        fewest = min(np.bincount(lane)[np.unique(lane)], default=0)
-        if fewest >= daq.stale_words:
+        counts = np.unique(lane, return_counts=True)[1]
+        if counts.min(initial=len(words)) * len(counts) >= daq.stale_words:
             break
     turn = np.zeros(len(words), np.int64)
     for number in np.unique(lane):
