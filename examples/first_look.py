@@ -76,10 +76,12 @@ def occupancy(axis: Axes, total: Summary, chamber: int) -> None:
     cells = total.detector.cells()
     mine = cells.chamber == chamber
     hits = total.hits_per_cell[mine]
+    most = max(1.0, 2 * float(np.median(hits)))  # hot cells are off the scale
     drawn = axis.scatter(
-        cells.x_mm[mine], cells.layer[mine], c=hits, marker="s", s=150, cmap="viridis"
-    )
-    axis.figure.colorbar(drawn, ax=axis, label="hits")
+        cells.x_mm[mine], cells.layer[mine], c=hits, marker="s", s=150, cmap="viridis",
+        vmin=0, vmax=most,
+    )  # fmt: skip
+    axis.figure.colorbar(drawn, ax=axis, label="hits", extend="max")
     axis.set(
         title=total.detector.chambers[chamber].label,
         xlabel="x [mm]", ylabel="layer", yticks=[1, 2, 3, 4], ylim=(0.4, 4.6),
