@@ -220,3 +220,12 @@ def test_masks_slopes_and_positions_fit_each_other_as_in_the_recorded_words(
         good += int((np.abs(at - wire)[bits > 0] < 21.5).sum())
         total += int((bits > 0).sum())
     assert good / total > 0.97
+
+
+def test_signals_that_come_before_their_slab_are_in_order_too() -> None:
+    run = simulated_run("quiet", 0.5, rate_scale=1000.0, faults=("shift:ch0:-10000",))
+    rows = run.is_hit & (run.fields.fpga == 0)
+    orbit, bx = run.fields.orbit[rows], run.fields.bx[rows]
+    assert len(orbit) > 250_000
+    assert (np.diff(orbit) >= 0).all()
+    assert np.diff(bx)[np.diff(orbit) == 0].min() >= -16

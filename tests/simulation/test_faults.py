@@ -75,6 +75,12 @@ def test_a_silent_fpga_writes_no_ancillary_words_either() -> None:
     run = faulty("silent:fpga0")
     assert (run.fields.fpga == 1).all()
     assert (run.fields.head != 2).any()
+    run = faulty("silent:fpga0@4s-8s")
+    written = run.seconds[run.fields.fpga == 0]
+    assert not ((written > 4.0) & (written < 8.0)).any()
+    ancillary = run.seconds[(run.fields.fpga == 0) & (run.fields.head != 2)]
+    assert (ancillary < 4.0).any()
+    assert (ancillary > 8.0).any()
 
 
 def test_noise_of_a_channel_or_of_all_is_added(sound: Run) -> None:
