@@ -185,6 +185,13 @@ def test_what_exists_is_kept_unless_forced(command: Command, tmp_path: Path) -> 
     assert file.stat().st_size == 80
 
 
+def test_a_name_that_is_too_long_is_named(command: Command, tmp_path: Path) -> None:
+    name = "x" * 300 + ".dat"
+    done = command("simulate", name, "--words", "10", cwd=tmp_path)
+    assert done.code == 5
+    assert f"{name}: File name too long" in done.err
+
+
 def test_an_empty_name_is_refused(command: Command, tmp_path: Path) -> None:
     (tmp_path / "data_000000.dat").write_text("mine")
     done = command("simulate", "", "--force", cwd=tmp_path)

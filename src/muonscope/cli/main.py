@@ -62,7 +62,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(_BROKEN_PIPE) from exc
         except OSError as exc:
-            typer.echo(f"muonscope: error: {exc.strerror or exc}", err=True)
+            where = f"{exc.filename}: " if exc.filename else ""
+            typer.echo(f"muonscope: error: {where}{exc.strerror or exc}", err=True)
             raise typer.Exit(SinkError.exit_code) from exc
         except Exception as exc:
             text = f"{type(exc).__name__}: {exc}; --debug shows where"
