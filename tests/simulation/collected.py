@@ -73,7 +73,7 @@ def simulated_run(
     batches = list(simulate(simulation))
     streams = [batch.stream for batch in batches]
     stream = type(streams[0]).joined(streams)
-    marks = stream.whole_marks()
+    marks = stream.whole_marks
     readout = detector.readout
     return Run(
         detector=detector,

@@ -15,7 +15,7 @@ from muonscope.words.codec import Encoder
 from muonscope.words.parquet import ParquetEncoder
 from muonscope.words.text_encode import TextEncoder
 
-__all__ = ["FORMATS", "encoder_for", "format_of", "write_errors", "writing"]
+__all__ = ["FORMATS", "encoder_for", "format_of", "writing"]
 
 FORMATS = ("csv", "json", "dat", "dat129", "block", "parquet")
 """Names of the formats that can be written."""
@@ -58,7 +58,7 @@ def encoder_for(name: str, detector: Detector, run_number: int = 1) -> Encoder:
 
 
 @contextmanager
-def write_errors(name: str) -> Iterator[None]:
+def _write_errors(name: str) -> Iterator[None]:
     """Translate what the system says when ``name`` cannot be written."""
     try:
         yield
@@ -83,14 +83,14 @@ def writing(dest: str, *, force: bool, grows: bool = False) -> Iterator[BinaryIO
     if dest == "-":
         if sys.stdout is None:
             raise SinkError("standard output is closed; name a DEST")
-        with write_errors("standard output"):
+        with _write_errors("standard output"):
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
         return
     if not dest:
         raise OptionError("DEST: found an empty name, expected that of a file or -")
     path = Path(dest).resolve()
-    with write_errors(dest):
+    with _write_errors(dest):
         if path.exists() and not path.is_file():
             raise SinkError(f"{dest}: is no regular file; expected the name of one, or -")
         if path.exists() and not force:

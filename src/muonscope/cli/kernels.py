@@ -5,6 +5,8 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from muonscope.simulation.options import SCHEME
+
 __all__ = ["PROCESSING", "SIMULATION", "kernels_for", "load_kernels"]
 
 _PATIENCE_S = 1.2
@@ -21,7 +23,7 @@ SIMULATION = ("muonscope.simulation._crossing", "muonscope.simulation._writing")
 
 def kernels_for(sources: Sequence[str]) -> tuple[str, ...]:
     """Return what processing ``sources`` needs."""
-    simulated = any(source.startswith("sim:") for source in sources)
+    simulated = any(source.startswith(SCHEME) for source in sources)
     return PROCESSING + SIMULATION if simulated else PROCESSING
 
 

@@ -1,5 +1,6 @@
 """The ``simulate`` command."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -208,14 +209,13 @@ class _Bar:
     """A progress bar on a terminal, nothing elsewhere."""
 
     def __init__(self, simulation: Simulation, console: Console) -> None:
-        self._simulation = simulation
         self._progress = Progress(
             BarColumn(), TextColumn("{task.fields[text]}"), TimeRemainingColumn(),
             console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
         by_words = simulation.words is not None
         total = simulation.words if by_words else simulation.seconds
-        endless = total is None or total == float("inf")
+        endless = total is None or total == math.inf
         self._task = self._progress.add_task("", total=None if endless else total, text="")
         self._by_words = by_words
 

@@ -12,7 +12,7 @@ Times are TDC ticks since the start of the run, int64, exact.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from muonscope.simulation._writing import write_hits
 from muonscope.simulation.faults import Fault
 from muonscope.simulation.geometry import Addresses
 from muonscope.simulation.profiles import Daq
-from muonscope.simulation.signals import MARK, NO_ADDRESS, Origin, Rows, Signals, mark
+from muonscope.simulation.signals import NO_ADDRESS, Marked, Origin, Signals, mark
 from muonscope.simulation.triggers import Ancillary
 from muonscope.units import BX_NS, BX_PER_ORBIT, ORBITS_PER_COUNTER
 from muonscope.words.layout import Words, pack_ancillary, pack_hits
@@ -42,7 +42,7 @@ _ODD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Stream(Rows):
+class Stream(Marked):
     """Words with their truth, each field of shape (n,)."""
 
     words: Words
@@ -52,9 +52,9 @@ class Stream(Rows):
     """To be viewed as ``MARK``."""
     muon: npt.NDArray[np.int64]
 
-    def whole_marks(self) -> npt.NDArray[Any]:
-        """Return the marks with their fields."""
-        return self.marks.view(MARK)
+    def groups(self, order: npt.NDArray[np.int64]) -> Self:
+        """Return the groups of four words that ``order`` numbers, one after the other."""
+        return type(self)(*(c.reshape(-1, GROUP_WORDS)[order].ravel() for c in self.columns()))
 
 
 def order_of(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -224,21 +224,16 @@ class Recorder:
 
         A group leaves when its last word is there.
         """
-        parts, leaves = [], []
+        parts = []
         for lane, held in self._held.items():
             words = Stream.joined(held)
             full = words.tick[GROUP_WORDS - 1 :: GROUP_WORDS]
             n = int(np.searchsorted(full, due))
-            parts.append(words.take(slice(n * GROUP_WORDS)))
-            leaves.append(full[:n])
+            tick = np.repeat(full[:n], GROUP_WORDS)
+            parts.append(replace(words.take(slice(n * GROUP_WORDS)), tick=tick))
             self._held[lane] = [words.take(slice(n * GROUP_WORDS, None))]
-        words, tick = Stream.joined(parts), np.concatenate(leaves)
-        order = order_of(tick)
-        tick = np.repeat(tick[order], GROUP_WORDS)
-        return Stream(
-            _groups(words.words, order), tick, _groups(words.marks, order),
-            _groups(words.muon, order),
-        )  # fmt: skip
+        words = Stream.joined(parts)
+        return words.groups(order_of(words.tick[::GROUP_WORDS]))
 
     def _spoilt(self, rng: np.random.Generator, words: Stream) -> Stream:
         """Return words with the faults of the line: whole groups twice, flipped bits."""
@@ -256,7 +251,7 @@ class Recorder:
                     bit = (first + 21 * number + rng.integers(0, 21, len(rows))) % 64
                     flip = np.uint64(1) << bit.astype(np.uint64)
                     words.words[rows] ^= np.where(rng.random(len(rows)) < flips, flip, 0)
-                words.whole_marks()["origin"][rows] = Origin.CORRUPT
+                words.whole_marks["origin"][rows] = Origin.CORRUPT
         return words
 
 
@@ -273,29 +268,19 @@ def _scattered(
     return scattered
 
 
-def _groups(column: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    """Return a column with its groups in another order."""
-    return column.reshape(-1, GROUP_WORDS)[order].ravel()
-
-
 def _with_copies(words: Stream, twice: npt.NDArray[np.bool_]) -> Stream:
     """Return words in which the groups that ``twice`` marks come two times."""
-    first = np.repeat(np.arange(len(twice)), 1 + twice) * GROUP_WORDS
-    copy = np.flatnonzero(np.diff(first, prepend=-1) == 0)
-    more = words.take((first[:, None] + np.arange(GROUP_WORDS)).ravel())
-    rows = (copy[:, None] * GROUP_WORDS + np.arange(GROUP_WORDS)).ravel()
-    more.whole_marks()["origin"][rows] = Origin.DUPLICATE
+    order = np.repeat(np.arange(len(twice)), 1 + twice)
+    copy = np.flatnonzero(np.diff(order, prepend=-1) == 0)
+    more = words.groups(order)
+    more.whole_marks["origin"].reshape(-1, GROUP_WORDS)[copy] = Origin.DUPLICATE
     return more
 
 
 @dataclass(frozen=True, slots=True)
-class _Hits(Rows):
+class _Hits(Marked):
     """Signals by their ticks."""
 
     tick: npt.NDArray[np.int64]
     marks: npt.NDArray[np.uint64]
     muon: npt.NDArray[np.int64]
-
-    @property
-    def address(self) -> npt.NDArray[np.uint16]:
-        return self.marks.view(MARK)["address"]

@@ -25,7 +25,6 @@ class FaultKind:
     name: str
     target: str
     """``channel``, ``chamber``, ``fpga`` or nothing."""
-    does: str
     value: str = ""
     """What the value is called; nothing if there is none."""
     default: float = 0.0
@@ -45,43 +44,31 @@ class FaultKind:
 FAULT_KINDS = {
     kind.name: kind
     for kind in (
-        FaultKind(name="dead", target="channel", does="a channel gives no hits"),
+        # no hits of a channel; more noise of a channel
+        FaultKind(name="dead", target="channel"),
         FaultKind(
-            name="noisy", target="channel", does="a channel gives noise of so many Hz more",
-            value="HZ", default=200.0, low=1e-3, high=1e5,
+            name="noisy", target="channel", value="HZ", default=200.0, low=1e-3, high=1e5
         ),
-        FaultKind(name="hv-off", target="chamber", does="a chamber without high voltage: no hits"),
+        # no high voltage; only that part of the hits is seen
+        FaultKind(name="hv-off", target="chamber"),
+        FaultKind(name="low-gain", target="chamber", value="SHARE", default=0.5, high=1.0),
+        # the drift velocity in all chambers; hits of a chamber come later
+        FaultKind(name="gas", target="", value="UM_PER_NS", default=50.0, low=20.0, high=100.0),
         FaultKind(
-            name="low-gain", target="chamber", does="only that part of a chamber's hits is seen",
-            value="SHARE", default=0.5, high=1.0,
+            name="shift", target="chamber", value="NS", default=20.0, low=-10_000.0, high=10_000.0
         ),
+        FaultKind(name="dead-scintillator", target=""),
+        # an FPGA that writes nothing, or whose orbit counter is ahead
+        FaultKind(name="silent", target="fpga"),
         FaultKind(
-            name="gas", target="", does="another gas: the drift velocity in all chambers, um/ns",
-            value="UM_PER_NS", default=50.0, low=20.0, high=100.0,
-        ),
-        FaultKind(
-            name="shift", target="chamber", does="a chamber's hits come later by so many ns",
-            value="NS", default=20.0, low=-10_000.0, high=10_000.0,
-        ),
-        FaultKind(name="dead-scintillator", target="", does="no scintillator signal"),
-        FaultKind(name="silent", target="fpga", does="an FPGA writes nothing"),
-        FaultKind(
-            name="desync", target="fpga", does="an FPGA's orbit counter is ahead by so many orbits",
-            value="ORBITS", default=100.0, low=-1e6, high=1e6,
+            name="desync", target="fpga", value="ORBITS", default=100.0, low=-1e6, high=1e6,
             whole=True,
         ),
-        FaultKind(
-            name="duplicate", target="", does="that part of the groups of words comes twice",
-            value="SHARE", default=0.01, low=1e-9, high=1.0,
-        ),
-        FaultKind(
-            name="corrupt", target="", does="one to three bits flip in that part of the words",
-            value="SHARE", default=0.01, low=1e-9, high=1.0,
-        ),
-        FaultKind(
-            name="burst", target="", does="so many times the noise on all channels",
-            value="FACTOR", default=10.0, low=1.0, high=100.0,
-        ),
+        # groups of words that come twice; words of which one to three bits flip
+        FaultKind(name="duplicate", target="", value="SHARE", default=0.01, low=1e-9, high=1.0),
+        FaultKind(name="corrupt", target="", value="SHARE", default=0.01, low=1e-9, high=1.0),
+        # so many times the noise on all channels
+        FaultKind(name="burst", target="", value="FACTOR", default=10.0, low=1.0, high=100.0),
     )
 }  # fmt: skip
 """The kinds of faults by name."""

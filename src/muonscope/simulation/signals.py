@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MARK", "NO_ADDRESS", "Origin", "Rows", "Signals", "mark"]
+__all__ = ["MARK", "NO_ADDRESS", "Marked", "Origin", "Rows", "Signals", "mark"]
 
 
 class Origin(IntEnum):
@@ -94,8 +94,25 @@ def mark(
     return marks.view(np.uint64)
 
 
+class Marked(Rows):
+    """Rows that have marks."""
+
+    __slots__ = ()
+    marks: npt.NDArray[np.uint64]
+
+    @property
+    def whole_marks(self) -> npt.NDArray[Any]:
+        """The marks with their fields, to be read and written."""
+        return self.marks.view(MARK)
+
+    @property
+    def address(self) -> npt.NDArray[np.uint16]:
+        """The addresses of the channels."""
+        return self.whole_marks["address"]
+
+
 @dataclass(frozen=True, slots=True)
-class Signals(Rows):
+class Signals(Marked):
     """Signals, each field of shape (n,)."""
 
     ns: npt.NDArray[np.float64]
@@ -104,11 +121,6 @@ class Signals(Rows):
     """What it is, to be viewed as ``MARK``."""
     muon: npt.NDArray[np.int64]
     """Number of the muon in the run; -1 if there is none."""
-
-    @property
-    def address(self) -> npt.NDArray[np.uint16]:
-        """The addresses of the channels."""
-        return self.marks.view(MARK)["address"]
 
     @classmethod
     def plain(

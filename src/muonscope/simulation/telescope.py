@@ -327,7 +327,7 @@ def _stale(simulation: Simulation) -> Batch:
     order = np.lexsort((np.arange(len(words)), lane, turn))[: daq.stale_words]
     words = words.take(order)
     none = np.zeros(len(words), np.int64)
-    marks = mark(words.whole_marks()["address"], Origin.STALE)
+    marks = mark(words.whole_marks["address"], Origin.STALE)
     stale = replace(words, tick=none, marks=marks, muon=none - 1)
     return Batch(stale, none.astype(np.float64), _no_muons(simulation.detector.n_chambers))
 
@@ -335,7 +335,7 @@ def _stale(simulation: Simulation) -> Batch:
 def _lanes(words: Stream, detector: Detector) -> npt.NDArray[np.int64]:
     """Return the lane of each word: hits by FPGA, then ancillary words by FPGA."""
     version = detector.readout.version
-    ancillary = words.whole_marks()["address"] == NO_ADDRESS
+    ancillary = words.whole_marks["address"] == NO_ADDRESS
     return np.where(ancillary, 16, 0) + fpga(words.words, version)
 
 

@@ -109,7 +109,7 @@ class TruthTables:
 
     def hits(self, batch: Batch) -> pa.Table:
         """Return the rows of the next words."""
-        stream, marks, places = batch.stream, batch.stream.whole_marks(), self._addresses
+        stream, marks, places = batch.stream, batch.stream.whole_marks, self._addresses
         n, first = len(stream), self._words
         self._words += n
         has_channel = marks["address"] != NO_ADDRESS
