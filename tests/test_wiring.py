@@ -6,6 +6,7 @@ import pytest
 
 from muonscope.errors import DetectorError, OptionError, SourceNotFoundError
 from muonscope.wiring import detector_for, load_detector, open_sink, open_source, results_path
+from transports.published import published
 
 
 @pytest.mark.parametrize("name", ["legnaro", "run000591", "bologna2"])
@@ -84,7 +85,7 @@ def test_results_go_to_a_jsonl_file_or_into_a_folder(tmp_path: Path) -> None:
     assert results_path("a/b.jsonl") == Path("a/b.jsonl")
     assert results_path("a/b") == Path("a/b/windows.jsonl")
     sink = open_sink(str(tmp_path / "out"))
-    sink.publish([b"{}\n"])
+    sink.publish(published(b"{}\n"))
     sink.close()
     assert (tmp_path / "out" / "windows.jsonl").read_bytes() == b"{}\n"
 

@@ -11,6 +11,7 @@
     +-- FormatError               4   bytes that are no known format, or words a format cannot hold
     +-- SinkError                 5   a destination that cannot be written
     |   +-- SinkExistsError           there already, and ``--force`` was not given
+    |   +-- RolledBackError           what was published was taken back; it can be made again
     +-- StateError                6   a state directory that does not fit this run
     +-- AccountingError          70   the accounting law is broken: a bug in muonscope
 
@@ -25,6 +26,7 @@ __all__ = [
     "FormatError",
     "MuonscopeError",
     "OptionError",
+    "RolledBackError",
     "SinkError",
     "SinkExistsError",
     "SourceDeniedError",
@@ -78,6 +80,10 @@ class SinkError(MuonscopeError):
 
 class SinkExistsError(SinkError):
     """The destination is there already."""
+
+
+class RolledBackError(SinkError):
+    """A transaction was lost; what it held must be made again from the saved state."""
 
 
 class StateError(MuonscopeError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from muonscope.detector import Readout
-from muonscope.engines.native import Batch
+from muonscope.engines.native import Batch, Checkpoint
 from muonscope.errors import AccountingError, FormatError, SinkError, SourceError
 from muonscope.transports.base import Piece, Place, Source
 from muonscope.words.codec import Decoded
@@ -74,6 +74,10 @@ class Token:
     final: bool = False
     """The source is at its end; what streams leave over at theirs follows."""
     error: SourceError | FormatError | None = None
+    others: Mapping[str, Stream] = field(default_factory=dict)
+    """More streams as they stand after the batch, by key."""
+    poison: tuple[tuple[Reject, bytes], ...] = ()
+    """Rejects with the whole messages that gave them."""
 
 
 class Intake:
@@ -118,7 +122,7 @@ class Intake:
                 if piece.key in self._last:
                     self._ended[piece.key] = replace(self._last[piece.key], ended=True)
             elif piece.idle:
-                yield Batch(Decoded(), Token(), self._checkpoint_due())
+                yield Batch(Decoded(), Token(), checkpoint=self._checkpoint_due())
             else:
                 yield from self._take(piece)
             if self._stop():
@@ -127,7 +131,7 @@ class Intake:
                 self._ended |= self._last
                 break
         self._closing = True
-        yield Batch(Decoded(), Token(), self._checkpoints)
+        yield Batch(Decoded(), Token(), checkpoint=Checkpoint(int(self._checkpoints)))
         yield from self._end_all()
 
     def _take(self, piece: Piece) -> Iterator[Batch[Token]]:
@@ -205,7 +209,7 @@ class Intake:
         stream = replace(before.token.stream, bytes_in=last.position, left=left)
         self._streams[piece.key] = stream
         token = replace(before.token, stream=stream, guess=last.guess)
-        return Batch(_named(rest, piece.name), token, before.checkpoint)
+        return Batch(_named(rest, piece.name), token, checkpoint=before.checkpoint)
 
     def _batch(self, piece: Piece, decoded: Decoded, decoder: StreamDecoder) -> Batch[Token]:
         place = Place(restart=decoder.restart, read=piece.read, mark=piece.mark, ended=piece.ended)
@@ -220,7 +224,7 @@ class Intake:
             compression=decoder.compression,
             final=self._closing,
         )
-        return Batch(_named(decoded, piece.name), token, self._checkpoint_due())
+        return Batch(_named(decoded, piece.name), token, checkpoint=self._checkpoint_due())
 
     def _decoder(self, key: str) -> StreamDecoder:
         if key not in self._decoders:
@@ -253,12 +257,12 @@ class Intake:
         )
         yield Batch(Decoded(rejects=rejects), token)
 
-    def _checkpoint_due(self) -> bool:
+    def _checkpoint_due(self) -> Checkpoint:
         wanted = self._checkpoints and not self._closing and not self._spools
         if not wanted or time.monotonic() < self._next_checkpoint:
-            return False
+            return Checkpoint.NO
         self._next_checkpoint = time.monotonic() + _CHECKPOINT_S
-        return True
+        return Checkpoint.YES
 
 
 def _named(decoded: Decoded, name: str) -> Decoded:

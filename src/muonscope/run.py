@@ -7,9 +7,9 @@ save is cut off and made again, so a run killed at any moment and started again 
 same bytes as one that was not.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,10 @@ from muonscope.counting.table import WindowTable
 from muonscope.counting.windows import Note
 from muonscope.engines.native import Batch, Step, count
 from muonscope.errors import AccountingError, MuonscopeError, StateError
-from muonscope.intake import Intake, Stream, Token
+from muonscope.intake import Stream, Token
 from muonscope.results.message import ByteAccounting, remainder_message, window_messages
-from muonscope.transports.base import Place, Sink
-from muonscope.transports.state import StateStore
-from muonscope.words.rejects import RejectCode, Rejects
+from muonscope.transports.base import Place, Published, Sink, Store
+from muonscope.words.rejects import Reject, RejectCode, Rejects
 
 __all__ = ["Restored", "Run", "Status", "restore"]
 
@@ -66,8 +65,12 @@ class Restored:
         return {key: stream.place for key, stream in self.streams.items()}
 
 
-def restore(store: StateStore, options: Mapping[str, Any]) -> Restored | None:
+def restore(
+    store: Store, options: Mapping[str, Any], remedy: str = "use another --state folder"
+) -> Restored | None:
     """Return what ``store`` holds, or None if it is new.
+
+    ``remedy`` tells people how to start anew.
 
     Raises
     ------
@@ -78,24 +81,26 @@ def restore(store: StateStore, options: Mapping[str, Any]) -> Restored | None:
     if saved is None:
         return None
     try:
-        return _checked(*saved, options)
+        return _checked(*saved, options, remedy)
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
-        raise StateError("the saved state is damaged; use another --state folder") from exc
+        raise StateError(f"the saved state is damaged; {remedy}") from exc
 
 
 def _checked(
-    meta: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], options: Mapping[str, Any]
+    meta: dict[str, Any],
+    arrays: dict[str, npt.NDArray[Any]],
+    options: Mapping[str, Any],
+    remedy: str,
 ) -> Restored:
     if meta.get("format") != _FORMAT:
         raise StateError(
-            f"the saved state has format {meta.get('format')!r}, expected {_FORMAT};"
-            " use another --state folder"
+            f"the saved state has format {meta.get('format')!r}, expected {_FORMAT}; {remedy}"
         )
     for name, value in options.items():
         if meta["options"].get(name) != value:
             raise StateError(
                 f"the saved state is of a run with {name} = {meta['options'].get(name)!r},"
-                f" this one has {value!r}; use another --state folder or the same options"
+                f" this one has {value!r}; {remedy} or the same options"
             )
     rejects = Rejects(bytes_rejected=meta["bytes_rejected"])
     rejects.count.update({RejectCode[name]: n for name, n in meta["rejects"].items()})
@@ -108,21 +113,35 @@ def _checked(
     )
 
 
+class Taking(Protocol):
+    """What gives a run its words."""
+
+    def batches(self) -> Iterator[Batch[Token]]:
+        """Yield the words, in order, each batch with what must be known of it."""
+
+
 class Run:
     """Takes in words, publishes the message of each closed window, and keeps account."""
 
     def __init__(
         self,
         name: str,
-        intake: Intake,
+        intake: Taking,
         counter: Counter,
         sink: Sink,
         *,
-        store: StateStore | None = None,
+        store: Store | None = None,
         options: Mapping[str, Any] | None = None,
         restored: Restored | None = None,
+        lasting: bool = False,
+        reject: Callable[[Sequence[tuple[Reject, bytes]]], None] | None = None,
     ) -> None:
-        """Begin, or go on from ``restored``; ``options`` are saved and must not change."""
+        """Begin, or go on from ``restored``; ``options`` are saved and must not change.
+
+        ``lasting`` says that what was published cannot be cut back: then windows that
+        ``finish`` closes stay closed. ``reject`` takes messages that were no words.
+        """
+        self._lasting, self._reject = lasting, reject
         self._name, self._intake, self._counter, self._sink = name, intake, counter, sink
         self._store, self._options = store, dict(options or {})
         self.total = Summary.empty(counter.detector).condensed()
@@ -182,7 +201,8 @@ class Run:
     def finish(self) -> Summary:
         """Close what is open, publish it, and return the account of all words.
 
-        Nothing of this is saved: a run that goes on later is that of the longer stream.
+        Nothing of this is saved, unless it is ``lasting``: a run that goes on later is that
+        of the longer stream.
 
         Raises
         ------
@@ -195,8 +215,11 @@ class Run:
         whole = self.total.merge(remainder)
         account = self.bytes
         if remainder.accounting.words_in or account.bytes_rejected or account.rejects:
-            self._sink.publish([remainder_message(remainder, self._name, account)])
-        if self._store:
+            message = remainder_message(remainder, self._name, account)
+            self._sink.publish([Published(f"{self._name}/remainder", message)])
+        if self._lasting:
+            self._save(self._counter.snapshot())
+        elif self._store:
             self._sink.commit()
         if whole.accounting.words_in != self._counter.words_in:
             raise AccountingError(
@@ -206,7 +229,15 @@ class Run:
 
     def _publish(self, windows: WindowTable) -> None:
         if len(windows):
-            self._sink.publish(list(window_messages(windows, self._name)))
+            names = zip(windows.epoch.tolist(), windows.window.tolist(), strict=True)
+            self._sink.publish(
+                [
+                    Published(f"{self._name}/{epoch}/{window}", data)
+                    for (epoch, window), data in zip(
+                        names, window_messages(windows, self._name), strict=True
+                    )
+                ]
+            )
             self.total = self.total.merge(windows.total())
             self.windows += len(windows)
 
@@ -217,11 +248,18 @@ class Run:
         self.rejects.take_back(token.taken_back)
         if token.error:
             self.errors.append(token.error)
+        if token.poison and self._reject:
+            self._reject(token.poison)
         if token.stream:
-            before = self._streams.get(token.key)
-            self._bytes_in += token.stream.bytes_in - (before.bytes_in if before else 0)
-            self._bytes_read += token.stream.place.read - (before.place.read if before else 0)
-            self._streams[token.key] = token.stream
+            self._note_stream(token.key, token.stream)
+        for key, stream in token.others.items():
+            self._note_stream(key, stream)
+
+    def _note_stream(self, key: str, stream: Stream) -> None:
+        before = self._streams.get(key)
+        self._bytes_in += stream.bytes_in - (before.bytes_in if before else 0)
+        self._bytes_read += stream.place.read - (before.place.read if before else 0)
+        self._streams[key] = stream
 
     def _status(self, step: Step[Token]) -> Status:
         stream = step.batch.token.stream if step.batch else None

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from muonscope.detector import Detector, parse_detector, setup_names, shipped_detector
 from muonscope.errors import (
@@ -20,8 +21,12 @@ from muonscope.errors import (
 from muonscope.simulation.options import SCHEME, detector_of, simulation_of, split_url
 from muonscope.transports.base import Place, Sink, Source
 from muonscope.transports.files import FileSource, FollowSource, StreamSource, find_files
+from muonscope.transports.kafka.url import is_kafka_url
 from muonscope.transports.objects import ObjectSource, is_object_url
 from muonscope.transports.sinks import FileSink, StreamSink
+
+if TYPE_CHECKING:
+    from muonscope.transports.kafka.opening import KafkaOptions
 
 __all__ = [
     "detector_for",
@@ -81,8 +86,11 @@ def open_source(
     idle_exit_s: float | None = None,
     exclude: Sequence[Path] = (),
     known: Mapping[str, Place] | None = None,
+    kafka: "KafkaOptions | None" = None,
 ) -> Source:
     """Return the source that files, folders, globs, URLs or ``-`` name.
+
+    Of a Kafka topic it is what the topic holds now, in order.
 
     ``detector`` is the one that ``sim:`` URLs simulate, by default that of their profile.
     ``exclude`` are files that are never read (the run's own results). ``known`` says how
@@ -103,6 +111,8 @@ def open_source(
     match kinds.pop():
         case "sim":
             return _simulated(sources, detector or detector_for(sources), known)
+        case "kafka":
+            return _topic(sources, detector or shipped_detector(), kafka)
         case "objects":
             return ObjectSource(sources, known=known)
         case "stdin":
@@ -111,6 +121,19 @@ def open_source(
             return StreamSource(sys.stdin.buffer, "standard input")
         case _:
             return _files(sources, exclude, known, follow=follow, idle_exit_s=idle_exit_s)
+
+
+def _topic(sources: Sequence[str], detector: Detector, kafka: "KafkaOptions | None") -> Source:
+    if len(sources) > 1:
+        raise OptionError(f"found {len(sources)} topics, expected one: " + " ".join(sources))
+    from muonscope.message_intake import MessageIntake, MessagePieces
+    from muonscope.transports.kafka.opening import KafkaOptions, open_topic  # brings the client
+    from muonscope.transports.kafka.url import KafkaUrl
+
+    url = KafkaUrl.parse(sources[0])
+    source = open_topic(url, kafka or KafkaOptions(), group="muonscope-look", bounded=True)
+    intake = MessageIntake(source, detector.readout, expired=source.expired)
+    return MessagePieces(intake, str(url), detector, close=source.close)
 
 
 def _simulated(
@@ -152,6 +175,8 @@ def _kind(source: str) -> str:
         return "stdin"
     if source.startswith(SCHEME):
         return "sim"
+    if is_kafka_url(source):
+        return "kafka"
     return "objects" if is_object_url(source) else "files"
 
 

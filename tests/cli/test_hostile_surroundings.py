@@ -12,6 +12,7 @@ import pytest
 from muonscope.errors import SinkError
 from muonscope.transports.sinks import FileSink
 from simulated import simulated_words
+from transports.published import published
 
 PROCESS = [sys.executable, "-m", "muonscope", "process"]
 
@@ -70,7 +71,7 @@ def test_a_file_in_the_working_folder_is_never_imported(recording: Path) -> None
 
 def test_two_writers_of_one_destination_are_refused(tmp_path: Path) -> None:
     first = FileSink(tmp_path / "o.jsonl")
-    first.publish([b"1\n"])
+    first.publish(published(b"1\n"))
     with pytest.raises(SinkError, match="another process is writing it"):
         FileSink(tmp_path / "o.jsonl", force=True)
     assert (tmp_path / "o.jsonl").read_bytes() == b"1\n"

@@ -9,6 +9,7 @@ import pytest
 from muonscope.errors import SinkError, SinkExistsError
 from muonscope.transports.memory import MemorySink
 from muonscope.transports.sinks import FileSink, StreamSink
+from transports.published import published
 
 
 @pytest.fixture
@@ -27,9 +28,9 @@ def full_disk(tmp_path: Path) -> Path:
 
 def test_messages_are_appended_in_order(path: Path) -> None:
     sink = FileSink(path)
-    sink.publish([b"one\n", b"two\n"])
+    sink.publish(published(b"one\n", b"two\n"))
     sink.publish([])
-    sink.publish([b"three\n"])
+    sink.publish(published(b"three\n"))
     assert sink.commit() == 14
     sink.close()
     assert path.read_bytes() == b"one\ntwo\nthree\n"
@@ -37,7 +38,7 @@ def test_messages_are_appended_in_order(path: Path) -> None:
 
 def test_what_is_published_is_in_the_file_before_it_is_closed(path: Path) -> None:
     sink = FileSink(path)
-    sink.publish([b"one\n"])
+    sink.publish(published(b"one\n"))
     assert path.read_bytes() == b"one\n"
     sink.close()
 
@@ -54,19 +55,19 @@ def test_force_overwrites_the_whole_file(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"a long old content")
     sink = FileSink(path, force=True)
-    sink.publish([b"new\n"])
+    sink.publish(published(b"new\n"))
     sink.close()
     assert path.read_bytes() == b"new\n"
 
 
 def test_resuming_forgets_what_came_after_the_last_commit(path: Path) -> None:
     sink = FileSink(path)
-    sink.publish([b"one\n"])
+    sink.publish(published(b"one\n"))
     position = sink.commit()
-    sink.publish([b"lost\n"])
+    sink.publish(published(b"lost\n"))
     sink.close()
     resumed = FileSink(path, resume_at=position)
-    resumed.publish([b"two\n"])
+    resumed.publish(published(b"two\n"))
     assert resumed.commit() == 8
     resumed.close()
     assert path.read_bytes() == b"one\ntwo\n"
@@ -89,7 +90,7 @@ def test_an_empty_file_may_be_taken_where_that_is_allowed(path: Path, content: b
         assert path.read_bytes() == content
         return
     sink = FileSink(path, empty_ok=True)
-    sink.publish([b"one\n"])
+    sink.publish(published(b"one\n"))
     sink.close()
     assert path.read_bytes() == b"one\n"
 
@@ -110,7 +111,7 @@ def test_a_missing_file_cannot_be_resumed_in_its_middle(path: Path) -> None:
 def test_a_full_disk_is_a_clear_error(full_disk: Path) -> None:
     sink = FileSink(full_disk, force=True)
     with pytest.raises(SinkError, match=rf"{full_disk}: cannot be written: the disk is full"):
-        sink.publish([b"one\n"])
+        sink.publish(published(b"one\n"))
     sink.close()
 
 
@@ -143,7 +144,7 @@ def test_a_write_cut_short_by_the_system_is_completed(
     sink.close()
     with Stingy(path, "w") as file:
         monkeypatch.setattr(sink, "_file", file)
-        sink.publish([b"a message\n", b"another\n"])
+        sink.publish(published(b"a message\n", b"another\n"))
     assert path.read_bytes() == b"a message\nanother\n"
 
 
@@ -151,7 +152,7 @@ def test_a_stream_gets_the_messages_at_once() -> None:
     read, write = os.pipe()
     with os.fdopen(write, "wb") as file, os.fdopen(read, "rb") as other:
         sink = StreamSink(file)
-        sink.publish([b"one\n", b"two\n"])
+        sink.publish(published(b"one\n", b"two\n"))
         assert os.read(other.fileno(), 100) == b"one\ntwo\n"
         assert sink.commit() == 8
         sink.close()
@@ -161,7 +162,7 @@ def test_a_stream_gets_the_messages_at_once() -> None:
 def test_a_full_stream_is_a_clear_error() -> None:
     file = os.fdopen(os.open("/dev/full", os.O_WRONLY), "wb", buffering=0)
     with file, pytest.raises(SinkError, match="standard output: cannot be written: No space"):
-        StreamSink(file).publish([b"one\n"])
+        StreamSink(file).publish(published(b"one\n"))
 
 
 def test_a_closed_pipe_stays_a_closed_pipe() -> None:
@@ -169,13 +170,13 @@ def test_a_closed_pipe_stays_a_closed_pipe() -> None:
     os.close(read)
     file = os.fdopen(write, "wb", buffering=0)
     with file, pytest.raises(BrokenPipeError):
-        StreamSink(file).publish([b"one\n"])
+        StreamSink(file).publish(published(b"one\n"))
 
 
 def test_the_sink_in_memory_keeps_the_messages() -> None:
     sink = MemorySink()
-    sink.publish([b"one\n"])
-    sink.publish([b"two\n", b"three\n"])
+    sink.publish(published(b"one\n"))
+    sink.publish(published(b"two\n", b"three\n"))
     assert sink.commit() == 3
     sink.close()
     assert sink.messages == [b"one\n", b"two\n", b"three\n"]

@@ -76,9 +76,21 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SOURCE...", help="File, folder, glob, s3://..., sim: or -.", show_default=False
+        metavar="SOURCE...",
+        help="File, folder, glob, s3://, kafka://, sim: or -.",
+        show_default=False,
     ),
 ]
+KafkaConfig = Annotated[
+    str, typer.Option("--kafka-config", metavar="FILE", help="Client settings: name = value.")
+]
+Partitions = Annotated[
+    int | None, typer.Option("--partitions", metavar="N", help="Of a topic that is made.")
+]
+Replication = Annotated[
+    int, typer.Option("--replication", metavar="N", help="Of a topic that is made.")
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Fail at once where no broker answers.")]
 DetectorOption = Annotated[
     str,
     typer.Option(
@@ -112,7 +124,7 @@ def process(
             "--to",
             metavar="DEST",
             show_default=False,
-            help="A .jsonl file, a folder, or - (default).",
+            help="A .jsonl file, a folder, kafka://, or - (default).",
         ),
     ] = "-",
     run: Annotated[str, typer.Option(help="Name of the run; default: from SOURCE.")] = "",
@@ -121,21 +133,42 @@ def process(
     idle_timeout: Annotated[str, typer.Option(help="When a silent FPGA is not waited for.")] = "5s",
     follow: Annotated[bool, typer.Option("--follow", help="Keep reading as files grow.")] = False,
     idle_exit: Annotated[
-        str, typer.Option(metavar="TIME", help="With --follow: stop after so long without data.")
+        str, typer.Option(metavar="TIME", help="Growing sources: stop after so long without data.")
     ] = "",
     state: Annotated[
         str, typer.Option(metavar="DIR", help="Go on exactly where a run stopped or was killed.")
     ] = "",
     force: Annotated[bool, typer.Option("--force", help="Overwrite DEST.")] = False,
+    engine: Annotated[str, typer.Option(help="native, or spark.")] = "native",
+    master: Annotated[
+        str, typer.Option(metavar="URL", help="Spark: the cluster; default: local[*].")
+    ] = "",
+    checkpoint: Annotated[
+        str, typer.Option(metavar="DIR", help="Spark: where it keeps its positions.")
+    ] = "",
+    trigger: Annotated[
+        str, typer.Option(metavar="TIME", help="Spark: a batch every so often; default: 1s.")
+    ] = "",
+    kafka_config: KafkaConfig = "",
+    partitions: Partitions = None,
+    replication: Replication = 1,
+    no_wait: NoWait = False,
+    metrics_port: Annotated[
+        int | None, typer.Option(metavar="PORT", min=0, max=65535, help="For Prometheus.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Count words in exact windows of detector time; write a message per window."""
-    from muonscope.cli.process import Options, process_sources
+    from muonscope.cli.plan import Options
+    from muonscope.cli.process import process_sources
 
     code = process_sources(
         Options(
             sources=source, detector=detector, to=to, run=run, window=window, lateness=lateness,
             idle_timeout=idle_timeout, follow=follow, idle_exit=idle_exit, state=state, force=force,
+            engine=engine, master=master, checkpoint=checkpoint, trigger=trigger,
+            kafka_config=kafka_config, partitions=partitions, replication=replication,
+            no_wait=no_wait, metrics_port=metrics_port,
         )
     )  # fmt: skip
     raise typer.Exit(code)
@@ -228,6 +261,50 @@ def simulate(
             dest=dest, detector=detector, profile=profile, truth=truth, format=to, force=force,
             given={name: values for name, values in options.items() if values and values != [""]},
             speed=1.0 if realtime and speed is None else speed,
+        )
+    )  # fmt: skip
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Example: muonscope replay run/ --to kafka://localhost:9092/topic_stream")
+@guarded
+def replay(
+    source: Sources,
+    *,
+    to: Annotated[str, typer.Option("--to", metavar="URL", help="kafka://host:port/topic.")],
+    detector: DetectorOption = "",
+    rate: Annotated[
+        float | None, typer.Option(metavar="HZ", help="Words a second; default: 1000.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(metavar="X", help="So many times as fast as the detector was.")
+    ] = None,
+    fastest: Annotated[bool, typer.Option("--max", help="As fast as it goes.")] = False,
+    encoding: Annotated[
+        str, typer.Option(help="block, or json: a hit a message, as the original.")
+    ] = "block",
+    loop: Annotated[bool, typer.Option("--loop", help="Again and again, orbits going on.")] = False,
+    keep_orbits: Annotated[
+        bool, typer.Option("--keep-orbits", help="With --loop: orbits as they were.")
+    ] = False,
+    state: Annotated[
+        str, typer.Option(metavar="DIR", help="Go on exactly where a replay was killed.")
+    ] = "",
+    kafka_config: KafkaConfig = "",
+    partitions: Partitions = None,
+    replication: Replication = 1,
+    no_wait: NoWait = False,
+    debug: Debug = False,
+) -> None:
+    """Send words of a recording to a topic, as a DAQ would."""
+    from muonscope.cli.replay import Options, replay_to
+
+    code = replay_to(
+        Options(
+            sources=source, to=to, detector=detector, rate=rate, speed=speed,
+            as_fast_as_possible=fastest, encoding=encoding, loop=loop, keep_orbits=keep_orbits,
+            state=state, kafka_config=kafka_config, partitions=partitions,
+            replication=replication, no_wait=no_wait,
         )
     )  # fmt: skip
     raise typer.Exit(code)

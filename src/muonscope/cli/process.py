@@ -1,167 +1,94 @@
 """The ``process`` command."""
 
-import os
 import sys
-import zlib
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from contextlib import ExitStack
 
 from muonscope.cli.kernels import kernels_for, load_kernels
+from muonscope.cli.plan import Options, Plan, Supply, plan_of, say
 from muonscope.cli.stopping import Stop
-from muonscope.detector import Detector
-from muonscope.errors import FormatError, OptionError
-from muonscope.simulation.options import SCHEME
-from muonscope.transports.state import StateStore
-from muonscope.units import seconds
-from muonscope.wiring import detector_for, open_sink, open_source, results_path
+from muonscope.counting.summary import Summary
+from muonscope.errors import FormatError, RolledBackError
+from muonscope.run import Run
 
-__all__ = ["Options", "process_sources"]
+__all__ = ["conclude", "process_sources"]
 
 _SWITCH_S = 1e-4
 """How long a thread may keep the others waiting, s: the default of 5 ms is a whole batch."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The options of the command, as they were written."""
-
-    sources: list[str]
-    detector: str
-    to: str
-    run: str
-    window: str
-    lateness: str
-    idle_timeout: str
-    follow: bool
-    idle_exit: str
-    state: str
-    force: bool
 
 
 def process_sources(options: Options) -> int:
     """Process sources to the end, or until stopped; return the exit code."""
     stop = Stop()
     with stop.listening():
+        if options.engine == "spark":
+            from muonscope.cli.process_spark import process_with_spark
+
+            return process_with_spark(options, stop)
         return _process(options, stop)
 
 
 def _process(options: Options, stop: Stop) -> int:
-    detector = detector_for(options.sources, options.detector)
-    spec_values = {
-        "window_s": seconds(options.window, "--window"),
-        "lateness_s": seconds(options.lateness, "--lateness"),
-        "idle_s": seconds(options.idle_timeout, "--idle-timeout"),
-    }
-    idle_exit_s = seconds(options.idle_exit, "--idle-exit") if options.idle_exit else None
-    if idle_exit_s is not None and not options.follow:
-        raise OptionError("--idle-exit only makes sense with --follow")
-    path = results_path(options.to)
-    store = _open_store(options, path)
+    plan = plan_of(options, stop)
     load_kernels(kernels_for(options.sources))
     sys.setswitchinterval(_SWITCH_S)
-    from muonscope.cli.report import Progress, print_account
-    from muonscope.counting.counter import Counter
-    from muonscope.counting.windows import WindowSpec
-    from muonscope.intake import Intake
-    from muonscope.run import Run, restore
+    while True:
+        try:
+            return _attempt(plan, stop)
+        except RolledBackError as exc:
+            if stop:
+                raise
+            say(f"{exc}; going on from the saved state")
 
-    counter = Counter(detector, WindowSpec(**spec_values))
-    name = _plain(options.run) or _run_name(options.sources[0])
-    kept = _kept_options(options, detector, name) | {
-        "window": spec_values["window_s"],
-        "lateness": spec_values["lateness_s"],
-        "idle timeout": spec_values["idle_s"],
-    }
-    restored = restore(store, kept) if store else None
-    known = restored.known if restored else None
-    exclude = [Path(p) for p in (path, options.state) if p]
-    source = open_source(
-        options.sources,
-        detector=detector,
-        follow=options.follow,
-        idle_exit_s=idle_exit_s,
-        exclude=exclude,
-        known=known,
-    )
-    sink = open_sink(
-        options.to,
-        force=options.force,
-        empty_ok=store is not None,
-        resume_at=restored.sink_position if restored else None,
-    )
-    intake = Intake(
-        source,
-        detector.readout,
-        streams=restored.streams if restored else None,
-        stop=lambda: bool(stop),
-        checkpoints=store is not None,
-        grows=options.follow,
-    )
-    run = Run(name, intake, counter, sink, store=store, options=kept, restored=restored)
-    try:
-        if store and not restored:
+
+def _attempt(plan: Plan, stop: Stop) -> int:
+    """Process until the end, a stop, or a lost transaction."""
+    from muonscope.cli.metrics import Metrics
+    from muonscope.cli.report import Progress
+    from muonscope.counting.counter import Counter
+
+    with ExitStack() as stack:
+        metrics = stack.enter_context(Metrics(plan.options.metrics_port, plan.detector))
+        outlet = stack.enter_context(plan.open_outlet())
+        supply = stack.enter_context(plan.open_supply(outlet, stop))
+        counter = Counter(plan.detector, plan.spec)
+        run = Run(
+            plan.name, supply.intake, counter, outlet.sink, store=outlet.store,
+            options=plan.kept, restored=outlet.restored, lasting=outlet.lasting,
+            reject=outlet.reject_from(plan.options.sources[0]),
+        )  # fmt: skip
+        if outlet.store and not outlet.restored:
             run.save()
-        with Progress(source.size) as progress:
+        with Progress(supply.behind) as progress:
             for status in run.steps():
                 progress.update(status)
+                metrics.update(status, run, supply)
+                supply.note()
         run.save()
-        paused = bool(stop) and store is not None
+        paused = bool(stop) and outlet.store is not None
         whole = run.total.merge(counter.remainder) if paused else run.finish()
-    finally:
-        sink.close()
-        if store:
-            store.close()
-    title = f"run {name}"
+        metrics.update(None, run, supply)
+    return conclude(plan, run, supply, whole, stop, paused=paused, words_in=counter.words_in)
+
+
+def conclude(
+    plan: Plan, run: Run, supply: Supply, whole: Summary, stop: Stop, *,
+    paused: bool, words_in: int,
+) -> int:  # fmt: skip
+    """Print the account; return the exit code, or raise what went wrong with a stream."""
+    from muonscope.cli.report import print_account
+
+    title = f"run {plan.name}"
     if paused:
-        still_open = counter.words_in - whole.accounting.words_in
+        still_open = words_in - whole.accounting.words_in
         title += f" (paused with {still_open:,} words in open windows; the same command goes on)"
     print_account(whole, run.bytes, run.rejects, windows=run.windows, title=title)
+    for line in supply.remarks():
+        say(line)
     if stop:
         return stop.exit_code
     if run.errors:
         raise run.errors[0]
-    if run.rejects.total and not counter.words_in:
+    if run.rejects.total and not words_in and not supply.endless:
         first = f"; first: {run.rejects.examples[0]}" if run.rejects.examples else ""
         raise FormatError(f"nothing could be decoded{first}")
     return 0
-
-
-def _open_store(options: Options, path: Path | None) -> StateStore | None:
-    if not options.state:
-        return None
-    if path is None:
-        raise OptionError(
-            "--state needs a DEST that can be cut back after a crash: a .jsonl file or a folder,"
-            " found standard output"
-        )
-    if "-" in options.sources:
-        raise OptionError("--state needs sources that can be read again, found standard input")
-    return StateStore(Path(options.state))
-
-
-def _kept_options(options: Options, detector: Detector, name: str) -> dict[str, Any]:
-    """Return what must be the same for a run to go on."""
-    return {
-        "run": name,
-        "detector": f"{detector.name} ({zlib.crc32(repr(detector).encode()):08x})",
-        "results": _plain(str(results_path(options.to))),
-        "sources": [_plain(source) for source in options.sources],
-    }
-
-
-def _run_name(source: str) -> str:
-    """Return the first part of the name of a file, folder or object; never an empty one."""
-    if source == "-":
-        return "stdin"
-    source = source.replace(":", "-") if source.startswith(SCHEME) else source
-    plain = source.split("*", maxsplit=1)[0].split("?", maxsplit=1)[0].split("[", maxsplit=1)[0]
-    if plain != source:
-        source = plain.rstrip("_-.") if not plain.endswith("/") else plain
-    name = source.rstrip("/").rsplit("/", 1)[-1] if "://" in source else Path(source).resolve().name
-    return _plain(name).lstrip(".").split(".", 1)[0] or "run"
-
-
-def _plain(name: str) -> str:
-    """Return ``name`` as text that can be written anywhere, whatever bytes it came from."""
-    return os.fsencode(name).decode("utf-8", "replace")

@@ -50,10 +50,10 @@ def describe_note(note: Note) -> str:
 class Progress:
     """Shows how a run goes: one live line on a terminal, a plain line every 10 s elsewhere."""
 
-    def __init__(self, total_bytes: Callable[[], int | None]) -> None:
-        """Take what tells the bytes there are to read, as far as that is known."""
+    def __init__(self, behind: Callable[[Status], str]) -> None:
+        """Take what tells how much is still to be read; empty where that is not known."""
         self._console = Console(stderr=True)
-        self._total = total_bytes
+        self._behind = behind
         self._live = (
             Live(console=self._console, refresh_per_second=4, transient=True)
             if self._console.is_terminal
@@ -111,11 +111,7 @@ class Progress:
         parts = [f"{status.words:,} words", f"{rate / 1e6:.1f} M/s", f"{status.windows:,} windows"]
         if status.orbit is not None:
             parts.append(f"orbit {status.orbit:,}")
-        total = self._total()
-        if total is not None:
-            behind = max(0, total - status.bytes_read)
-            parts.append(f"{behind / 1e6:,.1f} MB to go")
-        return ", ".join(parts)
+        return ", ".join(filter(None, [*parts, self._behind(status)]))
 
 
 def print_account(

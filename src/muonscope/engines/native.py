@@ -7,6 +7,7 @@ thread.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from muonscope.engines.prefetch import prefetch
@@ -19,9 +20,18 @@ if TYPE_CHECKING:
     from muonscope.counting.table import WindowTable
     from muonscope.counting.windows import Note
 
-__all__ = ["Batch", "Step", "count"]
+__all__ = ["Batch", "Checkpoint", "Step", "count"]
 
 T = TypeVar("T")
+
+
+class Checkpoint(IntEnum):
+    """Whether a snapshot is wanted."""
+
+    NO = 0
+    YES = 1
+    IF_CLOSED = 2
+    """If windows were closed since the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +41,7 @@ class Batch(Generic[T]):
     decoded: Decoded
     token: T
     """Whatever the caller needs to know of this batch: the engine hands it through."""
-    checkpoint: bool = False
+    checkpoint: Checkpoint = Checkpoint.NO
     """Whether a snapshot is wanted right after this batch."""
 
 
@@ -58,14 +68,18 @@ def count(batches: Iterable[Batch[T]], counter: "Counter") -> Iterator[Step[T]]:
     """Count ``batches`` with ``counter``; the caller finishes the counter."""
 
     def steps() -> Iterator[Step[T]]:
+        closed = False
         for batch in prefetch(batches):
             held_back = None
             for windows in counter.push_in_parts(batch.decoded.words):
                 if held_back is not None:
                     yield step(held_back, None, None)
                 held_back = windows
+                closed = closed or len(windows) > 0
             assert held_back is not None
-            yield step(held_back, batch, counter.snapshot() if batch.checkpoint else None)
+            wanted = closed if batch.checkpoint is Checkpoint.IF_CLOSED else batch.checkpoint
+            closed = closed and not wanted
+            yield step(held_back, batch, counter.snapshot() if wanted else None)
 
     def step(
         windows: "WindowTable",

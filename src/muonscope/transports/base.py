@@ -5,13 +5,15 @@ it knows nothing of words. A sink takes whole messages and can be cut back to a 
 it named before, so that what is published twice after a crash counts once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
+
+import numpy.typing as npt
 
 from muonscope.errors import SourceError
 
-__all__ = ["Piece", "Place", "Sink", "Source"]
+__all__ = ["Piece", "Place", "Published", "Sink", "Source", "Store"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +61,19 @@ class Source(Protocol):
         """Return the raw bytes there are to read, as far as is known."""
 
 
+class Published(NamedTuple):
+    """A message on its way out."""
+
+    name: str
+    """What makes it the same message again: run, epoch and window."""
+    data: bytes
+    """A line of JSON."""
+
+
 class Sink(Protocol):
     """Where messages go."""
 
-    def publish(self, messages: Sequence[bytes]) -> None:
+    def publish(self, messages: Sequence[Published]) -> None:
         """Write whole messages, each a line."""
 
     def commit(self) -> int:
@@ -70,3 +81,16 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish."""
+
+
+class Store(Protocol):
+    """Where a run keeps its state."""
+
+    def load(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
+        """Return what was saved last, or None."""
+
+    def save(self, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Replace what was saved; after a crash either the old or the new is there."""
+
+    def close(self) -> None:
+        """Let go."""

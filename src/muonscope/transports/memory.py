@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from muonscope.transports.base import Piece
+from muonscope.transports.base import Piece, Published
 
 __all__ = ["MemorySink", "MemorySource"]
 
@@ -38,9 +38,9 @@ class MemorySink:
         """Start empty."""
         self.messages: list[bytes] = []
 
-    def publish(self, messages: Sequence[bytes]) -> None:
+    def publish(self, messages: Sequence[Published]) -> None:
         """Append."""
-        self.messages.extend(messages)
+        self.messages.extend(message.data for message in messages)
 
     def commit(self) -> int:
         """Return the number of messages."""

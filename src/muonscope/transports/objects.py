@@ -12,13 +12,14 @@ from typing import Any
 from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
 from muonscope.transports.base import Piece, Place
 from muonscope.transports.files import CHUNK_BYTES, MARK_BYTES, natural_key
+from muonscope.transports.kafka.url import is_kafka_url
 
 __all__ = ["ObjectSource", "is_object_url"]
 
 
 def is_object_url(source: str) -> bool:
     """Tell whether ``source`` is a URL such as ``s3://bucket/prefix``."""
-    return "://" in source and not source.startswith(("sim:", "kafka://"))
+    return "://" in source and not source.startswith("sim:") and not is_kafka_url(source)
 
 
 class ObjectSource:

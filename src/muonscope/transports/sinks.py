@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from muonscope.errors import SinkError, SinkExistsError
+from muonscope.transports.base import Published
 from muonscope.transports.writing import why, write_all
 
 __all__ = ["FileSink", "StreamSink"]
@@ -62,7 +63,7 @@ class FileSink:
         except OSError as exc:
             raise self._error(exc) from exc
 
-    def publish(self, messages: Sequence[bytes]) -> None:
+    def publish(self, messages: Sequence[Published]) -> None:
         """Append the messages.
 
         Raises
@@ -70,7 +71,7 @@ class FileSink:
         SinkError
             If the disk is full or fails.
         """
-        self._write(b"".join(messages))
+        self._write(b"".join(message.data for message in messages))
 
     def commit(self) -> int:
         """Force everything to the disk; return the size of the file."""
@@ -121,7 +122,7 @@ class StreamSink:
         """Take an open binary file; it is not closed."""
         self._file, self._written = file, 0
 
-    def publish(self, messages: Sequence[bytes]) -> None:
+    def publish(self, messages: Sequence[Published]) -> None:
         """Write the messages.
 
         Raises
@@ -131,8 +132,8 @@ class StreamSink:
         """
         try:
             for message in messages:
-                self._file.write(message)
-                self._written += len(message)
+                self._file.write(message.data)
+                self._written += len(message.data)
             self._file.flush()
         except BrokenPipeError:
             raise

@@ -15,9 +15,34 @@ import orjson
 
 from muonscope.errors import StateError
 
-__all__ = ["StateStore"]
+__all__ = ["StateStore", "pack_state", "unpack_state"]
 
 _FILE, _LOCK, _META = "state.npz", "lock", "meta"
+
+
+def pack_state(meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Return a JSON value and some arrays as bytes."""
+    buffer = io.BytesIO()
+    everything: dict[str, Any] = {_META: np.frombuffer(orjson.dumps(meta), np.uint8), **arrays}
+    np.savez(buffer, **everything)
+    return buffer.getvalue()
+
+
+def unpack_state(data: bytes, where: str) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """Return what :func:`pack_state` was given.
+
+    Raises
+    ------
+    StateError
+        If ``data`` is damaged; the message names ``where`` it is from.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as saved:
+            arrays = {name: saved[name] for name in saved.files}
+        meta = orjson.loads(arrays.pop(_META).tobytes())
+    except (EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as exc:
+        raise StateError(f"{where}: damaged; remove it to start anew") from exc
+    return meta, arrays
 
 
 class StateStore:
@@ -51,14 +76,12 @@ class StateStore:
             If the file is damaged.
         """
         try:
-            with self._path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
-                arrays = {name: saved[name] for name in saved.files}
-            meta = orjson.loads(arrays.pop(_META).tobytes())
+            data = self._path.read_bytes()
         except FileNotFoundError:
             return None
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as exc:
-            raise StateError(f"{self._path}: damaged; remove it to start anew") from exc
-        return meta, arrays
+        except OSError as exc:
+            raise StateError(f"{self._path}: cannot be read: {exc.strerror or exc}") from exc
+        return unpack_state(data, str(self._path))
 
     def save(self, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Replace what was saved; after a crash either the old or the new is there.
@@ -68,13 +91,11 @@ class StateStore:
         StateError
             If it cannot be written.
         """
-        buffer = io.BytesIO()
-        everything: dict[str, Any] = {_META: np.frombuffer(orjson.dumps(meta), np.uint8), **arrays}
-        np.savez(buffer, **everything)
+        data = pack_state(meta, arrays)
         new = self._path.with_suffix(".new")
         try:
             with new.open("wb") as file:
-                file.write(buffer.getbuffer())
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self._path)

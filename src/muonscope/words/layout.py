@@ -35,8 +35,10 @@ __all__ = [
     "fpga_mask",
     "head",
     "orbit",
+    "orbits",
     "pack_ancillary",
     "pack_hits",
+    "shift_orbits",
     "top_head_shift",
     "unpack",
 ]
@@ -116,6 +118,26 @@ def channel(words: Words) -> npt.NDArray[np.int64]:
 def orbit(words: Words) -> npt.NDArray[np.int64]:
     """Return the orbit of hit words, 0 .. 2^32 - 1."""
     return _bits(words, 17, 0xFFFFFFFF)
+
+
+def orbits(words: Words, version: int, hit_head: int) -> npt.NDArray[np.int64]:
+    """Return the orbit of every word, each HEAD by its own layout, 0 .. 2^32 - 1."""
+    result = orbit(words)
+    rows = _ancillary(words, version, hit_head)
+    result[rows] = _bits(words[rows], 24, 0xFFFFFFFF)
+    return result
+
+
+def shift_orbits(words: Words, by: int, version: int, hit_head: int) -> Words:
+    """Return ``words`` with all orbits ``by`` later, modulo 2^32; nothing else changes."""
+    shifted = words.copy()
+    rows = _ancillary(words, version, hit_head)
+    for place, chosen in ((np.uint64(24), rows), (np.uint64(17), ~rows)):
+        field = np.uint64(0xFFFFFFFF) << place
+        some = words[chosen]
+        moved = ((some & field) + (np.uint64(by % (1 << 32)) << place)) & field
+        shifted[chosen] = (some & ~field) | moved
+    return shifted
 
 
 def pack_hits(
@@ -206,9 +228,16 @@ def unpack(words: Words, version: int, hit_head: int) -> Fields:
         tdc=_bits(words, 0, 31).astype(np.float64),
     )
     if version == 2:
-        rows = np.isin(heads, [h for h in ANCILLARY_HEADS[2] if h != hit_head])
+        rows = _ancillary(words, version, hit_head)
         _unpack_ancillary(words[rows], heads[rows], fields, np.flatnonzero(rows))
     return fields
+
+
+def _ancillary(words: Words, version: int, hit_head: int) -> npt.NDArray[np.bool_]:
+    """Tell which words have the layout of v2 ancillary words."""
+    if version == 1:
+        return np.zeros(len(words), np.bool_)
+    return np.isin(head(words, 2), [h for h in ANCILLARY_HEADS[2] if h != hit_head])
 
 
 def _unpack_ancillary(

@@ -1,0 +1,396 @@
+"""What the options of ``process`` mean: detector, windows, names, and where results go.
+
+A :class:`Plan` is made of them once. It opens the outlet (sink, state, and how rejects
+leave) and the supply (where words come from, and what there is to tell of it); the native
+engine and Spark share both.
+"""
+
+import os
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from muonscope.cli.kafka import kafka_options
+from muonscope.cli.stopping import Stop
+from muonscope.counting.windows import WindowSpec
+from muonscope.detector import Detector
+from muonscope.errors import OptionError
+from muonscope.intake import Intake
+from muonscope.run import Restored, Status, Taking, restore
+from muonscope.simulation.options import SCHEME
+from muonscope.transports.base import Sink, Store
+from muonscope.transports.kafka.url import KafkaUrl, is_kafka_url
+from muonscope.transports.state import StateStore
+from muonscope.units import seconds
+from muonscope.wiring import detector_for, open_sink, open_source, results_path
+from muonscope.words.rejects import Reject
+
+if TYPE_CHECKING:
+    from muonscope.message_intake import MessageIntake
+    from muonscope.transports.kafka.consumer import KafkaSource
+    from muonscope.transports.kafka.ledger import KafkaLedger
+    from muonscope.transports.kafka.opening import KafkaOptions
+
+__all__ = ["FileSupply", "Options", "Outlet", "Plan", "Supply", "TopicSupply", "plan_of", "say"]
+
+_SHOW_POSITIONS_S = 2.0
+
+
+def say(text: str) -> None:
+    """Tell people something on stderr."""
+    print(f"muonscope: {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of the command, as they were written."""
+
+    sources: list[str]
+    detector: str
+    to: str
+    run: str
+    window: str
+    lateness: str
+    idle_timeout: str
+    follow: bool
+    idle_exit: str
+    state: str
+    force: bool
+    engine: str = "native"
+    master: str = ""
+    checkpoint: str = ""
+    trigger: str = ""
+    kafka_config: str = ""
+    partitions: int | None = None
+    replication: int = 1
+    no_wait: bool = False
+    metrics_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlet:
+    """Where results go, and what is known of an earlier run."""
+
+    sink: Sink
+    store: Store | None
+    restored: Restored | None
+    ledger: "KafkaLedger | None" = None
+
+    @property
+    def lasting(self) -> bool:
+        """Whether what was published cannot be cut back."""
+        return self.ledger is not None
+
+    def reject_from(self, source: str) -> Callable[[Sequence[tuple[Reject, bytes]]], None] | None:
+        """Return what takes the messages of ``source`` that are no words, if anything does."""
+        ledger = self.ledger
+        if ledger is None or not is_kafka_url(source):
+            return None
+        topic = KafkaUrl.parse(source).topic
+        return lambda rejects: ledger.reject(topic, rejects)
+
+
+class Supply(Protocol):
+    """Where words come from, and what there is to tell of it."""
+
+    endless: bool
+    """Whether more may come later: then nothing so far is no error."""
+
+    @property
+    def intake(self) -> Taking:
+        """What takes the words in."""
+
+    def behind(self, status: Status, /) -> str:
+        """Tell how much is still to be read."""
+
+    def lag(self) -> int:
+        """Return how many messages or bytes are still to be read."""
+
+    def note(self) -> None:
+        """Tell what has happened since the last call."""
+
+    def remarks(self) -> list[str]:
+        """Return what should be said when all is over."""
+
+
+class FileSupply:
+    """Files, objects, simulations, standard input."""
+
+    endless = False
+
+    def __init__(self, intake: Intake, size: Callable[[], int | None]) -> None:
+        """Take the intake, and what tells the bytes there are."""
+        self.intake, self._size, self._behind = intake, size, 0
+
+    def behind(self, status: Status) -> str:
+        """Tell the bytes to go, if that is known."""
+        total = self._size()
+        if total is None:
+            return ""
+        self._behind = max(0, total - status.bytes_read)
+        return f"{self._behind / 1e6:,.1f} MB to go"
+
+    def lag(self) -> int:
+        """Return the bytes to go when it was asked last."""
+        return self._behind
+
+    def note(self) -> None:
+        """Say nothing."""
+
+    def remarks(self) -> list[str]:
+        """Return nothing."""
+        return []
+
+
+class TopicSupply:
+    """A topic of Kafka."""
+
+    endless = True
+
+    def __init__(self, intake: "MessageIntake", source: "KafkaSource") -> None:
+        """Take the intake and its source."""
+        self.intake, self._source = intake, source
+        self._trouble, self._gaps = "", 0
+        self._shown = time.monotonic()
+
+    def behind(self, _status: Status) -> str:
+        """Tell the messages to go."""
+        return f"{self.lag():,} messages behind"
+
+    def lag(self) -> int:
+        """Return the messages to go."""
+        return self._source.lag()
+
+    def note(self) -> None:
+        """Tell of gaps and of trouble with the brokers; show the group's positions."""
+        for gap in self._source.gaps[self._gaps :]:
+            say(
+                f"{self._source.name}[{gap.partition}]: offsets {gap.begin:,} .. {gap.end - 1:,}"
+                " are gone, deleted before they were read"
+            )
+        self._gaps = len(self._source.gaps)
+        trouble = self._source.trouble
+        if trouble and not self._trouble:
+            say(f"{self._source.name}: {trouble}; waiting for it to come back")
+        self._trouble = trouble
+        if time.monotonic() - self._shown > _SHOW_POSITIONS_S:
+            self._shown = time.monotonic()
+            self._source.show_positions(self.intake.positions())
+
+    def remarks(self) -> list[str]:
+        """Return what the messages themselves did not tell."""
+        notices = self.intake.notices
+        told = (
+            (notices.duplicates, "messages came more than once and were counted once"),
+            (notices.missing_words, "words of numbered streams never came"),
+            (notices.expired, "messages were deleted before they were read"),
+        )
+        return [f"{number:,} {text}" for number, text in told if number]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the options mean."""
+
+    options: Options
+    detector: Detector
+    spec: WindowSpec
+    name: str
+    """Of the run."""
+    kept: dict[str, Any]
+    """What must be the same for a run to go on."""
+    idle_exit_s: float | None
+    kafka: "KafkaOptions" = field(repr=False)
+
+    @property
+    def topic(self) -> KafkaUrl | None:
+        """The topic that words come from, if they do."""
+        first = self.options.sources[0]
+        return KafkaUrl.parse(first) if is_kafka_url(first) else None
+
+    @property
+    def group(self) -> str:
+        """The consumer group, and the first part of the identity of the run."""
+        asked = [u.group for u in (self.topic, self._destination) if u and u.group]
+        return asked[0] if asked else f"muonscope-{self.name}"
+
+    @property
+    def _destination(self) -> KafkaUrl | None:
+        return KafkaUrl.parse(self.options.to) if is_kafka_url(self.options.to) else None
+
+    @contextmanager
+    def open_outlet(self) -> Iterator[Outlet]:
+        """Give the outlet, with what was saved by an earlier run."""
+        outlet = self._to_topic() if self._destination else self._to_file()
+        try:
+            yield outlet
+        finally:
+            outlet.sink.close()
+            if outlet.store:
+                outlet.store.close()
+
+    def _to_topic(self) -> Outlet:
+        from muonscope.transports.kafka.opening import open_ledger  # brings the client
+
+        destination = self._destination
+        assert destination
+        if self.options.state:
+            raise OptionError("--state: results in Kafka keep their state there; leave it out")
+        identity = f"{self.group}.{destination.topic}"
+        ledger = open_ledger(destination, self.kafka, identity=identity)
+        anew = "-" in self.options.sources
+        remedy = "use another ?group= in the URL"
+        restored = None if anew else restore(ledger, self.kept, remedy)
+        return Outlet(sink=ledger, store=ledger, restored=restored, ledger=ledger)
+
+    def _to_file(self) -> Outlet:
+        path = results_path(self.options.to)
+        store = _open_store(self.options, path)
+        restored = restore(store, self.kept) if store else None
+        sink = open_sink(
+            self.options.to,
+            force=self.options.force,
+            empty_ok=store is not None,
+            resume_at=restored.sink_position if restored else None,
+        )
+        return Outlet(sink=sink, store=store, restored=restored)
+
+    @contextmanager
+    def open_supply(self, outlet: Outlet, stop: Stop) -> Iterator[Supply]:
+        """Give what takes words in, from where ``outlet`` says that an earlier run stood."""
+        if self.topic is not None:
+            yield from self._from_topic(self.topic, outlet, stop)
+            return
+        options = self.options
+        path = None if self._destination else results_path(options.to)
+        source = open_source(
+            options.sources,
+            detector=self.detector,
+            follow=options.follow,
+            idle_exit_s=self.idle_exit_s,
+            exclude=[Path(p) for p in (path, options.state) if p],
+            known=outlet.restored.known if outlet.restored else None,
+        )
+        intake = Intake(
+            source,
+            self.detector.readout,
+            streams=outlet.restored.streams if outlet.restored else None,
+            stop=lambda: bool(stop),
+            checkpoints=outlet.store is not None,
+            grows=options.follow,
+        )
+        yield FileSupply(intake, source.size)
+
+    def _from_topic(self, url: KafkaUrl, outlet: Outlet, stop: Stop) -> Iterator[Supply]:
+        from muonscope.message_intake import MessageIntake, positions_of
+        from muonscope.transports.kafka.opening import open_topic  # brings the client
+
+        streams = outlet.restored.streams if outlet.restored else {}
+        source = open_topic(url, self.kafka, group=self.group, positions=positions_of(streams))
+        try:
+            intake = MessageIntake(
+                source,
+                self.detector.readout,
+                streams=streams,
+                stop=lambda: bool(stop),
+                checkpoints=outlet.store is not None,
+                quick=outlet.lasting,
+                idle_exit_s=self.idle_exit_s,
+                expired=source.expired,
+            )
+            yield TopicSupply(intake, source)
+        finally:
+            source.close()
+
+
+def plan_of(options: Options, stop: Stop) -> Plan:
+    """Return what ``options`` mean.
+
+    Raises
+    ------
+    OptionError
+        If they contradict one another, or one makes no sense.
+    """
+    if len(options.sources) > 1 and any(map(is_kafka_url, options.sources)):
+        raise OptionError("one topic at a time: found " + " ".join(options.sources))
+    detector = detector_for(options.sources, options.detector)
+    spec = WindowSpec(
+        window_s=seconds(options.window, "--window"),
+        lateness_s=seconds(options.lateness, "--lateness"),
+        idle_s=seconds(options.idle_timeout, "--idle-timeout"),
+    )
+    idle_exit_s = seconds(options.idle_exit, "--idle-exit") if options.idle_exit else None
+    waits = options.follow or is_kafka_url(options.sources[0])
+    if idle_exit_s is not None and not waits:
+        raise OptionError("--idle-exit only makes sense with --follow, or a topic of Kafka")
+    name = _plain(options.run) or _run_name(options.sources[0])
+    return Plan(
+        options=options,
+        detector=detector,
+        spec=spec,
+        name=name,
+        kept=_kept_options(options, detector, name, spec),
+        idle_exit_s=idle_exit_s,
+        kafka=kafka_options(
+            options.kafka_config, stop, partitions=options.partitions,
+            replication=options.replication, no_wait=options.no_wait,
+        ),
+    )  # fmt: skip
+
+
+def _open_store(options: Options, path: Path | None) -> StateStore | None:
+    if not options.state:
+        return None
+    if path is None:
+        raise OptionError(
+            "--state needs a DEST that can be cut back after a crash: a .jsonl file or a folder,"
+            " found standard output"
+        )
+    if "-" in options.sources:
+        raise OptionError("--state needs sources that can be read again, found standard input")
+    return StateStore(Path(options.state))
+
+
+def _kept_options(
+    options: Options, detector: Detector, name: str, spec: WindowSpec
+) -> dict[str, Any]:
+    """Return what must be the same for a run to go on."""
+    results = options.to if is_kafka_url(options.to) else str(results_path(options.to))
+    return {
+        "run": name,
+        "detector": f"{detector.name} ({zlib.crc32(repr(detector).encode()):08x})",
+        "results": _plain(_without_servers(results)),
+        "sources": [_plain(_without_servers(source)) for source in options.sources],
+        "window": spec.window_s,
+        "lateness": spec.lateness_s,
+        "idle timeout": spec.idle_s,
+    }
+
+
+def _without_servers(name: str) -> str:
+    """Return the topic of a Kafka URL, which outlives its brokers' addresses; else the name."""
+    return f"topic {KafkaUrl.parse(name).topic}" if is_kafka_url(name) else name
+
+
+def _run_name(source: str) -> str:
+    """Return the first part of the name of a file, folder or object; never an empty one."""
+    if source == "-":
+        return "stdin"
+    if is_kafka_url(source):
+        return KafkaUrl.parse(source).topic
+    source = source.replace(":", "-") if source.startswith(SCHEME) else source
+    plain = source.split("*", maxsplit=1)[0].split("?", maxsplit=1)[0].split("[", maxsplit=1)[0]
+    if plain != source:
+        source = plain.rstrip("_-.") if not plain.endswith("/") else plain
+    name = source.rstrip("/").rsplit("/", 1)[-1] if "://" in source else Path(source).resolve().name
+    return _plain(name).lstrip(".").split(".", 1)[0] or "run"
+
+
+def _plain(name: str) -> str:
+    """Return ``name`` as text that can be written anywhere, whatever bytes it came from."""
+    return os.fsencode(name).decode("utf-8", "replace")

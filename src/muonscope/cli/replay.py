@@ -1,0 +1,366 @@
+"""The ``replay`` command: words of a recording to a topic, as a DAQ would send them."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from muonscope.cli.kafka import kafka_options
+from muonscope.cli.kernels import kernels_for, load_kernels
+from muonscope.cli.plan import say
+from muonscope.cli.stopping import Stop
+from muonscope.detector import Detector
+from muonscope.errors import OptionError, SourceError, StateError
+from muonscope.intake import Intake
+from muonscope.transports.kafka.opening import make_stream_topic
+from muonscope.transports.kafka.producer import WordSender
+from muonscope.transports.kafka.url import KafkaUrl
+from muonscope.transports.state import StateStore
+from muonscope.units import ORBIT_S
+from muonscope.wiring import detector_for, open_source
+from muonscope.words.clock import StreamClock
+from muonscope.words.layout import Words, shift_orbits
+
+__all__ = ["Options", "replay_to"]
+
+_DEFAULT_HZ = 1000.0
+_SLICE_S = 0.02
+_LINE_EVERY_S = 10.0
+_REFRESH_S = 0.25
+_SAVE_S = 0.5
+_FLUSH_S = 30.0
+_MAX_SPEED = 1e6
+_SLOW = 0.95
+_SLICE_WORDS = 1 << 17
+ENCODINGS = ("block", "json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of the command, as they were written."""
+
+    sources: list[str]
+    to: str
+    detector: str
+    rate: float | None
+    speed: float | None
+    as_fast_as_possible: bool
+    encoding: str
+    loop: bool
+    keep_orbits: bool
+    state: str
+    kafka_config: str = ""
+    partitions: int | None = None
+    replication: int = 1
+    no_wait: bool = False
+
+
+@dataclass(slots=True)
+class Position:
+    """Where a replay stands: saved, so that the same command goes on."""
+
+    stream: int = field(default_factory=lambda: secrets.randbits(64))
+    """Number of the stream: what is sent again after a crash has the same."""
+    acknowledged: int = 0
+    """The brokers have all words below this number."""
+    passes: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
+    """First word, and orbits to add, of each time that the source was read."""
+
+    @property
+    def current(self) -> tuple[int, int]:
+        """The pass that holds the first word that is not acknowledged."""
+        return next(p for p in reversed(self.passes) if p[0] <= self.acknowledged)
+
+
+def replay_to(options: Options) -> int:
+    """Send words until the source ends, or until stopped; return the exit code.
+
+    Raises
+    ------
+    OptionError
+        If options contradict one another.
+    SourceError, SinkError
+        If the source cannot be read, or the brokers refuse.
+    """
+    stop = Stop()
+    with stop.listening():
+        return _replay(options, stop)
+
+
+def _replay(options: Options, stop: Stop) -> int:
+    _check(options)
+    url = KafkaUrl.parse(options.to)
+    detector = detector_for(options.sources, options.detector)
+    kafka = kafka_options(
+        options.kafka_config, stop, partitions=options.partitions,
+        replication=options.replication, no_wait=options.no_wait,
+    )  # fmt: skip
+    load_kernels(kernels_for(options.sources))
+    store = StateStore(Path(options.state)) if options.state else None
+    position = _load(store, options)
+    partitions, lasting = make_stream_topic(url, kafka)
+    if not lasting and options.encoding == "block":
+        say(f"topic {url.topic} deletes by time: blocks bear the time of the clock on the wall")
+    sender = WordSender(
+        url, kafka.settings, detector, partitions=partitions, stream=position.stream,
+        first=position.acknowledged, json=options.encoding == "json", detector_time=lasting,
+    )  # fmt: skip
+    report = _Report(options, sender)
+    saver = _Saver(store, options, position, sender)
+    saver.save()
+    pace = _Pace(options, stop)
+    words = _words(options, detector, position, stop)
+    try:
+        with report:
+            for some, passed in words:
+                for part in pace.parts(some, passed, sender.check, report.update):
+                    sender.send(part)
+                    saver.save_if_due()
+                    report.update()
+                if stop:
+                    break
+            done = sender.flush(_FLUSH_S if not stop else _FLUSH_S / 6)
+            saver.save()
+    finally:
+        sender.close()
+        if store:
+            store.close()
+    report.tell(stopped=bool(stop))
+    if not done:
+        raise SourceError(f"{url}: the brokers have not taken all: {sender.trouble or 'no answer'}")
+    return stop.exit_code
+
+
+def _check(options: Options) -> None:
+    asked = [options.rate is not None, options.speed is not None, options.as_fast_as_possible]
+    if sum(asked) > 1:
+        raise OptionError("--rate, --speed and --max: found more than one, expected at most one")
+    if options.rate is not None and not 0 < options.rate <= 1e9:
+        raise OptionError(f"--rate: found {options.rate:g}, expected more than 0 words/s")
+    if options.speed is not None and not 0 < options.speed <= _MAX_SPEED:
+        raise OptionError(f"--speed: found {options.speed:g}, expected 0 .. {_MAX_SPEED:g}")
+    if options.encoding not in ENCODINGS:
+        raise OptionError(f"--encoding: found {options.encoding!r}, expected block or json")
+    if options.keep_orbits and not options.loop:
+        raise OptionError("--keep-orbits only makes sense with --loop")
+    if "-" in options.sources and (options.loop or options.state):
+        raise OptionError("standard input cannot be read again: leave out --loop and --state")
+
+
+def _load(store: StateStore | None, options: Options) -> Position:
+    saved = store.load() if store else None
+    if saved is None:
+        return Position()
+    meta = saved[0]
+    try:
+        if meta["sources"] != options.sources or meta["to"] != KafkaUrl.parse(options.to).topic:
+            raise StateError(
+                f"--state {options.state}: is of a replay of {' '.join(meta['sources'])} to"
+                f" {meta['to']}; use another folder"
+            )
+        passes = [(int(first), int(shift)) for first, shift in meta["passes"]]
+        return Position(int(meta["stream"]), int(meta["acknowledged"]), passes)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise StateError(f"--state {options.state}: is no state of a replay") from exc
+
+
+class _Saver:
+    """Keeps on disk what the brokers have acknowledged."""
+
+    def __init__(
+        self, store: StateStore | None, options: Options, position: Position, sender: WordSender
+    ) -> None:
+        self._store, self._position, self._sender = store, position, sender
+        self._same = {"sources": options.sources, "to": KafkaUrl.parse(options.to).topic}
+        self._next = time.monotonic() + _SAVE_S
+
+    def save_if_due(self) -> None:
+        if self._store and time.monotonic() > self._next:
+            self.save()
+
+    def save(self) -> None:
+        if self._store is None:
+            return
+        position = self._position
+        position.acknowledged = self._sender.acknowledged
+        position.passes = [p for p in position.passes if p[0] >= position.current[0]]
+        meta: dict[str, Any] = {
+            "stream": str(position.stream), "acknowledged": position.acknowledged,
+            "passes": position.passes, **self._same,
+        }  # fmt: skip
+        self._store.save(meta, {})
+        self._next = time.monotonic() + _SAVE_S
+
+
+def _words(
+    options: Options, detector: Detector, position: Position, stop: Stop
+) -> Iterator[tuple[Words, Any]]:
+    """Give words that were not sent yet, with the orbits that have passed at each."""
+    readout = detector.readout
+    first, shift = position.current
+    skip, spent = position.acknowledged - first, 0
+    while True:
+        clock = StreamClock(readout.version, readout.hit_head)
+        number = first
+        for words in _decoded(options, detector):
+            passed = clock.take(words) + spent
+            begin = min(skip, len(words))
+            skip -= begin
+            number += len(words)
+            if begin < len(words):
+                yield (
+                    shift_orbits(words[begin:], shift, readout.version, readout.hit_head)
+                    if shift
+                    else words[begin:],
+                    passed[begin:],
+                )
+            if stop:
+                return
+        if not options.loop:
+            return
+        if number == first:
+            raise SourceError(f"{' '.join(options.sources)}: holds no words to send again")
+        spent += clock.length
+        first, shift = number, shift + (0 if options.keep_orbits else clock.length)
+        position.passes.append((first, shift))
+
+
+def _decoded(options: Options, detector: Detector) -> Iterator[Words]:
+    """Give the words of the source; what cannot be decoded is told."""
+    intake = Intake(open_source(options.sources, detector=detector), detector.readout)
+    bad = 0
+    for batch in intake.batches():
+        if batch.token.error:
+            raise batch.token.error
+        if batch.decoded.rejects and not bad:
+            say(f"{batch.decoded.rejects[0]}; left out")
+        bad += len(batch.decoded.rejects)
+        for at in range(0, len(batch.decoded.words), _SLICE_WORDS):
+            yield batch.decoded.words[at : at + _SLICE_WORDS]
+    if bad > 1:
+        say(f"{bad:,} pieces in all could not be decoded and were left out")
+
+
+class _Pace:
+    """Cuts words into what is due, at a rate of words or of detector time."""
+
+    def __init__(self, options: Options, stop: Stop) -> None:
+        self._stop = stop
+        self._speed = options.speed
+        self._rate = None if options.as_fast_as_possible else options.rate or _DEFAULT_HZ
+        self._start = time.monotonic()
+        self._sent = 0
+        self._origin: int | None = None
+
+    def parts(
+        self, words: Words, passed: Any, serve: Callable[[], None], idle: Callable[[], None]
+    ) -> Iterator[Words]:
+        """Give parts of ``words`` as they are due; ``serve`` and ``idle`` meanwhile."""
+        if self._speed is None and self._rate is None:
+            yield words
+            return
+        at = 0
+        while at < len(words) and not self._stop:
+            end = self._due(words, passed, at)
+            if end > at:
+                yield words[at:end]
+                self._sent += end - at
+                at = end
+            if at < len(words):
+                serve()
+                idle()
+                time.sleep(_SLICE_S)
+
+    def _due(self, words: Words, passed: Any, at: int) -> int:
+        now = time.monotonic() - self._start
+        if self._speed is not None:
+            if self._origin is None:
+                self._origin = int(passed[at])
+            orbits = self._origin + now * self._speed / ORBIT_S
+            return max(at, int(passed.searchsorted(orbits, side="right")))
+        assert self._rate
+        debt = now * self._rate - self._sent
+        if debt > self._rate:  # never more than a second to catch up
+            self._start += (debt - self._rate) / self._rate
+            debt = self._rate
+        return min(len(words), at + max(0, int(debt)))
+
+
+class _Report:
+    """What people see: rate asked, rate reached, and bytes."""
+
+    def __init__(self, options: Options, sender: WordSender) -> None:
+        self._sender, self._console = sender, Console(stderr=True)
+        self._asked = (
+            "as fast as it goes" if options.as_fast_as_possible
+            else f"{options.speed:g} x real time" if options.speed is not None
+            else f"{options.rate or _DEFAULT_HZ:,.0f} words/s asked"
+        )  # fmt: skip
+        self._rate = (
+            None if options.as_fast_as_possible or options.speed is not None
+            else options.rate or _DEFAULT_HZ
+        )  # fmt: skip
+        self._first = sender.next
+        self._start = self._last = time.monotonic()
+        self._before = sender.next
+        self._told_slow = False
+        self._live = (
+            Live(console=self._console, refresh_per_second=4, transient=True)
+            if self._console.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> None:
+        if self._live:
+            with suppress(OSError):
+                self._live.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            with suppress(OSError):
+                self._live.stop()
+
+    def update(self) -> None:
+        """Show how it goes, if it is time to."""
+        now = time.monotonic()
+        if now - self._last < (_REFRESH_S if self._live else _LINE_EVERY_S):
+            return
+        sent, took = self._sender.next - self._before, now - self._last
+        reached = sent / took
+        line = (
+            f"{self._sender.next - self._first:,} words sent, {self._asked},"
+            f" {reached:,.0f} reached, {self._sender.bytes / 1e6:,.1f} MB"
+        )
+        if self._sender.trouble:
+            line += f" ({self._sender.trouble})"
+        with suppress(OSError):
+            if self._live:
+                self._live.update(Text(line, no_wrap=True, overflow="ellipsis"))
+            else:
+                self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        whole = (self._sender.next - self._first) / (now - self._start)
+        if self._rate and now - self._start > 5 and whole < _SLOW * self._rate:
+            self._tell_slow(whole)
+        self._last, self._before = now, self._sender.next
+
+    def _tell_slow(self, reached: float) -> None:
+        if not self._told_slow:
+            self._told_slow = True
+            say(f"the rate cannot be held: {self._rate:,.0f} words/s asked, {reached:,.0f} reached")
+
+    def tell(self, *, stopped: bool) -> None:
+        """Print what was sent, now that it is over."""
+        words, took = self._sender.next - self._first, time.monotonic() - self._start
+        rate = words / max(took, 1e-9)
+        text = "stopped after " if stopped else ""
+        text += f"{words:,} words sent to {self._sender.url} in {took:,.1f} s:"
+        text += f" {self._asked}, {rate:,.0f} reached, {self._sender.bytes / 1e6:,.1f} MB"
+        with suppress(OSError):
+            self._console.print(text, soft_wrap=True, markup=False, highlight=False)

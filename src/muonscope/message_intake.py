@@ -1,0 +1,306 @@
+"""Taking messages in: what the partitions of a topic hold, in order, to batches of words.
+
+Beside the words it keeps what must be known to go on exactly after a crash: how far each
+partition is done, which messages beyond that are done already, and how far each numbered
+stream has come. All of it travels with the batches, as streams of the saved state.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from muonscope.detector import Detector, Readout
+from muonscope.engines.native import Batch, Checkpoint
+from muonscope.intake import Stream, Token
+from muonscope.transports.base import Piece, Place
+from muonscope.words.binary import BlockEncoder
+from muonscope.words.codec import Decoded
+from muonscope.words.messages import Messages, Part, decode_messages
+from muonscope.words.ordering import Front, Ordering, Release
+from muonscope.words.rejects import Reject
+
+__all__ = ["MessageIntake", "MessagePieces", "MessageSource", "Notices", "positions_of"]
+
+ORDER_KEY = "order"
+"""Key of the stream that keeps the numbers, not a partition."""
+
+_BATCH_WORDS = 1 << 20
+_QUICK_S, _SLOW_S = 0.1, 1.0
+_HOLD_BYTES = 16 << 20
+
+
+class MessageSource(Protocol):
+    """Where messages come from."""
+
+    name: str
+    partitions: int
+
+    def fetch(self) -> list[Messages]:
+        """Return what has come within a moment, by partition."""
+
+    def front(self) -> Front:
+        """Return how far each partition was read and how far it reaches."""
+
+    def ended(self) -> bool:
+        """Tell whether nothing more is to be read."""
+
+    def hold(self, partitions: list[int]) -> None:
+        """Read nothing from some partitions for now."""
+
+
+@dataclass(slots=True)
+class Notices:
+    """What people should know of the messages; counts since the run began."""
+
+    messages: int = 0
+    duplicates: int = 0
+    """Messages that came more than once; they are counted once."""
+    missing_words: int = 0
+    """Words that numbered streams should have had."""
+    expired: int = 0
+    """Messages that were deleted before they were read."""
+
+
+class _Done:
+    """Which offsets of a partition are done: all below ``restart``, and some ranges above."""
+
+    def __init__(self, restart: int, ranges: list[list[int]]) -> None:
+        self.restart = restart
+        self._skip = ranges
+        self._order: deque[list[int]] = deque()
+        self._ends: dict[int, list[int]] = {}
+
+    def receive(self, messages: Messages) -> Messages:
+        """Return ``messages`` without those that were done before a restart."""
+        if not self._skip:
+            return messages
+        keep = [
+            i
+            for i, offset in enumerate(messages.offsets)
+            if not any(begin <= offset < end for begin, end in self._skip)
+        ]
+        return replace(
+            messages,
+            offsets=[messages.offsets[i] for i in keep],
+            values=[messages.values[i] for i in keep],
+            headers=[messages.headers[i] for i in keep],
+            times_ms=[messages.times_ms[i] for i in keep],
+        )
+
+    def expect(self, part: Part) -> None:
+        """Note that ``part`` was received, in order."""
+        entry = [part.begin, part.end, 0]
+        self._order.append(entry)
+        self._ends[part.begin] = entry
+
+    def finish(self, part: Part) -> None:
+        """Note that ``part`` is done."""
+        self._ends.pop(part.begin)[2] = 1
+        while self._order and self._order[0][2]:
+            self.restart = self._order.popleft()[1]
+        self._skip = [r for r in self._skip if r[1] > self.restart]
+
+    def ranges(self) -> list[list[int]]:
+        """Return the ranges above ``restart`` that are done."""
+        return self._skip + [[begin, end] for begin, end, done in self._order if done]
+
+
+def positions_of(streams: Mapping[str, Stream]) -> dict[int, int]:
+    """Return where to read on in each partition, from the saved ``streams``."""
+    return {int(key): s.place.restart for key, s in streams.items() if key != ORDER_KEY}
+
+
+class MessageIntake:
+    """Decodes and orders the messages of a source."""
+
+    def __init__(
+        self,
+        source: MessageSource,
+        readout: Readout,
+        *,
+        streams: Mapping[str, Stream] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        checkpoints: bool = False,
+        quick: bool = False,
+        idle_exit_s: float | None = None,
+        expired: Callable[[], int] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Go on from ``streams``; ``quick`` asks for a checkpoint soon after windows close.
+
+        With ``idle_exit_s`` it ends after so long without a message, s. ``expired`` tells
+        how many messages were gone when they should have been read.
+        """
+        self._source, self._readout, self._stop = source, readout, stop
+        self._checkpoints, self._quick, self._idle_exit_s = checkpoints, quick, idle_exit_s
+        self._expired, self._clock = expired, clock
+        saved = dict(streams or {})
+        order = saved.pop(ORDER_KEY, None)
+        state: Mapping[str, Any] = order.decoder if order else {}
+        numbers = {int(stream): at for stream, at in state.get("next", [])}
+        self._ordering = Ordering(source.partitions, numbers)
+        self.notices = Notices(**state.get("notices", {}))
+        self._before = replace(self.notices)
+        reached = source.front().reached
+        self._partitions = {
+            p: saved.get(str(p)) or _partition(source.name, p, reached.get(p, 0))
+            for p in range(source.partitions)
+        }
+        self._done = {
+            p: _Done(s.place.restart, s.decoder.get("done", []))
+            for p, s in self._partitions.items()
+        }
+        self._next = {Checkpoint.IF_CLOSED: clock() + _QUICK_S, Checkpoint.YES: clock() + _SLOW_S}
+
+    def positions(self) -> dict[int, int]:
+        """Return where each partition is to be read on after a restart."""
+        return {p: done.restart for p, done in self._done.items()}
+
+    def batches(self) -> Iterator[Batch[Token]]:
+        """Yield words in order, until the source ends, or is idle for too long, or at a stop."""
+        last_message = self._clock()
+        while True:
+            fetched = self._source.fetch()
+            now, front = self._clock(), self._source.front()
+            if fetched:
+                last_message = now
+            for messages in fetched:
+                self._receive(messages, front, now)
+            yield from self._batches(self._ordering.release(front, now))
+            if self._stop():
+                if self._checkpoints:
+                    return
+                break
+            idle = self._idle_exit_s is not None and now - last_message > self._idle_exit_s
+            if self._source.ended() or idle:
+                break
+            pending = self._ordering.pending_bytes
+            most = max(pending)
+            ahead = [p for p, n in enumerate(pending) if n > _HOLD_BYTES]
+            self._source.hold(ahead if most > 2 * min(pending) else [])
+        yield from self._batches(self._ordering.flush())
+
+    def _receive(self, messages: Messages, front: Front, now: float) -> None:
+        done = self._done[messages.partition]
+        wanted = done.receive(messages)
+        if not wanted.offsets:
+            return
+        for part in decode_messages(wanted, self._readout):
+            done.expect(part)
+            self._ordering.push(part, front, now)
+
+    def _batches(self, released: list[Release]) -> Iterator[Batch[Token]]:
+        at = 0
+        while at < len(released):
+            words, end = 0, at
+            while end < len(released) and words < _BATCH_WORDS:
+                words += len(released[end].words)
+                end += 1
+            yield self._batch(released[at:end])
+            at = end
+        if not released:
+            yield Batch(Decoded(), Token(others=self._changed(set())), checkpoint=self._due())
+
+    def _batch(self, released: list[Release]) -> Batch[Token]:
+        rejects: list[Reject] = []
+        poison: list[tuple[Reject, bytes]] = []
+        touched: set[int] = set()
+        for release in released:
+            for part in release.parts:
+                self._finish(part, duplicate=release.duplicate)
+                touched.add(part.partition)
+                if not release.duplicate and part.rejects:
+                    rejects += part.rejects
+                    poison += [(part.rejects[0], value) for value in part.poison]
+        words = [release.words for release in released]
+        return Batch(
+            Decoded(words[0] if len(words) == 1 else np.concatenate(words), rejects),
+            Token(others=self._changed(touched), poison=tuple(poison)),
+            checkpoint=self._due(),
+        )
+
+    def _finish(self, part: Part, *, duplicate: bool) -> None:
+        self._done[part.partition].finish(part)
+        self.notices.messages += part.messages
+        if duplicate:
+            self.notices.duplicates += part.messages
+            return
+        stream = self._partitions[part.partition]
+        place = replace(stream.place, read=stream.place.read + part.size)
+        self._partitions[part.partition] = replace(
+            stream, place=place, bytes_in=stream.bytes_in + part.size
+        )
+
+    def _changed(self, touched: set[int]) -> dict[str, Stream]:
+        """Return the streams of the saved state that are new, by key."""
+        changed = {}
+        for p in touched:
+            done, stream = self._done[p], self._partitions[p]
+            place = replace(stream.place, restart=done.restart)
+            self._partitions[p] = replace(stream, place=place, decoder={"done": done.ranges()})
+            changed[str(p)] = self._partitions[p]
+        self.notices.missing_words = self._before.missing_words + self._ordering.missing_words
+        self.notices.expired = self._before.expired + self._expired()
+        if touched:
+            notices = self.notices
+            state = {
+                "next": [[str(s), at] for s, at in self._ordering.streams().items()],
+                "notices": {name: getattr(notices, name) for name in Notices.__slots__},
+            }
+            place = Place(restart=0, read=0, mark=0, ended=False)
+            changed[ORDER_KEY] = Stream(name=self._source.name, place=place, decoder=state)
+        return changed
+
+    def _due(self) -> Checkpoint:
+        if not self._checkpoints:
+            return Checkpoint.NO
+        now = self._clock()
+        for kind, after in ((Checkpoint.YES, _SLOW_S), (Checkpoint.IF_CLOSED, _QUICK_S)):
+            if (kind is Checkpoint.YES or self._quick) and now >= self._next[kind]:
+                self._next[Checkpoint.IF_CLOSED] = now + _QUICK_S
+                if kind is Checkpoint.YES:
+                    self._next[kind] = now + after
+                return kind
+        return Checkpoint.NO
+
+
+def _partition(source: str, partition: int, restart: int) -> Stream:
+    place = Place(restart=restart, read=0, mark=0, ended=False)
+    return Stream(name=f"{source}[{partition}]", place=place)
+
+
+class MessagePieces:
+    """What a topic holds now, as a source of packed blocks; what is no word stays as it is."""
+
+    def __init__(
+        self, intake: MessageIntake, name: str, detector: Detector, *, close: Callable[[], None]
+    ) -> None:
+        """Take an intake that ends; ``close`` is called when it has."""
+        self._intake, self._name, self._close = intake, name, close
+        self._encoder = BlockEncoder(detector.readout, detector.name)
+
+    def size(self) -> None:
+        """Return nothing: how many words come is not known."""
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the words, then each message that is none as a stream of its own."""
+        read = 0
+        poison: list[tuple[Reject, bytes]] = []
+        try:
+            for batch in self._intake.batches():
+                poison += batch.token.poison
+                data = self._encoder.encode(batch.decoded.words)
+                read += len(data)
+                if data:
+                    yield Piece(key=self._name, name=self._name, data=data, read=read)
+        finally:
+            self._close()
+        yield Piece(key=self._name, name=self._name, read=read, ended=True)
+        for reject, value in poison:
+            name = f"{self._name} {reject.where}"
+            yield Piece(key=name, name=name, data=value, read=len(value))
+            yield Piece(key=name, name=name, read=len(value), ended=True)

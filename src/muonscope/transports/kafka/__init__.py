@@ -1,0 +1,1 @@
+"""Kafka: topics as sources of words and as sinks of results, exactly once."""

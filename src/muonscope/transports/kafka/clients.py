@@ -1,0 +1,215 @@
+"""What all Kafka clients share: waiting for brokers, errors in muonscope's words, topics."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # its __init__ imports them
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+from muonscope.errors import (
+    MuonscopeError,
+    OptionError,
+    SinkError,
+    SourceDeniedError,
+    SourceError,
+    SourceNotFoundError,
+)
+from muonscope.transports.kafka.settings import KafkaSettings
+
+__all__ = ["TRANSIENT", "Topics", "failure", "made"]
+
+_TIMEOUT_S = 10.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
+
+TRANSIENT = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 the names that the client gives them
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._RESOLVE,  # noqa: SLF001
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NETWORK_EXCEPTION,
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.REQUEST_TIMED_OUT,
+    }
+)
+"""Errors that pass by themselves: the clients go on trying."""
+
+_DENIED = frozenset(
+    {
+        KafkaError._AUTHENTICATION,  # noqa: SLF001
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        KafkaError._SSL,  # noqa: SLF001
+    }
+)
+_UNKNOWN = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+        KafkaError.TOPIC_EXCEPTION,
+    }
+)
+
+_LOG = logging.getLogger("muonscope.kafka")
+_LOG.addHandler(logging.NullHandler())
+_LOG.propagate = False
+
+
+def failure(error: KafkaError, what: str, *, writing: bool = False) -> MuonscopeError:
+    """Return ``error`` of ``what`` as one of muonscope's own."""
+    text = error.str()
+    if error.code() in _DENIED:
+        return SourceDeniedError(f"{what}: refused: {text}")
+    if error.code() in _UNKNOWN:
+        return SourceNotFoundError(f"{what}: the topic is not there, or was deleted: {text}")
+    return SinkError(f"{what}: {text}") if writing else SourceError(f"{what}: {text}")
+
+
+def made(client: Callable[[dict[str, Any]], Any], configuration: Mapping[str, Any]) -> Any:
+    """Return ``client(configuration)``.
+
+    Raises
+    ------
+    OptionError
+        If librdkafka does not know a setting, or refuses its value.
+    """
+    try:
+        return client({"logger": _LOG, **configuration})
+    except KafkaException as exc:
+        raise OptionError(f"kafka settings: {exc.args[0].str()}") from exc
+
+
+class Topics:
+    """The topics of some brokers: what is there, and what is made where it is missing."""
+
+    def __init__(self, servers: str, settings: KafkaSettings) -> None:
+        """Connect lazily."""
+        self._servers = servers
+        self._trouble = ""
+        self._admin = made(
+            AdminClient,
+            settings.with_ours(bootstrap_servers=servers, error_cb=self._note_error),
+        )
+
+    def _note_error(self, error: KafkaError) -> None:
+        self._trouble = error.str()
+
+    def wait_for_brokers(
+        self,
+        *,
+        wait: Callable[[float], bool],
+        say: Callable[[str], None] = lambda _: None,
+        patient: bool = True,
+    ) -> None:
+        """Return when a broker answers; say so and try again, ever slower, until one does.
+
+        ``wait`` sleeps, and returns True when there is no use in waiting further.
+
+        Raises
+        ------
+        SourceError
+            If none answers and that is not to be waited for.
+        SourceDeniedError
+            If a broker refuses.
+        """
+        pause = _FIRST_WAIT_S
+        while True:
+            try:
+                self._admin.list_topics(timeout=3.0 if patient else _TIMEOUT_S / 2)
+            except KafkaException as exc:
+                error = exc.args[0]
+                if error.code() in _DENIED or any(t in self._trouble for t in ("SASL", "SSL")):
+                    raise SourceDeniedError(f"{self._servers}: {self._trouble or error}") from exc
+                text = f"{self._servers}: no Kafka broker answers ({self._trouble or error.str()})"
+                if not patient:
+                    raise SourceError(f"{text}; start one with: make kafka") from exc
+                say(f"{text}; trying again in {pause:g} s")
+                if wait(pause):
+                    raise SourceError(text) from exc
+                pause = min(2 * pause, _LONGEST_WAIT_S)
+            else:
+                return
+
+    def partitions(self, topic: str) -> int:
+        """Return the number of partitions of ``topic``; 0 if it is not there."""
+        return len(self._metadata(topic).partitions)
+
+    def names(self) -> list[str]:
+        """Return the names of all topics but Kafka's own."""
+        found = self._called(lambda: self._admin.list_topics(timeout=_TIMEOUT_S), "topics")
+        return sorted(name for name in found.topics if not name.startswith("__"))
+
+    def config(self, topic: str) -> dict[str, str]:
+        """Return the settings of ``topic``."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        futures = self._called(lambda: self._admin.describe_configs([resource]), topic)
+        entries = self._called(lambda: futures[resource].result(_TIMEOUT_S), topic)
+        return {name: entry.value for name, entry in entries.items()}
+
+    def ensure(
+        self, topic: str, *, partitions: int | None, default_partitions: int,
+        replication: int, config: Mapping[str, str],
+    ) -> bool:  # fmt: skip
+        """Make ``topic`` if it is missing; return whether it was made.
+
+        Raises
+        ------
+        SinkError
+            If it is there with another number of partitions than was asked for, or cannot
+            be made.
+        """
+        there = self.partitions(topic)
+        if there:
+            if partitions is not None and there != partitions:
+                raise SinkError(
+                    f"topic {topic}: has {there} partitions, --partitions asks for {partitions};"
+                    " it is left as it is: give the number it has, or another topic"
+                )
+            return False
+        new = NewTopic(
+            topic, num_partitions=partitions or default_partitions,
+            replication_factor=replication, config=dict(config),
+        )  # fmt: skip
+        try:
+            self._admin.create_topics([new])[topic].result(_TIMEOUT_S)
+        except KafkaException as exc:
+            error = exc.args[0]
+            if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise failure(error, f"topic {topic}: cannot be made", writing=True) from exc
+        self._await(topic)
+        return True
+
+    def _await(self, topic: str) -> None:
+        """Wait until the brokers agree that ``topic`` is there."""
+        for _ in range(50):
+            partitions = self._metadata(topic).partitions.values()
+            if partitions and all(p.leader >= 0 for p in partitions):
+                return
+            self._admin.poll(0.1)
+
+    def _metadata(self, topic: str) -> Any:
+        found = self._called(
+            lambda: self._admin.list_topics(topic, timeout=_TIMEOUT_S), f"topic {topic}"
+        )
+        return found.topics[topic]
+
+    def _called(self, call: Callable[[], Any], what: str) -> Any:
+        try:
+            return call()
+        except KafkaException as exc:
+            raise failure(exc.args[0], what) from exc

@@ -1,0 +1,265 @@
+"""The messages of a topic, by partition, from positions that the caller keeps.
+
+All partitions are assigned to this one reader: exact windows need every word. There is
+no group management, and so nothing to rebalance; the group only bears the positions that
+tools show as lag.
+"""
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from muonscope.errors import SourceError, SourceNotFoundError
+from muonscope.transports.kafka.clients import TRANSIENT, failure, made
+from muonscope.transports.kafka.settings import KafkaSettings
+from muonscope.transports.kafka.url import KafkaUrl
+from muonscope.words.messages import Messages
+from muonscope.words.numbering import HEADER_NAME
+from muonscope.words.ordering import Front
+
+__all__ = ["Gap", "KafkaSource"]
+
+_QUERY_S = 10.0
+_POLL_S = 0.02
+_BYTES = 4 << 20
+_FEWEST, _MOST = 64, 20_000
+_REFRESH_POLLS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Messages of a partition that are there no more."""
+
+    partition: int
+    begin: int
+    end: int
+
+
+class KafkaSource:
+    """Reads all partitions of a topic."""
+
+    def __init__(
+        self,
+        url: KafkaUrl,
+        settings: KafkaSettings,
+        *,
+        partitions: int,
+        group: str,
+        positions: Mapping[int, int] | None = None,
+        bounded: bool = False,
+    ) -> None:
+        """Begin at ``positions``, the next offset of each partition, or as the URL says.
+
+        ``bounded`` reads what there is now, and no more.
+        """
+        self.url, self.partitions = url, partitions
+        self.name = str(url)
+        self.gaps: list[Gap] = []
+        """What was gone by the time it should have been read."""
+        self.trouble = ""
+        """What hinders the client at present; empty when all is well."""
+        self._bounded = bounded
+        self._consumer: Consumer = made(
+            Consumer,
+            settings.with_ours(
+                bootstrap_servers=url.servers, group_id=group, enable_auto_commit=False,
+                enable_auto_offset_store=False, auto_offset_reset="error",
+                isolation_level="read_committed", enable_partition_eof=True,
+                fetch_wait_max_ms=50, queued_max_messages_kbytes=65536, error_cb=self._note,
+            ),
+        )  # fmt: skip
+        self._low: dict[int, int] = {}
+        self._high: dict[int, int] = {}
+        self._reached: dict[int, int] = {}
+        self._eof: dict[int, int] = {}
+        self._held: set[int] = set()
+        self._size, self._polls = 1 << 14, 0
+        self._begin(dict(positions or {}))
+
+    def fetch(self) -> list[Messages]:
+        """Return what has come, a few hundredths of a second at most; each partition in order.
+
+        Raises
+        ------
+        SourceError
+            If the topic is gone, or reading is refused.
+        """
+        most = max(_FEWEST, min(_MOST, _BYTES // self._size))
+        got = self._consumer.consume(most, _POLL_S)
+        self._polls += 1
+        by_partition: dict[int, list[Message]] = {}
+        for message in got:
+            error = message.error()
+            if error is not None:
+                self._take_error(message, error)
+                continue
+            by_partition.setdefault(_int(message.partition()), []).append(message)
+        if by_partition:
+            self.trouble = ""
+        if self._polls % _REFRESH_POLLS == 0:
+            self._look_for_new_partitions()
+        return [self._columns(partition, some) for partition, some in by_partition.items()]
+
+    def front(self) -> Front:
+        """Return how far each partition was read, and how far it reaches."""
+        ends = {}
+        for partition, reached in self._reached.items():
+            if self._at_end(partition):
+                ends[partition] = reached
+                continue
+            _, high = self._consumer.get_watermark_offsets(self._place(partition), cached=True)
+            self._high[partition] = max(self._high[partition], high)
+            ends[partition] = max(self._high[partition], reached + 1)
+        cut = self.url.start == "latest" or any(low > 0 for low in self._low.values())
+        return Front(self._reached, ends, cut)
+
+    def ended(self) -> bool:
+        """Tell whether all was read that there was at the beginning; only when bounded."""
+        return self._bounded and all(
+            self._at_end(partition) or reached >= self._high[partition]
+            for partition, reached in self._reached.items()
+        )
+
+    def expired(self) -> int:
+        """Return how many messages were gone by the time they should have been read."""
+        return sum(gap.end - gap.begin for gap in self.gaps)
+
+    def lag(self) -> int:
+        """Return the messages that are there and not read yet."""
+        front = self.front()
+        return sum(end - front.reached[partition] for partition, end in front.ends.items())
+
+    def hold(self, partitions: Iterable[int]) -> None:
+        """Read nothing from ``partitions`` until they are left out of a later call."""
+        wanted = set(partitions)
+        if wanted != self._held:
+            self._consumer.pause([self._place(p) for p in wanted - self._held])
+            self._consumer.resume([self._place(p) for p in self._held - wanted])
+            self._held = wanted
+
+    def show_positions(self, positions: Mapping[int, int]) -> None:
+        """Let the group bear ``positions``, for tools that show lag; nothing depends on it."""
+        places = [TopicPartition(self.url.topic, p, at) for p, at in positions.items()]
+        with contextlib.suppress(KafkaException):
+            self._consumer.commit(offsets=places, asynchronous=True)
+
+    def close(self) -> None:
+        """Leave."""
+        self._consumer.close()
+
+    def _begin(self, positions: dict[int, int]) -> None:
+        places = [self._place(p) for p in range(self.partitions)]
+        try:
+            committed = {}
+            if self.url.start == "committed" and len(positions) < self.partitions:
+                committed = {
+                    p.partition: p.offset for p in self._consumer.committed(places, _QUERY_S)
+                }
+            for place in places:
+                self._begin_at(place, positions, committed)
+            self._consumer.assign(places)
+        except KafkaException as exc:
+            self._consumer.close()
+            raise failure(exc.args[0], self.name) from exc
+
+    def _begin_at(
+        self, place: TopicPartition, positions: Mapping[int, int], committed: Mapping[int, int]
+    ) -> None:
+        partition = place.partition
+        low, high = self._consumer.get_watermark_offsets(place, timeout=_QUERY_S)
+        wanted = positions.get(partition, committed.get(partition, -1))
+        if wanted < 0:
+            wanted = high if self.url.start == "latest" else low
+        place.offset = self._possible(partition, wanted, low, high)
+        self._low[partition], self._high[partition] = low, high
+        self._reached[partition] = place.offset
+        if place.offset >= high:
+            self._eof[partition] = place.offset
+
+    def _possible(self, partition: int, wanted: int, low: int, high: int) -> int:
+        """Return where to read instead of ``wanted``; note what is gone."""
+        if wanted > high:
+            raise SourceError(
+                f"{self.name}: partition {partition} ends at offset {high}, but the saved state"
+                f" is at {wanted}: the topic was made anew; use another ?group= to start anew"
+            )
+        if wanted < low:
+            self.gaps.append(Gap(partition, wanted, low))
+        return max(wanted, low)
+
+    def _take_error(self, message: Message, error: KafkaError) -> None:
+        code, partition = error.code(), _int(message.partition())
+        if code == KafkaError._PARTITION_EOF:  # noqa: SLF001
+            self._reached[partition] = max(self._reached[partition], _int(message.offset()))
+            self._eof[partition] = self._reached[partition]
+        elif code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+            self._jump_over_gap(partition)
+        elif code in TRANSIENT or error.retriable():
+            self.trouble = error.str()
+        else:
+            raise failure(error, self.name)
+
+    def _jump_over_gap(self, partition: int) -> None:
+        """Go on where a partition begins now: what should have been read was deleted."""
+        place = self._place(partition)
+        try:
+            low, high = self._consumer.get_watermark_offsets(place, timeout=_QUERY_S)
+            place.offset = self._possible(partition, self._reached[partition], low, high)
+            self._consumer.seek(place)
+        except KafkaException as exc:
+            raise failure(exc.args[0], self.name) from exc
+        self._low[partition], self._reached[partition] = low, place.offset
+
+    def _look_for_new_partitions(self) -> None:
+        try:
+            found = self._consumer.list_topics(self.url.topic, timeout=_QUERY_S)
+        except KafkaException:
+            return
+        partitions = found.topics[self.url.topic].partitions
+        if not partitions:
+            raise SourceNotFoundError(f"{self.name}: the topic was deleted")
+        if len(partitions) > self.partitions:
+            raise SourceError(
+                f"{self.name}: has {len(partitions)} partitions now, {self.partitions} before;"
+                " the same command goes on with all of them"
+            )
+
+    def _columns(self, partition: int, messages: list[Message]) -> Messages:
+        values = [message.value() or b"" for message in messages]
+        self._size = max(1, sum(map(len, values)) // len(values))
+        offsets = [_int(message.offset()) for message in messages]
+        self._reached[partition] = max(self._reached[partition], offsets[-1] + 1)
+        return Messages(
+            partition=partition,
+            offsets=offsets,
+            values=values,
+            headers=[_number_header(message.headers()) for message in messages],
+            times_ms=[message.timestamp()[1] for message in messages],
+        )
+
+    def _at_end(self, partition: int) -> bool:
+        """Tell whether a partition was read to its end, as far as is known."""
+        return self._reached[partition] == self._eof.get(partition)
+
+    def _place(self, partition: int) -> TopicPartition:
+        return TopicPartition(self.url.topic, partition)
+
+    def _note(self, error: KafkaError) -> None:
+        self.trouble = error.str()
+
+
+def _int(value: int | None) -> int:
+    """Return a number that a message from a broker always has."""
+    assert value is not None
+    return value
+
+
+def _number_header(headers: Any) -> bytes | None:
+    """Return the record header that numbers a message, if it has one."""
+    for name, value in headers or ():
+        if name == HEADER_NAME:
+            return value or b""
+    return None

@@ -1,0 +1,273 @@
+"""Results, rejects and state in one transaction: all of it is there, or none.
+
+A :class:`KafkaLedger` is the sink and the state store of a run at once. What is published
+stays in an open transaction until :meth:`KafkaLedger.save` adds the state that follows
+from it, positions of the source included, and commits. Readers that read committed
+messages only, see each result once. The state goes to a compacted topic of its own, in
+messages of at most half a megabyte; a second process with the same id fences the first.
+"""
+
+import time
+import zlib
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy.typing as npt
+import orjson
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from muonscope.errors import MuonscopeError, RolledBackError, SinkError, StateError
+from muonscope.transports.base import Published
+from muonscope.transports.kafka.clients import failure, made
+from muonscope.transports.kafka.settings import KafkaSettings
+from muonscope.transports.kafka.url import KafkaUrl
+from muonscope.transports.state import pack_state, unpack_state
+from muonscope.words.rejects import Reject
+
+__all__ = ["REJECT_SCHEMA", "KafkaLedger", "reject_message"]
+
+_PART_BYTES = 512 << 10
+_CALL_S = 30.0
+_TAIL = 64
+_EVIDENCE_BYTES = 512 << 10
+_TAKEN_OVER = frozenset(
+    {
+        KafkaError._FENCED,  # noqa: SLF001 the name that the client gives it
+        KafkaError.PRODUCER_FENCED,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+    }
+)
+REJECT_SCHEMA = "muonscope.reject/1"
+"""Name and version of the message of a reject."""
+
+
+class KafkaLedger:
+    """Publishes to topics, and keeps the state of the run that publishes."""
+
+    def __init__(
+        self, url: KafkaUrl, settings: KafkaSettings, *, identity: str,
+        rejects_topic: str, state_topic: str,
+    ) -> None:  # fmt: skip
+        """Take over as ``identity``: whoever had it before is fenced.
+
+        Raises
+        ------
+        SinkError
+            If the brokers refuse, or cannot be reached.
+        """
+        self.url, self.identity = url, identity
+        self._rejects, self._state, self._settings = rejects_topic, state_topic, settings
+        self.trouble = ""
+        self._open, self._position = False, 0
+        self._lost: KafkaError | None = None
+        self._producer: Producer = made(
+            Producer,
+            {"linger.ms": 2, "compression.type": "lz4", "message.max.bytes": 8 << 20,
+             "batch.size": 1 << 20, "transaction.timeout.ms": 60_000}
+            | settings.with_ours(
+                bootstrap_servers=url.servers, transactional_id=identity,
+                enable_idempotence=True, error_cb=self._note,
+            ),
+        )  # fmt: skip
+        self._call(lambda: self._producer.init_transactions(_CALL_S))
+
+    def publish(self, messages: Sequence[Published]) -> None:
+        """Add messages to the transaction, each keyed by its name.
+
+        Raises
+        ------
+        SinkError
+            If one is too large, or the brokers refuse it.
+        """
+        for message in messages:
+            self._produce(self.url.topic, message.data.rstrip(b"\n"), message.name.encode())
+
+    def reject(self, topic: str, rejects: Sequence[tuple[Reject, bytes]]) -> None:
+        """Add messages of ``topic`` that could not be decoded, with their bytes."""
+        for reject, value in rejects:
+            self._produce(self._rejects, reject_message(topic, reject, value), None)
+
+    def commit(self) -> int:
+        """Return how many messages were published; they become visible with ``save``."""
+        return self._position
+
+    def save(self, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Add the state to the transaction and commit it.
+
+        Raises
+        ------
+        RolledBackError
+            If the transaction was lost.
+        SinkError
+            If another process has taken over.
+        """
+        data = pack_state(meta, arrays)
+        parts = [data[at : at + _PART_BYTES] for at in range(0, len(data), _PART_BYTES)]
+        mark = f"{zlib.crc32(data):08x}"
+        for i, part in enumerate(parts):
+            headers = [("part", f"{i}/{len(parts)}/{mark}".encode())]
+            self._produce(self._state, part, f"{self.identity}/{i}".encode(), headers)
+        self._call(lambda: self._producer.commit_transaction(_CALL_S))
+        self._open = False
+        self._check()
+
+    def load(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
+        """Return the state that was committed last, or None.
+
+        Raises
+        ------
+        StateError
+            If it is damaged.
+        """
+        data = self._newest_state()
+        return None if data is None else unpack_state(data, self._state)
+
+    def close(self) -> None:
+        """Give up what was not committed."""
+        if self._open:
+            try:
+                self._producer.abort_transaction(_CALL_S)
+            except KafkaException:
+                self._producer.purge()
+        self._open = False
+
+    def _produce(
+        self, topic: str, value: bytes, key: bytes | None,
+        headers: Any = None,
+    ) -> None:  # fmt: skip
+        self._check()
+        if not self._open:
+            self._call(self._producer.begin_transaction)
+            self._open = True
+        while True:
+            try:
+                self._producer.produce(
+                    topic, value, key, headers=headers or [], on_delivery=self._delivered
+                )
+            except BufferError:
+                self._producer.poll(0.05)
+                self._check()
+            except KafkaException as exc:
+                raise self._failure(exc.args[0], f"topic {topic}, {len(value):,} bytes") from exc
+            else:
+                break
+        self._position += 1
+        self._producer.poll(0)
+
+    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
+        if error is not None and self._lost is None:
+            self._lost = error
+
+    def _check(self) -> None:
+        error, self._lost = self._lost, None
+        if error is not None:
+            raise self._failure(error, str(self.url))
+
+    def _call(self, call: Callable[[], Any]) -> None:
+        """Make a call of the transaction, again for as long as that helps."""
+        end = time.monotonic() + 10 * _CALL_S
+        while True:
+            try:
+                call()
+            except KafkaException as exc:
+                error = exc.args[0]
+                if error.retriable() and time.monotonic() < end:
+                    self.trouble = error.str()
+                    continue
+                raise self._failure(error, str(self.url)) from exc
+            else:
+                self.trouble = ""
+                return
+
+    def _failure(self, error: KafkaError, what: str) -> MuonscopeError:
+        if error.code() in _TAKEN_OVER:
+            return SinkError(
+                f"{self.url}: another process with the id {self.identity!r} has taken over;"
+                " this one stops"
+            )
+        if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            return SinkError(
+                f"{what}: is larger than a message may be: {error.str()}; raise the topic's"
+                " max.message.bytes, or take a shorter --window"
+            )
+        if error.txn_requires_abort() or not error.fatal():
+            self._open = True
+            self.close()
+            return RolledBackError(f"{what}: the transaction was lost: {error.str()}")
+        return failure(error, what, writing=True)
+
+    def _note(self, error: KafkaError) -> None:
+        self.trouble = error.str()
+
+    def _newest_state(self) -> bytes | None:
+        """Read the topic of states backwards until the newest whole one is found."""
+        consumer: Consumer = made(
+            Consumer,
+            self._settings.with_ours(
+                bootstrap_servers=self.url.servers, group_id=f"{self.identity}.state",
+                enable_auto_commit=False, isolation_level="read_committed",
+                enable_partition_eof=True, auto_offset_reset="earliest",
+            ),
+        )  # fmt: skip
+        place = TopicPartition(self._state, 0)
+        try:
+            low, high = consumer.get_watermark_offsets(place, timeout=_CALL_S)
+            back = _TAIL
+            while True:
+                begin = max(low, high - back)
+                data = self._state_since(consumer, begin)
+                if data is not None or begin == low:
+                    return data
+                back *= 8
+        except KafkaException as exc:
+            raise failure(exc.args[0], f"topic {self._state}") from exc
+        finally:
+            consumer.close()
+
+    def _state_since(self, consumer: Consumer, begin: int) -> bytes | None:
+        """Return the last whole state from offset ``begin`` on."""
+        consumer.assign([TopicPartition(self._state, 0, begin)])
+        parts: dict[str, dict[int, bytes]] = {}
+        newest: bytes | None = None
+        while True:
+            message = consumer.poll(_CALL_S)
+            if message is None:
+                raise StateError(f"topic {self._state}: cannot be read to its end")
+            error = message.error()
+            if error is not None:
+                if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                    return newest
+                raise KafkaException(error)
+            key = _text(message.key())
+            if key.rpartition("/")[0] != self.identity:
+                continue
+            headers = dict(message.headers() or [])
+            number, count, mark = _text(headers.get("part")).split("/")
+            have = parts.setdefault(mark, {})
+            have[int(number)] = message.value() or b""
+            if len(have) == int(count):
+                newest = b"".join(have[i] for i in range(int(count)))
+                parts.clear()
+
+
+def _text(value: str | bytes | None) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""
+
+
+def reject_message(topic: str, reject: Reject, value: bytes) -> bytes:
+    """Return the message of something in ``topic`` that could not be decoded."""
+    kept = value[:_EVIDENCE_BYTES]
+    return orjson.dumps(
+        {
+            "schema": REJECT_SCHEMA,
+            "code": reject.code.name,
+            "topic": topic,
+            "where": reject.where,
+            "position": reject.offset,
+            "length": reject.length,
+            "value_bytes": len(value),
+            "value_base64": b64encode(kept).decode(),
+            "truncated": len(kept) < len(value),
+        }
+    )

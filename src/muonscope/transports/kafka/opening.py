@@ -1,0 +1,129 @@
+"""Kafka topics by URL, made where they are missing: for reading, for sending, for results."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from muonscope.errors import SourceNotFoundError
+from muonscope.transports.kafka.clients import Topics
+from muonscope.transports.kafka.consumer import KafkaSource
+from muonscope.transports.kafka.ledger import KafkaLedger
+from muonscope.transports.kafka.settings import KafkaSettings
+from muonscope.transports.kafka.url import KafkaUrl
+
+__all__ = ["KafkaOptions", "beside", "make_stream_topic", "open_ledger", "open_topic"]
+
+STREAM_PARTITIONS, RESULT_PARTITIONS = 12, 4
+"""Partitions of topics that are made, as in the original pipeline."""
+
+_STREAM = {"retention.ms": "-1", "retention.bytes": str(8 << 30), "max.message.bytes": "8388608"}
+"""Blocks bear detector time, which no clock on the wall may let expire."""
+_RESULTS = {"max.message.bytes": "8388608"}
+_REJECTS = {"max.message.bytes": "8388608"}
+_STATE = {
+    "cleanup.policy": "compact", "max.message.bytes": "8388608", "segment.ms": "600000",
+    "segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.1",
+}  # fmt: skip
+
+
+def _say(text: str) -> None:
+    print(f"muonscope: {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaOptions:
+    """How to deal with brokers and topics."""
+
+    settings: KafkaSettings = field(default_factory=KafkaSettings)
+    partitions: int | None = None
+    """Partitions of a topic that is made; None: the default of its kind."""
+    replication: int = 1
+    patient: bool = True
+    """Whether to wait for brokers that do not answer."""
+    wait: Callable[[float], bool] = lambda _: True
+    """Sleeps so many seconds; returns True when there is no use in going on."""
+    say: Callable[[str], None] = _say
+
+    def topics(self, url: KafkaUrl) -> Topics:
+        """Return the topics of the brokers, once one of them answers."""
+        topics = Topics(url.servers, self.settings)
+        topics.wait_for_brokers(wait=self.wait, say=self.say, patient=self.patient)
+        return topics
+
+
+def beside(topic: str, kind: str) -> str:
+    """Return the name of the topic of ``kind`` that goes with the results in ``topic``.
+
+    Examples
+    --------
+    >>> beside("topic_results", "rejects"), beside("site_a", "state")
+    ('topic_rejects', 'site_a_state')
+    """
+    return topic.replace("results", kind) if "results" in topic else f"{topic}_{kind}"
+
+
+def make_stream_topic(url: KafkaUrl, options: KafkaOptions) -> tuple[int, bool]:
+    """Make the topic of words if it is missing.
+
+    Return its partitions, and whether it keeps messages however old they say they are.
+    """
+    topics = options.topics(url)
+    _make(topics, url.topic, options, STREAM_PARTITIONS, _STREAM)
+    config = topics.config(url.topic)
+    lasting = config.get("retention.ms") == "-1" or config.get("cleanup.policy") == "compact"
+    return topics.partitions(url.topic), lasting
+
+
+def open_topic(
+    url: KafkaUrl,
+    options: KafkaOptions,
+    *,
+    group: str,
+    positions: Mapping[int, int] | None = None,
+    bounded: bool = False,
+) -> KafkaSource:
+    """Open a topic of words; one that is missing is made, unless what it holds is asked for.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read, or, ``bounded``, is not there.
+    """
+    if bounded:
+        topics = options.topics(url)
+        partitions = topics.partitions(url.topic)
+        if not partitions:
+            found = ", ".join(topics.names()) or "none"
+            raise SourceNotFoundError(f"{url}: no such topic; there are: {found}")
+    else:
+        partitions, _ = make_stream_topic(url, options)
+    return KafkaSource(
+        url, options.settings, partitions=partitions, group=url.group or group,
+        positions=positions, bounded=bounded,
+    )  # fmt: skip
+
+
+def open_ledger(url: KafkaUrl, options: KafkaOptions, *, identity: str) -> KafkaLedger:
+    """Open the topic of results, and those of rejects and state beside it."""
+    topics = options.topics(url)
+    rejects, state = beside(url.topic, "rejects"), beside(url.topic, "state")
+    _make(topics, url.topic, options, RESULT_PARTITIONS, _RESULTS)
+    for topic, config in ((rejects, _REJECTS), (state, _STATE)):
+        topics.ensure(
+            topic, partitions=None, default_partitions=1, replication=options.replication,
+            config=config,
+        )  # fmt: skip
+    return KafkaLedger(
+        url, options.settings, identity=identity, rejects_topic=rejects, state_topic=state
+    )
+
+
+def _make(
+    topics: Topics, topic: str, options: KafkaOptions, partitions: int, config: Mapping[str, str]
+) -> None:
+    made = topics.ensure(
+        topic, partitions=options.partitions, default_partitions=partitions,
+        replication=options.replication, config=config,
+    )  # fmt: skip
+    if made:
+        options.say(f"topic {topic} made with {options.partitions or partitions} partitions")
