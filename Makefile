@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 REALDATA := $(or $(MUONSCOPE_REALDATA),../shared/realdata)
 
-.PHONY: demo test lint docs unit bench figures fuzz lock clean help
+.PHONY: demo test lint docs unit kafka soak bench figures fuzz lock clean help
 
 help: ## Show what there is to make.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,12 @@ docs: .venv/installed ## Build the documentation; warnings are errors.
 unit: .venv/installed ## The tests and doctests.
 	$(BIN)/pytest -n 2 --dist loadgroup
 
+kafka: .venv/installed ## A Kafka broker on 127.0.0.1:9092, from jars, until Ctrl-C.
+	$(BIN)/python tools/local_kafka.py
+
+soak: .venv/installed ## Kill replay, process and Spark at 1,000 random moments; takes hours.
+	$(BIN)/python tests/kafka/soak.py --kills 1000
+
 bench: .venv/installed ## Measure against the peers; prints ratios, checks the answers.
 	$(BIN)/python benchmarks/run.py
 
@@ -44,7 +50,7 @@ fuzz: .venv/installed ## Feed the codecs garbage for a minute each.
 	$(BIN)/python tests/words/fuzz.py --seconds 60
 
 lock: .venv/installed ## Pin the newest versions of everything again.
-	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra s3 --group dev --universal \
+	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra s3 --extra spark --group dev --universal \
 	  --generate-hashes --no-header --no-annotate -o requirements.lock
 
 clean: ## Remove what was built.

@@ -7,7 +7,7 @@ stream has come. All of it travels with the batches, as streams of the saved sta
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -19,11 +19,18 @@ from muonscope.intake import Stream, Token
 from muonscope.transports.base import Piece, Place
 from muonscope.words.binary import BlockEncoder
 from muonscope.words.codec import Decoded
-from muonscope.words.messages import Messages, Part, decode_messages
+from muonscope.words.messages import Messages, Part, decode_messages, without
 from muonscope.words.ordering import Front, Ordering, Release
 from muonscope.words.rejects import Reject
 
-__all__ = ["MessageIntake", "MessagePieces", "MessageSource", "Notices", "positions_of"]
+__all__ = [
+    "MessageBook",
+    "MessageIntake",
+    "MessagePieces",
+    "MessageSource",
+    "Notices",
+    "positions_of",
+]
 
 ORDER_KEY = "order"
 """Key of the stream that keeps the numbers, not a partition."""
@@ -70,43 +77,26 @@ class _Done:
 
     def __init__(self, restart: int, ranges: list[list[int]]) -> None:
         self.restart = restart
-        self._skip = ranges
+        self._before = ranges
         self._order: deque[list[int]] = deque()
-        self._ends: dict[int, list[int]] = {}
-
-    def receive(self, messages: Messages) -> Messages:
-        """Return ``messages`` without those that were done before a restart."""
-        if not self._skip:
-            return messages
-        keep = [
-            i
-            for i, offset in enumerate(messages.offsets)
-            if not any(begin <= offset < end for begin, end in self._skip)
-        ]
-        return replace(
-            messages,
-            offsets=[messages.offsets[i] for i in keep],
-            values=[messages.values[i] for i in keep],
-            headers=[messages.headers[i] for i in keep],
-            times_ms=[messages.times_ms[i] for i in keep],
-        )
+        self._entries: dict[int, list[int]] = {}
 
     def expect(self, part: Part) -> None:
         """Note that ``part`` was received, in order."""
         entry = [part.begin, part.end, 0]
         self._order.append(entry)
-        self._ends[part.begin] = entry
+        self._entries[part.begin] = entry
 
     def finish(self, part: Part) -> None:
         """Note that ``part`` is done."""
-        self._ends.pop(part.begin)[2] = 1
+        self._entries.pop(part.begin)[2] = 1
         while self._order and self._order[0][2]:
             self.restart = self._order.popleft()[1]
-        self._skip = [r for r in self._skip if r[1] > self.restart]
+        self._before = [r for r in self._before if r[1] > self.restart]
 
     def ranges(self) -> list[list[int]]:
         """Return the ranges above ``restart`` that are done."""
-        return self._skip + [[begin, end] for begin, end, done in self._order if done]
+        return self._before + [[begin, end] for begin, end, done in self._order if done]
 
 
 def positions_of(streams: Mapping[str, Stream]) -> dict[int, int]:
@@ -114,45 +104,45 @@ def positions_of(streams: Mapping[str, Stream]) -> dict[int, int]:
     return {int(key): s.place.restart for key, s in streams.items() if key != ORDER_KEY}
 
 
-class MessageIntake:
-    """Decodes and orders the messages of a source."""
+class MessageBook:
+    """Keeps the order of the messages of a topic, and account of what is done with them."""
 
     def __init__(
         self,
-        source: MessageSource,
-        readout: Readout,
+        name: str,
+        partitions: int,
         *,
         streams: Mapping[str, Stream] | None = None,
-        stop: Callable[[], bool] = lambda: False,
+        reached: Mapping[int, int],
         checkpoints: bool = False,
         quick: bool = False,
-        idle_exit_s: float | None = None,
         expired: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Go on from ``streams``; ``quick`` asks for a checkpoint soon after windows close.
+        """Go on from ``streams``; partitions that are new begin where they are ``reached``.
 
-        With ``idle_exit_s`` it ends after so long without a message, s. ``expired`` tells
-        how many messages were gone when they should have been read.
+        ``quick`` asks for a checkpoint soon after windows close. ``expired`` tells how
+        many messages were gone when they should have been read.
         """
-        self._source, self._readout, self._stop = source, readout, stop
-        self._checkpoints, self._quick, self._idle_exit_s = checkpoints, quick, idle_exit_s
+        self._name, self._checkpoints, self._quick = name, checkpoints, quick
         self._expired, self._clock = expired, clock
         saved = dict(streams or {})
         order = saved.pop(ORDER_KEY, None)
         state: Mapping[str, Any] = order.decoder if order else {}
         numbers = {int(stream): at for stream, at in state.get("next", [])}
-        self._ordering = Ordering(source.partitions, numbers)
+        self.ordering = Ordering(partitions, numbers)
         self.notices = Notices(**state.get("notices", {}))
         self._before = replace(self.notices)
-        reached = source.front().reached
         self._partitions = {
-            p: saved.get(str(p)) or _partition(source.name, p, reached.get(p, 0))
-            for p in range(source.partitions)
+            p: saved.get(str(p)) or _partition(name, p, reached.get(p, 0))
+            for p in range(partitions)
         }
+        self.done_before: dict[int, list[list[int]]] = {
+            p: s.decoder.get("done", []) for p, s in self._partitions.items()
+        }
+        """Ranges of offsets, by partition, that are not to be taken again."""
         self._done = {
-            p: _Done(s.place.restart, s.decoder.get("done", []))
-            for p, s in self._partitions.items()
+            p: _Done(s.place.restart, self.done_before[p]) for p, s in self._partitions.items()
         }
         self._next = {Checkpoint.IF_CLOSED: clock() + _QUICK_S, Checkpoint.YES: clock() + _SLOW_S}
 
@@ -160,38 +150,20 @@ class MessageIntake:
         """Return where each partition is to be read on after a restart."""
         return {p: done.restart for p, done in self._done.items()}
 
-    def batches(self) -> Iterator[Batch[Token]]:
-        """Yield words in order, until the source ends, or is idle for too long, or at a stop."""
-        last_message = self._clock()
-        while True:
-            fetched = self._source.fetch()
-            now, front = self._clock(), self._source.front()
-            if fetched:
-                last_message = now
-            for messages in fetched:
-                self._receive(messages, front, now)
-            yield from self._batches(self._ordering.release(front, now))
-            if self._stop():
-                if self._checkpoints:
-                    return
-                break
-            idle = self._idle_exit_s is not None and now - last_message > self._idle_exit_s
-            if self._source.ended() or idle:
-                break
-            pending = self._ordering.pending_bytes
-            most = max(pending)
-            ahead = [p for p, n in enumerate(pending) if n > _HOLD_BYTES]
-            self._source.hold(ahead if most > 2 * min(pending) else [])
-        yield from self._batches(self._ordering.flush())
+    def receive(self, parts: Iterable[Part], front: Front) -> None:
+        """Take the next parts, those of each partition in order."""
+        now = self._clock()
+        for part in parts:
+            self._done[part.partition].expect(part)
+            self.ordering.push(part, front, now)
 
-    def _receive(self, messages: Messages, front: Front, now: float) -> None:
-        done = self._done[messages.partition]
-        wanted = done.receive(messages)
-        if not wanted.offsets:
-            return
-        for part in decode_messages(wanted, self._readout):
-            done.expect(part)
-            self._ordering.push(part, front, now)
+    def ready(self, front: Front) -> Iterator[Batch[Token]]:
+        """Yield what is in order by now; an empty batch if nothing is."""
+        yield from self._batches(self.ordering.release(front, self._clock()))
+
+    def rest(self) -> Iterator[Batch[Token]]:
+        """Yield all that waits: nothing more comes."""
+        yield from self._batches(self.ordering.flush())
 
     def _batches(self, released: list[Release]) -> Iterator[Batch[Token]]:
         at = 0
@@ -243,16 +215,16 @@ class MessageIntake:
             place = replace(stream.place, restart=done.restart)
             self._partitions[p] = replace(stream, place=place, decoder={"done": done.ranges()})
             changed[str(p)] = self._partitions[p]
-        self.notices.missing_words = self._before.missing_words + self._ordering.missing_words
+        self.notices.missing_words = self._before.missing_words + self.ordering.missing_words
         self.notices.expired = self._before.expired + self._expired()
         if touched:
             notices = self.notices
             state = {
-                "next": [[str(s), at] for s, at in self._ordering.streams().items()],
+                "next": [[str(s), at] for s, at in self.ordering.streams().items()],
                 "notices": {name: getattr(notices, name) for name in Notices.__slots__},
             }
             place = Place(restart=0, read=0, mark=0, ended=False)
-            changed[ORDER_KEY] = Stream(name=self._source.name, place=place, decoder=state)
+            changed[ORDER_KEY] = Stream(name=self._name, place=place, decoder=state)
         return changed
 
     def _due(self) -> Checkpoint:
@@ -266,6 +238,63 @@ class MessageIntake:
                     self._next[kind] = now + after
                 return kind
         return Checkpoint.NO
+
+
+class MessageIntake:
+    """Decodes and orders the messages of a source."""
+
+    def __init__(
+        self,
+        source: MessageSource,
+        readout: Readout,
+        *,
+        streams: Mapping[str, Stream] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        checkpoints: bool = False,
+        quick: bool = False,
+        idle_exit_s: float | None = None,
+        expired: Callable[[], int] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Go on from ``streams``, as :class:`MessageBook` does.
+
+        With ``idle_exit_s`` it ends after so long without a message, s.
+        """
+        self._source, self._readout, self._stop = source, readout, stop
+        self._checkpoints, self._idle_exit_s, self._clock = checkpoints, idle_exit_s, clock
+        self.book = MessageBook(
+            source.name, source.partitions, streams=streams, reached=source.front().reached,
+            checkpoints=checkpoints, quick=quick, expired=expired, clock=clock,
+        )  # fmt: skip
+
+    def batches(self) -> Iterator[Batch[Token]]:
+        """Yield words in order, until the source ends, or is idle for too long, or at a stop."""
+        book, last_message = self.book, self._clock()
+        while True:
+            fetched = self._source.fetch()
+            front, now = self._source.front(), self._clock()
+            if fetched:
+                last_message = now
+            for messages in fetched:
+                wanted = without(messages, book.done_before[messages.partition])
+                if wanted.offsets:
+                    book.receive(decode_messages(wanted, self._readout), front)
+            yield from book.ready(front)
+            if self._stop():
+                if self._checkpoints:
+                    return
+                break
+            idle = self._idle_exit_s is not None and now - last_message > self._idle_exit_s
+            if self._source.ended() or idle:
+                break
+            self._source.hold(_far_ahead(book.ordering.pending_bytes))
+        yield from book.rest()
+
+
+def _far_ahead(pending: Sequence[int]) -> list[int]:
+    """Return the partitions that are to wait for the others."""
+    ahead = [p for p, size in enumerate(pending) if size > _HOLD_BYTES]
+    return ahead if len(ahead) < len(pending) else []
 
 
 def _partition(source: str, partition: int, restart: int) -> Stream:

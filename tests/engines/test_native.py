@@ -9,7 +9,7 @@ from muonscope.counting.counter import PART_PANES, Counter
 from muonscope.counting.table import WindowTable
 from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector
-from muonscope.engines.native import Batch, count
+from muonscope.engines.native import Batch, Checkpoint, count
 from muonscope.words.codec import Decoded
 from muonscope.words.layout import Words
 from simulated import BRIGHT, simulated_words
@@ -20,7 +20,7 @@ WORDS = simulated_words(20_000, profile=BRIGHT)
 def batches(words: Words, size: int, checkpoints: int = 0) -> Iterator[Batch[int]]:
     """Cut words into batches, numbered; every so many asks for a snapshot."""
     for number, at in enumerate(range(0, len(words), size)):
-        wanted = checkpoints > 0 and number % checkpoints == 0
+        wanted = Checkpoint(checkpoints > 0 and number % checkpoints == 0)
         yield Batch(Decoded(words[at : at + size]), number, wanted)
 
 
@@ -57,7 +57,7 @@ def test_a_snapshot_is_that_right_after_its_batch(legnaro: Detector) -> None:
     for step in steps:
         assert step.batch
         alone.push(step.batch.decoded.words)
-        assert (step.snapshot is not None) == step.batch.checkpoint
+        assert (step.snapshot is not None) == bool(step.batch.checkpoint)
         if step.snapshot is not None:
             wanted = alone.snapshot()
             assert set(step.snapshot) == set(wanted)

@@ -82,7 +82,7 @@ class Metrics:
             self._orbit.set(status.orbit or 0)
             self._epochs.set(status.epochs)
         if isinstance(supply, TopicSupply):
-            notices = supply.intake.notices
+            notices = supply.intake.book.notices
             for name in type(notices).__slots__:
                 self._notices.labels(name).set(getattr(notices, name))
 

@@ -31,7 +31,7 @@ from muonscope.wiring import detector_for, open_sink, open_source, results_path
 from muonscope.words.rejects import Reject
 
 if TYPE_CHECKING:
-    from muonscope.message_intake import MessageIntake
+    from muonscope.message_intake import MessageBook
     from muonscope.transports.kafka.consumer import KafkaSource
     from muonscope.transports.kafka.ledger import KafkaLedger
     from muonscope.transports.kafka.opening import KafkaOptions
@@ -123,7 +123,7 @@ class FileSupply:
 
     endless = False
 
-    def __init__(self, intake: Intake, size: Callable[[], int | None]) -> None:
+    def __init__(self, intake: Taking, size: Callable[[], int | None]) -> None:
         """Take the intake, and what tells the bytes there are."""
         self.intake, self._size, self._behind = intake, size, 0
 
@@ -147,12 +147,16 @@ class FileSupply:
         return []
 
 
+class _OfMessages(Taking, Protocol):
+    book: "MessageBook"
+
+
 class TopicSupply:
     """A topic of Kafka."""
 
     endless = True
 
-    def __init__(self, intake: "MessageIntake", source: "KafkaSource") -> None:
+    def __init__(self, intake: "_OfMessages", source: "KafkaSource") -> None:
         """Take the intake and its source."""
         self.intake, self._source = intake, source
         self._trouble, self._gaps = "", 0
@@ -180,11 +184,11 @@ class TopicSupply:
         self._trouble = trouble
         if time.monotonic() - self._shown > _SHOW_POSITIONS_S:
             self._shown = time.monotonic()
-            self._source.show_positions(self.intake.positions())
+            self._source.show_positions(self.intake.book.positions())
 
     def remarks(self) -> list[str]:
         """Return what the messages themselves did not tell."""
-        notices = self.intake.notices
+        notices = self.intake.book.notices
         told = (
             (notices.duplicates, "messages came more than once and were counted once"),
             (notices.missing_words, "words of numbered streams never came"),

@@ -14,7 +14,7 @@ from muonscope.transports.base import Piece, Place
 from muonscope.transports.files import CHUNK_BYTES, MARK_BYTES, natural_key
 from muonscope.transports.kafka.url import is_kafka_url
 
-__all__ = ["ObjectSource", "is_object_url"]
+__all__ = ["ObjectSource", "is_object_url", "list_objects"]
 
 
 def is_object_url(source: str) -> bool:
@@ -64,6 +64,17 @@ class ObjectSource:
                 yield Piece(key=key, name=name, error=_error(name, exc))
             mark = zlib.crc32(first[: min(MARK_BYTES, read)])
             yield Piece(key=key, name=name, read=read, mark=mark, ended=True)
+
+
+def list_objects(url: str) -> list[tuple[str, int]]:
+    """Return (URL, bytes) of the objects that ``url`` names, in natural order.
+
+    Raises
+    ------
+    OptionError, SourceError
+        As :class:`ObjectSource`.
+    """
+    return [(system.unstrip_protocol(name), size) for system, name, size, _ in _objects_of(url)]
 
 
 def _masked(url: str) -> str:

@@ -19,7 +19,7 @@ from muonscope.words.numbering import Number, consecutive
 from muonscope.words.rejects import Reject, RejectCode, evidence
 from muonscope.words.text import JsonDecoder
 
-__all__ = ["Messages", "Part", "decode_messages"]
+__all__ = ["Messages", "Part", "decode_messages", "without"]
 
 _NUMBER_BYTES = 28
 _JSON_BEGINS = frozenset({b"{", b" ", b"\t", b"\r", b"\n"})
@@ -56,6 +56,24 @@ class Part:
     poison: tuple[bytes, ...] = field(default=(), repr=False)
     """The whole values of messages that gave rejects."""
     number: Number | None = None
+
+
+def without(messages: Messages, ranges: Sequence[Sequence[int]]) -> Messages:
+    """Return ``messages`` but for those whose offsets lie in ``ranges`` (begin, end)."""
+    if not ranges:
+        return messages
+    keep = [
+        i
+        for i, offset in enumerate(messages.offsets)
+        if not any(begin <= offset < end for begin, end in ranges)
+    ]
+    return replace(
+        messages,
+        offsets=[messages.offsets[i] for i in keep],
+        values=[messages.values[i] for i in keep],
+        headers=[messages.headers[i] for i in keep],
+        times_ms=[messages.times_ms[i] for i in keep],
+    )
 
 
 def decode_messages(messages: Messages, readout: Readout) -> list[Part]:

@@ -79,13 +79,16 @@ class Number:
         return _FIXED.pack(_check(*rest), *rest) + runs
 
     @classmethod
-    def unpack(cls, header: bytes) -> "Number | None":
-        """Return what a record header says, or None if it is damaged."""
+    def unpack(cls, header: bytes, most: int = CHUNK_WORDS) -> "Number | None":
+        """Return what a record header says, or None if it is damaged.
+
+        ``most`` is how many words a chunk may have.
+        """
         if len(header) < _FIXED.size or (len(header) - _FIXED.size) % 4:
             return None
         check, *rest = _FIXED.unpack_from(header)
         stream, first, words, piece, pieces = rest
-        if check != _check(*rest) or not 0 < words <= CHUNK_WORDS or piece >= pieces:
+        if check != _check(*rest) or not 0 < words <= most or piece >= pieces:
             return None
         runs = np.frombuffer(header, "<u2", offset=_FIXED.size).reshape(-1, 2)
         inside = (runs.astype(np.int64).sum(axis=1) <= words).all()

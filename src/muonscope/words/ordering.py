@@ -48,6 +48,10 @@ class Front:
         """Tell whether all that is known to be in a partition was read."""
         return self.reached.get(partition, 0) >= self.ends.get(partition, 0)
 
+    def behind(self) -> int:
+        """Return how many offsets are still to be read."""
+        return sum(max(0, end - self.reached.get(p, 0)) for p, end in self.ends.items())
+
 
 @dataclass(frozen=True, slots=True)
 class Release:

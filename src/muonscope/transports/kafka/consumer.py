@@ -6,6 +6,7 @@ tools show as lag.
 """
 
 import contextlib
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,8 @@ _POLL_S = 0.02
 _BYTES = 4 << 20
 _FEWEST, _MOST = 64, 20_000
 _REFRESH_POLLS = 500
+_SAMPLE_S = 2.0
+_LARGE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,12 @@ class KafkaSource:
         group: str,
         positions: Mapping[int, int] | None = None,
         bounded: bool = False,
+        only_look: bool = False,
     ) -> None:
         """Begin at ``positions``, the next offset of each partition, or as the URL says.
 
-        ``bounded`` reads what there is now, and no more.
+        ``bounded`` reads what there is now, and no more; ``only_look`` reads nothing, for
+        those who only want to know positions.
         """
         self.url, self.partitions = url, partitions
         self.name = str(url)
@@ -78,6 +83,8 @@ class KafkaSource:
         self._held: set[int] = set()
         self._size, self._polls = 1 << 14, 0
         self._begin(dict(positions or {}))
+        if only_look:
+            self.hold(range(partitions))
 
     def fetch(self) -> list[Messages]:
         """Return what has come, a few hundredths of a second at most; each partition in order.
@@ -116,6 +123,42 @@ class KafkaSource:
         cut = self.url.start == "latest" or any(low > 0 for low in self._low.values())
         return Front(self._reached, ends, cut)
 
+    def look(self, reached: Mapping[int, int]) -> Front:
+        """Return the front of another reader, that has ``reached`` so far, as it is now."""
+        for partition, at in reached.items():
+            self._reached[partition] = max(self._reached[partition], at)
+            try:
+                _, high = self._consumer.get_watermark_offsets(self._place(partition), _QUERY_S)
+            except KafkaException as exc:
+                if exc.args[0].code() not in TRANSIENT:
+                    raise failure(exc.args[0], self.name) from exc
+                continue
+            self._high[partition] = high
+            if self._reached[partition] >= high:
+                self._eof[partition] = self._reached[partition]
+        return self.front()
+
+    def average_bytes(self) -> int:
+        """Return about how large the messages are, from the newest one of each partition."""
+        last = {
+            p: TopicPartition(self.url.topic, p, high - 1)
+            for p, high in self._high.items()
+            if high > self._low[p]
+        }
+        held, sizes, end = self._held, [], time.monotonic() + _SAMPLE_S
+        self._consumer.assign(list(last.values()))
+        self._consumer.resume(list(last.values()))
+        while len(sizes) < len(last) and time.monotonic() < end:
+            message = self._consumer.poll(_POLL_S)
+            if message is not None and message.error() is None:
+                sizes.append(len(message.value() or b""))
+        self._held = set()
+        self._consumer.assign(
+            [TopicPartition(self.url.topic, p, r) for p, r in self._reached.items()]
+        )
+        self.hold(held)
+        return max(1, sum(sizes) // len(sizes)) if sizes else _LARGE
+
     def ended(self) -> bool:
         """Tell whether all was read that there was at the beginning; only when bounded."""
         return self._bounded and all(
@@ -129,8 +172,7 @@ class KafkaSource:
 
     def lag(self) -> int:
         """Return the messages that are there and not read yet."""
-        front = self.front()
-        return sum(end - front.reached[partition] for partition, end in front.ends.items())
+        return self.front().behind()
 
     def hold(self, partitions: Iterable[int]) -> None:
         """Read nothing from ``partitions`` until they are left out of a later call."""

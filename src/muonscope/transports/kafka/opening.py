@@ -81,6 +81,7 @@ def open_topic(
     group: str,
     positions: Mapping[int, int] | None = None,
     bounded: bool = False,
+    only_look: bool = False,
 ) -> KafkaSource:
     """Open a topic of words; one that is missing is made, unless what it holds is asked for.
 
@@ -99,7 +100,7 @@ def open_topic(
         partitions, _ = make_stream_topic(url, options)
     return KafkaSource(
         url, options.settings, partitions=partitions, group=url.group or group,
-        positions=positions, bounded=bounded,
+        positions=positions, bounded=bounded, only_look=only_look,
     )  # fmt: skip
 
 

@@ -23,6 +23,14 @@ _OURS = frozenset(
 )  # fmt: skip
 """Settings on which exactness depends: muonscope makes them itself."""
 
+_JAVA_NAMES = {
+    "client.id": "client.id", "security.protocol": "security.protocol",
+    "sasl.mechanism": "sasl.mechanism", "sasl.mechanisms": "sasl.mechanism",
+    "ssl.ca.location": "ssl.truststore.location",
+    "ssl.endpoint.identification.algorithm": "ssl.endpoint.identification.algorithm",
+}  # fmt: skip
+"""Settings that Kafka's client in Java has, too, by librdkafka's names."""
+
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
@@ -72,6 +80,32 @@ class KafkaSettings:
         """
         named = {n if n.endswith("_cb") else n.replace("_", "."): v for n, v in ours.items()}
         return dict(self.values) | named
+
+    def for_java(self) -> dict[str, str]:
+        """Return the settings by the names that Kafka's own client in Java takes.
+
+        Raises
+        ------
+        OptionError
+            If one has no counterpart there.
+        """
+        values = dict(self.values)
+        user, password = values.pop("sasl.username", ""), values.pop("sasl.password", "")
+        result: dict[str, str] = {}
+        for name, value in values.items():
+            if name not in _JAVA_NAMES:
+                raise OptionError(f"kafka setting {name}: is unknown to Spark's Kafka client")
+            result[_JAVA_NAMES[name]] = value
+        if "ssl.truststore.location" in result:
+            result["ssl.truststore.type"] = "PEM"
+        if user:
+            module = "scram.Scram" if "SCRAM" in result.get("sasl.mechanism", "") else "plain.Plain"
+            quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in (user, password)]
+            result["sasl.jaas.config"] = (
+                f"org.apache.kafka.common.security.{module}LoginModule required"
+                f' username="{quoted[0]}" password="{quoted[1]}";'
+            )
+        return result
 
     def masked(self) -> dict[str, str]:
         """Return the settings with ``***`` for what is secret."""

@@ -1,0 +1,1 @@
+"""The Spark engine: a cluster reads and decodes; one ordered stream of words comes back."""

@@ -1,0 +1,78 @@
+"""The Spark session: where it runs, its settings, and the connector that it needs."""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from muonscope.errors import OptionError, SourceError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+__all__ = ["CONNECTOR", "make_session"]
+
+CONNECTOR = "org.apache.spark:spark-sql-kafka-0-10_2.13"
+"""Spark's own Kafka connector, of the same version as Spark."""
+
+_LOG = Path(__file__).with_name("log4j2.properties")
+_FILES = (
+    "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+)
+
+
+def make_session(master: str, *, jars: str = "", connector: bool = True) -> "SparkSession":
+    """Return a session on ``master``, with the Kafka ``connector`` if it is needed.
+
+    ``jars`` is a folder that holds the connector; without one, Spark fetches it.
+    What is set in ``spark-defaults.conf`` or ``PYSPARK_SUBMIT_ARGS`` stays in force.
+
+    Raises
+    ------
+    OptionError
+        If pyspark is not installed.
+    SourceError
+        If the master cannot be reached, or Java is missing.
+    """
+    if find_spec("pyspark") is None:
+        raise OptionError("--engine spark needs pyspark: pip install 'muonscope[spark]'")
+    import pyspark
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    settings: dict[str, Any] = {
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.memory": "2g",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+        "spark.sql.streaming.checkpointFileManagerClass": _FILES,
+        "spark.python.daemon.module": "muonscope.engines.spark.daemon",
+        "spark.python.use.daemon": "true",
+        "spark.driver.extraJavaOptions": f"-Xss16m -Dlog4j2.configurationFile={_LOG}",
+        "spark.driver.maxResultSize": "2g",
+    }
+    if not master or master.startswith(("local", "spark://127.0.0.1")):
+        settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    if connector and jars:
+        found = sorted(map(str, Path(jars).glob("*.jar")))
+        if not found:
+            raise OptionError(f"MUONSCOPE_SPARK_JARS: found no jar in {jars}")
+        settings["spark.jars"] = ",".join(found)
+    elif connector:
+        settings["spark.jars.packages"] = f"{CONNECTOR}:{pyspark.__version__}"
+    builder = SparkSession.builder.appName("muonscope")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    try:
+        return builder.master(master or "local[*]").getOrCreate()
+    except (PySparkException, OSError, RuntimeError) as exc:
+        raise SourceError(f"Spark at {master or 'local[*]'} does not start: {exc}") from exc
+    except Exception as exc:  # what py4j raises is no common kind
+        text = str(exc).strip().splitlines()
+        raise SourceError(
+            f"Spark at {master or 'local[*]'} does not start: {text[0] if text else exc}"
+        ) from exc
