@@ -25,6 +25,7 @@ from muonscope.errors import FormatError, MuonscopeError
 from muonscope.intake import Intake, Token
 from muonscope.transports.base import Piece, Source
 from muonscope.units import BX_PER_ORBIT, ORBIT_S
+from muonscope.words.binary import BLOCK_MAGIC, BLOCK_WORDS
 from muonscope.words.codec import Decoded
 from muonscope.words.detect import PARQUET_MAGIC, PREFIX_BYTES
 from muonscope.words.layout import Words, fpga_mask, top_head_shift
@@ -187,9 +188,14 @@ def best_detector(first: bytes) -> tuple[Detector, float]:
     return best, best_share
 
 
+def _prefix(first: bytes) -> int:
+    """Return how many bytes are enough to tell the detector: a block must be there whole."""
+    return 2 * BLOCK_WORDS * 8 if first.startswith(BLOCK_MAGIC) else PREFIX_BYTES
+
+
 def _decoded(first: bytes, readout: Readout) -> list[Decoded]:
     if not first.startswith(PARQUET_MAGIC):
-        first = first[:PREFIX_BYTES]
+        first = first[: _prefix(first)]
     try:
         return list(decode(io.BytesIO(first), StreamDecoder(readout)))
     except FormatError:
@@ -220,7 +226,7 @@ def inspect_source(source: Source, detector: Detector | None = None) -> Report:
         for piece in pieces:
             seen.append(piece)
             first += piece.data
-            enough = len(first) >= PREFIX_BYTES and not first.startswith(PARQUET_MAGIC)
+            enough = len(first) >= _prefix(first) and not first.startswith(PARQUET_MAGIC)
             if piece.ended or enough:
                 break
         detector, share = best_detector(first)

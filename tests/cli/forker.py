@@ -17,7 +17,8 @@ from typing import Any
 _WARM = (
     "rich.live", "muonscope.api", "muonscope.cli.convert", "muonscope.cli.detectors",
     "muonscope.cli.inspect", "muonscope.cli.process", "muonscope.cli.report",
-    "muonscope.cli.simulate", "muonscope.transports.simulated",
+    "muonscope.cli.replay", "muonscope.cli.simulate", "muonscope.message_intake",
+    "muonscope.transports.kafka.opening", "muonscope.transports.simulated",
     "muonscope.run", "muonscope.words._format", "muonscope.words._objects",
     "muonscope.words._text", "pyarrow.parquet",
 )  # fmt: skip

@@ -320,6 +320,11 @@ def plan_of(options: Options, stop: Stop) -> Plan:
     OptionError
         If they contradict one another, or one makes no sense.
     """
+    if options.engine not in {"native", "spark"}:
+        raise OptionError(f"--engine: found {options.engine!r}, expected native or spark")
+    asked = [n for n in ("master", "checkpoint", "trigger") if getattr(options, n)]
+    if asked and options.engine != "spark":
+        raise OptionError(f"--{asked[0]} only makes sense with --engine spark")
     if len(options.sources) > 1 and any(map(is_kafka_url, options.sources)):
         raise OptionError("one topic at a time: found " + " ".join(options.sources))
     detector = detector_for(options.sources, options.detector)

@@ -1,6 +1,8 @@
 """The ``process`` command."""
 
 import sys
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from muonscope.cli.kernels import kernels_for, load_kernels
@@ -10,10 +12,15 @@ from muonscope.counting.summary import Summary
 from muonscope.errors import FormatError, RolledBackError
 from muonscope.run import Run
 
-__all__ = ["conclude", "process_sources"]
+__all__ = ["again_after_rollback", "conclude", "process_sources"]
 
 _SWITCH_S = 1e-4
 """How long a thread may keep the others waiting, s: the default of 5 ms is a whole batch."""
+
+_ROLLBACKS, _ROLLBACKS_S = 5, 120.0
+"""More lost transactions than so many within so many seconds are no accident."""
+
+_PAUSE_S = 0.5
 
 
 def process_sources(options: Options) -> int:
@@ -31,13 +38,28 @@ def _process(options: Options, stop: Stop) -> int:
     plan = plan_of(options, stop)
     load_kernels(kernels_for(options.sources))
     sys.setswitchinterval(_SWITCH_S)
+    return again_after_rollback(lambda: _attempt(plan, stop), stop)
+
+
+def again_after_rollback(attempt: Callable[[], int], stop: Stop) -> int:
+    """Return what ``attempt`` returns, made again when a transaction was lost.
+
+    Raises
+    ------
+    RolledBackError
+        If that happens again and again, or it is to stop.
+    """
+    rollbacks: list[float] = []
     while True:
         try:
-            return _attempt(plan, stop)
+            return attempt()
         except RolledBackError as exc:
-            if stop:
+            now = time.monotonic()
+            rollbacks = [at for at in rollbacks if now - at < _ROLLBACKS_S] + [now]
+            if stop or len(rollbacks) > _ROLLBACKS:
                 raise
             say(f"{exc}; going on from the saved state")
+            time.sleep(_PAUSE_S)
 
 
 def _attempt(plan: Plan, stop: Stop) -> int:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from muonscope.cli.kernels import PROCESSING, load_kernels
-from muonscope.cli.plan import FileSupply, Options, Outlet, Plan, Supply, TopicSupply, plan_of, say
-from muonscope.cli.process import conclude
+from muonscope.cli.plan import FileSupply, Options, Outlet, Plan, Supply, TopicSupply, plan_of
+from muonscope.cli.process import again_after_rollback, conclude
 from muonscope.cli.stopping import Stop
 from muonscope.engines.native import Batch
-from muonscope.errors import OptionError, RolledBackError
+from muonscope.errors import OptionError
 from muonscope.intake import Stream, Token
 from muonscope.message_intake import MessageBook, positions_of
 from muonscope.run import Run, Status
@@ -46,21 +46,12 @@ def process_with_spark(options: Options, stop: Stop) -> int:
     plan = plan_of(options, stop)
     seconds(options.trigger or _DEFAULT_TRIGGER, "--trigger")
     load_kernels(PROCESSING)
-    from muonscope.engines.spark.session import make_session
+    from muonscope.engines.spark.session import spark_session
 
     jars = os.environ.get(JARS_VARIABLE, "")
-    session = make_session(options.master, jars=jars, connector=plan.topic is not None)
     process = _process_files if plan.topic is None else _process_topic
-    try:
-        while True:
-            try:
-                return process(plan, session, stop)
-            except RolledBackError as exc:
-                if stop:
-                    raise
-                say(f"{exc}; going on from the saved state")
-    finally:
-        session.stop()
+    with spark_session(options.master, jars=jars, connector=plan.topic is not None) as session:
+        return again_after_rollback(lambda: process(plan, session, stop), stop)
 
 
 def _state_folder(options: Options) -> str:

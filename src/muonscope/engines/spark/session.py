@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from muonscope.errors import OptionError, SourceError
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["CONNECTOR", "make_session"]
+__all__ = ["CONNECTOR", "make_session", "spark_session"]
 
 CONNECTOR = "org.apache.spark:spark-sql-kafka-0-10_2.13"
 """Spark's own Kafka connector, of the same version as Spark."""
@@ -20,6 +22,36 @@ _LOG = Path(__file__).with_name("log4j2.properties")
 _FILES = (
     "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
 )
+
+
+@contextmanager
+def spark_session(
+    master: str, *, jars: str = "", connector: bool = True
+) -> Iterator["SparkSession"]:
+    """Give a session; one that was there before is used, and left as it was.
+
+    Raises
+    ------
+    OptionError, SourceError
+        As :func:`make_session`.
+    """
+    session = _there_already()
+    if session is not None:
+        yield session
+        return
+    session = make_session(master, jars=jars, connector=connector)
+    try:
+        yield session
+    finally:
+        session.stop()
+
+
+def _there_already() -> "SparkSession | None":
+    if find_spec("pyspark") is None:
+        return None
+    from pyspark.sql import SparkSession
+
+    return SparkSession.getActiveSession()
 
 
 def make_session(master: str, *, jars: str = "", connector: bool = True) -> "SparkSession":

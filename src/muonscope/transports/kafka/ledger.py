@@ -43,7 +43,11 @@ REJECT_SCHEMA = "muonscope.reject/1"
 
 
 class KafkaLedger:
-    """Publishes to topics, and keeps the state of the run that publishes."""
+    """Publishes to topics, and keeps the state of the run that publishes.
+
+    Messages are not compressed unless the settings say so: the consumer of the original
+    pipeline has no codec but gzip.
+    """
 
     def __init__(
         self, url: KafkaUrl, settings: KafkaSettings, *, identity: str,
@@ -63,7 +67,7 @@ class KafkaLedger:
         self._lost: KafkaError | None = None
         self._producer: Producer = made(
             Producer,
-            {"linger.ms": 2, "compression.type": "lz4", "message.max.bytes": 8 << 20,
+            {"linger.ms": 2, "message.max.bytes": 8 << 20,
              "batch.size": 1 << 20, "transaction.timeout.ms": 60_000}
             | settings.with_ours(
                 bootstrap_servers=url.servers, transactional_id=identity,
@@ -181,6 +185,10 @@ class KafkaLedger:
                 return
 
     def _failure(self, error: KafkaError, what: str) -> MuonscopeError:
+        if self._lost is None:
+            self._producer.poll(0.1)
+        if self._lost is not None:  # what was first, and led to the others
+            error, what, self._lost = self._lost, str(self.url), None
         if error.code() in _TAKEN_OVER:
             return SinkError(
                 f"{self.url}: another process with the id {self.identity!r} has taken over;"

@@ -59,7 +59,6 @@ class WordSender:
         first: int = 0,
         json: bool = False,
         detector_time: bool = True,
-        compression: str = "lz4",
     ) -> None:
         """Send as ``stream`` from word number ``first`` on.
 
@@ -78,7 +77,7 @@ class WordSender:
         self._open: deque[_Open] = deque()
         self._producer: Producer = made(
             Producer,
-            {"linger.ms": 5, "compression.type": compression, "batch.size": 1 << 20,
+            {"linger.ms": 5, "compression.type": "none" if json else "lz4", "batch.size": 1 << 20,
              "message.max.bytes": 8 << 20, "queue.buffering.max.messages": 500_000,
              "queue.buffering.max.kbytes": 256 << 10}
             | settings.with_ours(

@@ -1,0 +1,259 @@
+"""The Spark engine gives the messages of the native one, byte for byte."""
+
+import gzip
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cli.command import MUONSCOPE, Command, until
+from kafka_topics import Topic, make_topic, send
+from local_kafka import free_port, java
+from muonscope.cli.plan import Options
+from muonscope.cli.process import process_sources
+from muonscope.engines.spark.session import make_session
+from muonscope.words.layout import Words
+from simulated import simulated_words
+
+pytestmark = pytest.mark.xdist_group("kafka")
+
+WORDS = simulated_words(30_000)
+
+
+@pytest.fixture(scope="module")
+def session(spark_jars: Path) -> Iterator[Any]:
+    """The Spark session of all tests here."""
+    started = make_session("local[2]", jars=str(spark_jars))
+    yield started
+    started.stop()
+
+
+def spark(source: object, dest: object, **more: Any) -> int:
+    """Process with Spark, in this process, so that one session serves all."""
+    options: dict[str, Any] = {
+        "sources": source if isinstance(source, list) else [str(source)], "to": str(dest),
+        "run": "r", "detector": "", "window": "1s", "lateness": "100ms", "idle_timeout": "5s",
+        "follow": False, "idle_exit": "", "state": "", "force": False, "engine": "spark",
+        "trigger": "100ms",
+    }  # fmt: skip
+    return process_sources(Options(**options | more))
+
+
+def write(path: Path, words: Words) -> Path:
+    words.astype("<u8").tofile(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording of some seconds."""
+    return write(tmp_path_factory.mktemp("recordings") / "run.dat", WORDS)
+
+
+@pytest.fixture(scope="module")
+def expected(command: Command, recording: Path) -> list[bytes]:
+    """What the native engine makes of the file, sorted."""
+    return sorted(command("process", recording, "--run", "r").out.splitlines())
+
+
+def disturbed(chance: random.Random) -> Words:
+    """Return words with jumps, lone bad orbits, late and foreign words, in some disorder."""
+    words = simulated_words(chance.randrange(5_000, 25_000)).copy()
+    n = len(words)
+    for _ in range(chance.randrange(4)):
+        at, length = chance.randrange(n), chance.randrange(1, 600)
+        words[at : at + length] += np.uint64(chance.randrange(1 << 30) << 17)
+    for _ in range(chance.randrange(30)):
+        words[chance.randrange(n)] = np.uint64(chance.randrange(1 << 64))
+    order = np.argsort(np.arange(n) + np.random.default_rng(n).integers(0, 40, n), kind="stable")
+    return words[order]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_engines_agree_on_any_stream_cut_and_partitions(
+    session: Any, command: Command, topic: Topic, tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    file = write(tmp_path / "run.dat", disturbed(chance))
+    encoding = chance.choice(["block", "json", "block"])
+    if encoding == "json":  # which holds no word with bits that no column shows
+        file = write(tmp_path / "run.dat", simulated_words(8_000))
+    window = chance.choice(["1s", "300ms", "4s"])
+    more = ("--run", "r", "--window", window)
+    direct = sorted(command("process", file, *more).out.splitlines())
+    sent = command(
+        "replay", file, "--to", topic.stream, "--partitions", chance.randrange(1, 9),
+        "--encoding", encoding, "--rate", chance.choice([30_000, 200_000]),
+    )  # fmt: skip
+    assert sent.code == 0, sent.err
+    native = Topic(topic.servers, f"{topic.name}_native")
+    done = command("process", topic.stream, "--to", native.results, "--idle-exit", "600ms", *more)
+    assert done.code == 0, done.err
+    assert native.lines() == direct
+    assert spark(topic.stream, topic.results, idle_exit="1s", window=window) == 0
+    assert topic.lines() == direct
+
+
+def test_words_that_come_during_many_micro_batches(
+    session: Any, command: Command, topic: Topic, recording: Path, expected: list[bytes]
+) -> None:
+    make_topic(topic.servers, topic.name, 4)
+    sender = command.start("replay", recording, "--to", topic.stream, "--rate", 8_000)
+    assert spark(topic.stream, topic.results, idle_exit="3s") == 0
+    assert sender.wait().code == 0
+    assert topic.lines() == expected
+
+
+def test_poison_is_rejected_by_workers_as_by_the_native_engine(
+    session: Any, command: Command, topic: Topic, recording: Path
+) -> None:
+    make_topic(topic.servers, topic.name, 3)
+    send(topic.servers, topic.name, [b"", None, b"{", b"\xff" * 1000, b"MUONWRD1", b'{"HEAD": 1}'])
+    assert command("replay", recording, "--to", topic.stream, "--max").code == 0
+    native = Topic(topic.servers, f"{topic.name}_native")
+    more = ("--run", "r", "--idle-exit", "1500ms")
+    assert command("process", topic.stream, "--to", native.results, *more).code == 0
+    assert spark(topic.stream, topic.results, idle_exit="1500ms") == 0
+    assert topic.lines() == native.lines()
+
+    def without_order(rejects: list[dict[str, Any]]) -> list[str]:
+        return sorted(str(reject) for reject in rejects)
+
+    assert len(topic.rejects()) == 6
+    assert without_order(topic.rejects()) == without_order(native.rejects())
+
+
+def test_files_of_every_kind(
+    session: Any, command: Command, recording: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for n, ending in enumerate(["dat", "csv", "json", "parquet", "block"]):
+        part = write(tmp_path / "part.dat", WORDS[n * 6000 : (n + 1) * 6000])
+        assert command("convert", part, folder / f"{n}.{ending}").code == 0
+    (folder / "1.csv.gz").write_bytes(gzip.compress((folder / "1.csv").read_bytes()))
+    (folder / "1.csv").unlink()
+    with (folder / "4.block").open("ab") as file:
+        file.write(b"cut short")
+    native = command("process", folder, "--run", "r")
+    out = tmp_path / "out.jsonl"
+    assert spark(folder, out) == 0
+    assert out.read_bytes() == native.out
+
+
+def test_large_binary_files_are_decoded_in_ranges(
+    session: Any, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("muonscope.engines.spark.files.RANGE_BYTES", 129 * 8 * 20)
+    file = write(tmp_path / "run.dat", WORDS)
+    with file.open("ab") as tail:
+        tail.write(b"123")
+    native = command("process", file, "--run", "r")
+    out = tmp_path / "out.jsonl"
+    assert spark(file, out) == 0
+    assert out.read_bytes() == native.out
+
+
+def test_a_state_made_by_one_engine_is_gone_on_with_by_the_other(
+    session: Any, command: Command, topic: Topic, recording: Path, expected: list[bytes]
+) -> None:
+    make_topic(topic.servers, topic.name, 3)
+    sender = command.start("replay", recording, "--to", topic.stream, "--rate", 10_000)
+    more = ("--run", "r", "--to", topic.results)
+    running = command.start("process", topic.stream, *more)
+    time.sleep(1.2)
+    running.signal(signal.SIGKILL)
+    running.wait()
+    assert sender.wait().code == 0
+    assert spark(topic.stream, topic.results, idle_exit="1s") == 0
+    assert topic.lines() == expected
+
+
+def run_driver(topic: Topic, *more: str) -> "subprocess.Popen[bytes]":
+    """Start the command as a user does: with a JVM of its own."""
+    command = [
+        str(MUONSCOPE), "process", topic.stream, "--run", "r", "--to", topic.results,
+        "--engine", "spark", "--trigger", "100ms", *more,
+    ]  # fmt: skip
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
+
+
+def test_a_driver_killed_at_random_moments_publishes_each_window_once(
+    spark_jars: Path, command: Command, topic: Topic, recording: Path, expected: list[bytes]
+) -> None:
+    chance = random.Random(1)
+    make_topic(topic.servers, topic.name, 3)
+    sender = command.start("replay", recording, "--to", topic.stream, "--rate", 1_500)
+    for _ in range(2):
+        driver = run_driver(topic)
+        time.sleep(chance.uniform(9, 12))
+        os.killpg(driver.pid, signal.SIGKILL)
+        driver.communicate()
+    assert sender.wait().code == 0
+    driver = run_driver(topic, "--idle-exit", "1s")
+    _, err = driver.communicate(timeout=90)
+    assert driver.returncode == 0, err.decode()
+    assert topic.lines() == expected
+
+
+def test_a_standalone_cluster_with_two_workers(
+    spark_jars: Path, command: Command, topic: Topic, recording: Path, expected: list[bytes],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    import pyspark
+
+    home = Path(pyspark.__file__).parent
+    master = f"spark://127.0.0.1:{free_port()}"
+    port = master.rsplit(":", 1)[1]
+    environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1",
+                   "PYSPARK_PYTHON": sys.executable}  # fmt: skip
+    base = [java(), "-Xmx256m", "-cp", f"{home}/jars/*"]
+    deploy = "org.apache.spark.deploy"
+    commands = [
+        [*base, f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", port,
+         "--webui-port", "0"],
+        *(
+            [*base, f"{deploy}.worker.Worker", "--host", "127.0.0.1", "--cores", "1", "--memory",
+             "700m", "--webui-port", "0", "--work-dir", str(tmp_path / f"work{n}"), master]
+            for n in range(2)
+        ),
+    ]  # fmt: skip
+    log = tmp_path / "cluster.log"
+    with log.open("wb") as out:
+        cluster = [subprocess.Popen(c, stdout=out, stderr=out, env=environment) for c in commands]
+    try:
+        until(lambda: log.read_text().count("registered with master") >= 2, "two workers")
+        assert command("replay", recording, "--to", topic.stream, "--max").code == 0
+        environment["PYSPARK_SUBMIT_ARGS"] = "--executor-memory 600m pyspark-shell"
+        done = subprocess.run(
+            [str(MUONSCOPE), "process", topic.stream, "--run", "r", "--to", topic.results,
+             "--engine", "spark", "--master", master, "--idle-exit", "2s"],
+            capture_output=True, env=environment, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+        assert topic.lines() == expected
+        executors = [p for p in (tmp_path).glob("work*/app-*/*") if p.is_dir()]
+        assert len({p.parents[1].name for p in executors}) == 2
+    finally:
+        for process in cluster:
+            process.kill()
+            process.wait()
+
+
+def test_what_makes_no_sense_is_refused(command: Command, recording: Path) -> None:
+    done = command("process", "-", "--engine", "spark")
+    assert done.code == 2
+    assert "neither --follow nor -" in done.err
+    done = command("process", recording, "--engine", "flink")
+    assert done.code == 2
+    assert "native or spark" in done.err
