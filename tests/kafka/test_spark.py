@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
 from cli.command import MUONSCOPE, Command, until
@@ -77,6 +78,12 @@ def disturbed(chance: random.Random) -> Words:
     return words[order]
 
 
+def without_bytes(lines: list[bytes]) -> list[bytes]:
+    """Return messages without the account of bytes: messages have others than a file."""
+    messages = [orjson.loads(line) for line in lines]
+    return sorted(orjson.dumps({k: v for k, v in m.items() if k != "bytes"}) for m in messages)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_engines_agree_on_any_stream_cut_and_partitions(
     session: Any, command: Command, topic: Topic, tmp_path: Path, seed: int
@@ -97,9 +104,9 @@ def test_engines_agree_on_any_stream_cut_and_partitions(
     native = Topic(topic.servers, f"{topic.name}_native")
     done = command("process", topic.stream, "--to", native.results, "--idle-exit", "600ms", *more)
     assert done.code == 0, done.err
-    assert native.lines() == direct
+    assert without_bytes(native.lines()) == without_bytes(direct)
     assert spark(topic.stream, topic.results, idle_exit="1s", window=window) == 0
-    assert topic.lines() == direct
+    assert topic.lines() == native.lines()
 
 
 def test_words_that_come_during_many_micro_batches(
@@ -216,6 +223,7 @@ def test_a_standalone_cluster_with_two_workers(
     master = f"spark://127.0.0.1:{free_port()}"
     port = master.rsplit(":", 1)[1]
     environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1",
+                   "SPARK_SCALA_VERSION": "2.13",
                    "PYSPARK_PYTHON": sys.executable}  # fmt: skip
     base = [java(), "-Xmx256m", "-cp", f"{home}/jars/*"]
     deploy = "org.apache.spark.deploy"

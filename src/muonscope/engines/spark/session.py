@@ -104,7 +104,6 @@ def make_session(master: str, *, jars: str = "", connector: bool = True) -> "Spa
     except (PySparkException, OSError, RuntimeError) as exc:
         raise SourceError(f"Spark at {master or 'local[*]'} does not start: {exc}") from exc
     except Exception as exc:  # what py4j raises is no common kind
-        text = str(exc).strip().splitlines()
-        raise SourceError(
-            f"Spark at {master or 'local[*]'} does not start: {text[0] if text else exc}"
-        ) from exc
+        lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
+        told = next((line for line in lines[1:] if not line.startswith("at ")), lines[0])
+        raise SourceError(f"Spark at {master or 'local[*]'} does not start: {told}") from exc

@@ -145,7 +145,8 @@ class KafkaSource:
             for p, high in self._high.items()
             if high > self._low[p]
         }
-        held, sizes, end = self._held, [], time.monotonic() + _SAMPLE_S
+        held, end = self._held, time.monotonic() + _SAMPLE_S
+        sizes: list[int] = []
         self._consumer.assign(list(last.values()))
         self._consumer.resume(list(last.values()))
         while len(sizes) < len(last) and time.monotonic() < end:
