@@ -137,6 +137,7 @@ class MessageBook:
             p: saved.get(str(p)) or _partition(name, p, reached.get(p, 0))
             for p in range(partitions)
         }
+        self._sizes = {p: s.bytes_in for p, s in self._partitions.items()}
         self.done_before: dict[int, list[list[int]]] = {
             p: s.decoder.get("done", []) for p, s in self._partitions.items()
         }
@@ -201,20 +202,19 @@ class MessageBook:
         if duplicate:
             self.notices.duplicates += part.messages
             return
-        stream = self._partitions[part.partition]
-        place = replace(stream.place, read=stream.place.read + part.size)
-        self._partitions[part.partition] = replace(
-            stream, place=place, bytes_in=stream.bytes_in + part.size
-        )
+        self._sizes[part.partition] += part.size
 
     def _changed(self, touched: set[int]) -> dict[str, Stream]:
         """Return the streams of the saved state that are new, by key."""
         changed = {}
         for p in touched:
-            done, stream = self._done[p], self._partitions[p]
-            place = replace(stream.place, restart=done.restart)
-            self._partitions[p] = replace(stream, place=place, decoder={"done": done.ranges()})
-            changed[str(p)] = self._partitions[p]
+            done, size = self._done[p], self._sizes[p]
+            changed[str(p)] = replace(
+                self._partitions[p],
+                place=Place(restart=done.restart, read=size, mark=0, ended=False),
+                bytes_in=size,
+                decoder={"done": done.ranges()},
+            )
         self.notices.missing_words = self._before.missing_words + self.ordering.missing_words
         self.notices.expired = self._before.expired + self._expired()
         if touched:

@@ -237,7 +237,9 @@ def _ancillary(words: Words, version: int, hit_head: int) -> npt.NDArray[np.bool
     """Tell which words have the layout of v2 ancillary words."""
     if version == 1:
         return np.zeros(len(words), np.bool_)
-    return np.isin(head(words, 2), [h for h in ANCILLARY_HEADS[2] if h != hit_head])
+    table = np.isin(np.arange(8), [h for h in ANCILLARY_HEADS[2] if h != hit_head])
+    found: npt.NDArray[np.bool_] = table[head(words, 2)]
+    return found
 
 
 def _unpack_ancillary(

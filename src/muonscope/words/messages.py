@@ -168,7 +168,7 @@ def _checked(messages: Messages, i: int, decoded: Decoded, number: Number | None
     """Return the part of one message; words that do not fit its number are rejected."""
     value, where = messages.values[i], _where(messages, i)
     words, rejects = decoded.words, decoded.rejects
-    if number is not None and len(words) != len(number.places()):
+    if number is not None and len(words) != number.size:
         words = np.empty(0, np.uint64)
         if len(rejects) != 1 or rejects[0].length != len(value):
             rejects = [_whole(RejectCode.BAD_BLOCK, value)]

@@ -69,14 +69,18 @@ class Number:
     """Words in the chunk."""
     piece: int = 0
     pieces: int = 1
-    runs: tuple[tuple[int, int], ...] = ()
-    """Start and length of the runs of the chunk that the message has; none: all."""
+    runs: bytes = b""
+    """Pairs of u16: start and length of the runs of the chunk that the message has; none: all."""
+
+    @property
+    def size(self) -> int:
+        """Words that the message has."""
+        return self.words if self.pieces == 1 else int(self._runs()[:, 1].sum())
 
     def pack(self) -> bytes:
         """Return the record header."""
         rest = (self.stream, self.first, self.words, self.piece, self.pieces)
-        runs = np.array(self.runs, "<u2").tobytes()
-        return _FIXED.pack(_check(*rest), *rest) + runs
+        return _FIXED.pack(_check(*rest), *rest) + self.runs
 
     @classmethod
     def unpack(cls, header: bytes, most: int = CHUNK_WORDS) -> "Number | None":
@@ -90,17 +94,29 @@ class Number:
         stream, first, words, piece, pieces = rest
         if check != _check(*rest) or not 0 < words <= most or piece >= pieces:
             return None
-        runs = np.frombuffer(header, "<u2", offset=_FIXED.size).reshape(-1, 2)
-        inside = (runs.astype(np.int64).sum(axis=1) <= words).all()
-        if not inside or (len(runs) == 0) != (pieces == 1) or first + words > _64:
+        number = cls(stream, first, words, piece, pieces, header[_FIXED.size :])
+        if (len(number.runs) == 0) != (pieces == 1) or first + words > _64:
             return None
-        return cls(stream, first, words, piece, pieces, tuple(map(tuple, runs.tolist())))
+        return number if pieces == 1 or number._is_in_order() else None
 
     def places(self) -> npt.NDArray[np.int64]:
-        """Return which words of the chunk the message has."""
+        """Return which words of the chunk the message has, ascending."""
         if self.pieces == 1:
             return np.arange(self.words)
-        return np.concatenate([np.arange(a, a + n) for a, n in self.runs])
+        starts, lengths = self._runs().T
+        ends = np.cumsum(lengths)
+        return np.repeat(starts - ends + lengths, lengths) + np.arange(ends[-1])
+
+    def _runs(self) -> npt.NDArray[np.int64]:
+        return np.frombuffer(self.runs, "<u2").reshape(-1, 2).astype(np.int64)
+
+    def _is_in_order(self) -> bool:
+        """Tell whether the runs follow one another inside of the chunk."""
+        starts, lengths = self._runs().T
+        ends = starts + lengths
+        return (
+            bool((lengths > 0).all() and (starts[1:] >= ends[:-1]).all()) and ends[-1] <= self.words
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +135,34 @@ def split_by_orbits(
     """Return the pieces of a chunk whose first word has number ``first``."""
     keys = orbits // KEY_ORBITS
     n = len(words)
-    if n and (keys == keys[0]).all():
-        return [Piece(int(keys[0]), words, Number(stream, first, n))]
-    pieces = []
-    values, which = np.unique(keys, return_inverse=True)
-    for i, key in enumerate(values.tolist()):
-        places = np.flatnonzero(which == i)
-        breaks = np.flatnonzero(np.diff(places) != 1) + 1
-        starts = places[np.concatenate([[0], breaks])]
-        lengths = np.diff(np.concatenate([[0], breaks, [len(places)]]))
-        runs = tuple(zip(starts.tolist(), lengths.tolist(), strict=True))
-        pieces.append(Piece(key, words[places], Number(stream, first, n, i, len(values), runs)))
-    return pieces
+    if n == 0 or (keys == keys[0]).all():
+        return [Piece(int(keys[0]), words, Number(stream, first, n))] if n else []
+    order = _sorted(keys)
+    keys, words = keys[order], words[order]
+    new_key = np.diff(keys, prepend=keys[0] - 1) != 0
+    new_run = new_key | (np.diff(order, prepend=order[0] - 1) != 1)
+    runs = np.flatnonzero(new_run)
+    table = np.stack([order[runs], np.diff(runs, append=n)], axis=1).astype("<u2")
+    begins = np.flatnonzero(new_key)
+    cuts = np.append(begins, n).tolist()
+    run_cuts = np.append(np.searchsorted(runs, begins), len(runs)).tolist()
+    return [
+        Piece(
+            int(keys[begin]),
+            words[begin:end],
+            Number(stream, first, n, i, len(begins), table[run:last].tobytes()),
+        )
+        for i, ((begin, end), (run, last)) in enumerate(
+            zip(pairwise(cuts), pairwise(run_cuts), strict=True)
+        )
+    ]
+
+
+def _sorted(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
+    """Return the stable order of ``keys``, by radix where they are close to one another."""
+    low = keys.min()
+    close = keys.max() - low < 1 << 16
+    return np.argsort((keys - low).astype(np.uint16) if close else keys, kind="stable")
 
 
 def consecutive(headers: Sequence[bytes]) -> list[tuple[int, int, Number]]:

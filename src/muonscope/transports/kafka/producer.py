@@ -139,8 +139,8 @@ class WordSender:
         pieces = split_by_orbits(words, numbers, self._stream, self.next)
         chunk = self._expect(len(pieces))
         for piece in pieces:
-            first = int(numbers[piece.number.runs[0][0]]) if piece.number.runs else int(numbers[0])
-            time_ns = round(first * ORBIT_S * 1e9)
+            first = int.from_bytes(piece.number.runs[:2], "little")
+            time_ns = round(int(numbers[first]) * ORBIT_S * 1e9)
             options: dict[str, Any] = {"key": piece.key.to_bytes(4, "big")}
             options["partition"] = zlib.crc32(options["key"]) % self._partitions
             if self._detector_time:

@@ -1,0 +1,343 @@
+"""The stream through a real broker on this machine: rates, latency, Spark, and their peers.
+
+Run as a script. The broker shares the cores with everything else. Answers are asserted:
+each run must account for every word.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import orjson
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+import muonscope
+from kafka_topics import make_topic, read_topic
+from local_kafka import Broker, running, spark_kafka_jars
+from muonscope.cli.plan import Options
+from muonscope.cli.process import process_sources
+from muonscope.cli.replay import Options as Replay
+from muonscope.cli.replay import replay_to
+from muonscope.simulation.options import Simulation
+from muonscope.simulation.profiles import PROFILES
+from muonscope.simulation.telescope import simulate
+from muonscope.words.layout import Words
+
+ORIGINAL_MS = {10_000: "2,400-3,100", 1_000_000: "6,900"}
+"""Micro-batches of the original on Spark, ms (published)."""
+
+
+def words_of(n: int, rate_scale: float = 1.0) -> Words:
+    """Return ``n`` words of a simulated telescope."""
+    simulation = Simulation(
+        detector=muonscope.shipped_detector(), profile=PROFILES["legnaro"], words=n,
+        rate_scale=rate_scale, seconds=np.inf,
+    )  # fmt: skip
+    return np.concatenate([batch.stream.words for batch in simulate(simulation)])
+
+
+def replay(file: Path, url: str, encoding: str = "block", **more: object) -> float:
+    """Send a file; return how long that took, s."""
+    options = Replay(
+        sources=[str(file)], to=url, detector="", rate=None, speed=None,
+        as_fast_as_possible="rate" not in more, encoding=encoding, loop=False,
+        keep_orbits=False, state="", partitions=4,
+    )  # fmt: skip
+    start = time.perf_counter()
+    assert replay_to(options) == 0
+    return time.perf_counter() - start
+
+
+class Account:
+    """Reads topics of results for what ``process`` printed nowhere."""
+
+    @staticmethod
+    def words(servers: str, topic: str) -> int:
+        """Return the words in all results."""
+        messages = read_topic(servers, topic)
+        return sum(orjson.loads(m.value() or b"")["accounting"]["words_in"] for m in messages)
+
+
+def process(stream: str, results: str, words: int, **more: object) -> float:
+    """Process a topic that is full; return the seconds until the last word is committed."""
+    idle_s = 0.8 if more.get("engine") != "spark" else 2.0
+    options: dict[str, object] = {
+        "sources": [stream], "to": results, "run": "bench", "detector": "", "window": "1s",
+        "lateness": "100ms", "idle_timeout": "5s", "follow": False, "idle_exit": f"{idle_s}s",
+        "state": "", "force": False,
+    }  # fmt: skip
+    start = time.perf_counter()
+    assert process_sources(Options(**(options | more))) == 0  # type: ignore[arg-type]
+    return time.perf_counter() - start - idle_s
+
+
+def quiet(call: Callable[[], float]) -> float:
+    """Return what ``call`` returns, with what it tells people kept from the screen."""
+    keep, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    sys.stderr.flush()
+    os.dup2(nothing, 2)
+    try:
+        return call()
+    finally:
+        sys.stderr.flush()
+        os.dup2(keep, 2)
+        os.close(keep)
+        os.close(nothing)
+
+
+def rate(name: str, words: int, seconds: float, note: str = "") -> None:
+    """Print a rate."""
+    print(f"{name:<58} {words / seconds / 1e6:8.2f} M/s  {note}", flush=True)
+
+
+def client_alone(servers: str, topic: str, parse: Callable[[bytes], object] | None) -> float:
+    """Return how long one Python consumer takes for a topic, s."""
+    consumer = Consumer(
+        {"bootstrap.servers": servers, "group.id": "bench", "enable.auto.commit": False,
+         "auto.offset.reset": "earliest", "enable.partition.eof": True}
+    )  # fmt: skip
+    left = set(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+    start = time.perf_counter()
+    consumer.assign([TopicPartition(topic, p, 0) for p in left])
+    while left:
+        for message in consumer.consume(2000, 0.02):
+            error = message.error()
+            if error is not None:
+                assert error.code() == KafkaError._PARTITION_EOF
+                left.discard(message.partition() or 0)
+            elif parse:
+                parse(message.value() or b"")
+    took = time.perf_counter() - start
+    consumer.close()
+    return took
+
+
+def native_section(broker: Broker, folder: Path, n: int) -> None:
+    """Block and JSON encoding through the native engine."""
+    servers = broker.servers
+    for label, scale in (("3 kHz", 1.0), ("1 M words/s", 320.0)):
+        words = words_of(n, scale)
+        file = folder / "run.dat"
+        words.astype("<u8").tofile(file)
+        topic = f"native_{scale:g}"
+        url = f"kafka://{servers}/{topic}"
+        sent = quiet(lambda url=url, file=file: replay(file, url))
+        rate(f"replay --max, blocks, of {label}", n, sent)
+        alone = client_alone(servers, topic, None)
+        rate("  the client alone, reading the blocks", n, alone)
+        for repeat in range(2):
+            results = f"{topic}_{repeat}_results"
+            took = quiet(lambda url=url, r=results: process(url, f"kafka://{servers}/{r}", n))
+            assert Account.words(servers, results) == n
+            rate("  process, topic to committed results", n, took, f"{alone / took:.2f} x client")
+    n_json = min(n, 600_000)
+    file = folder / "json.dat"
+    words[:n_json].astype("<u8").tofile(file)
+    url = f"kafka://{servers}/json"
+    rate("replay --max, one JSON hit a message", n_json, quiet(lambda: replay(file, url, "json")),
+         "the original's producer: 0.002")  # fmt: skip
+    alone = client_alone(servers, "json", orjson.loads)
+    rate("  one Python consumer that only parses (orjson)", n_json, alone)
+    took = quiet(lambda: process(url, f"kafka://{servers}/json_results", n_json))
+    assert Account.words(servers, "json_results") == n_json
+    rate("  process, topic to committed results", n_json, took, f"{alone / took:.2f} x client")
+
+
+@contextmanager
+def daemon(command: list[str], env: dict[str, str] | None = None) -> Iterator[None]:
+    """Run a command beside."""
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env
+    ) as process_:
+        try:
+            yield
+        finally:
+            process_.terminate()
+            process_.wait(60)
+
+
+def latency_section(broker: Broker, folder: Path, *, spark: bool) -> None:
+    """From the send of the block that lets a window close, to its message at a reader."""
+    engine = "spark" if spark else "native"
+    for label, scale, seconds in (("3 kHz", 1.0, 40), ("1 M words/s", 320.0, 25)):
+        topic = f"latency_{engine}_{scale:g}"
+        make_topic(broker.servers, topic, 4)
+        make_topic(broker.servers, f"{topic}_results", 4)
+        url = f"kafka://{broker.servers}/{topic}"
+        command = [
+            sys.executable, "-m", "muonscope", "process", url, "--to", f"{url}_results",
+            "--engine", engine, *(["--trigger", "100ms", "--master", "local[2]"] if spark else []),
+        ]  # fmt: skip
+        words = words_of(int(3150 * scale * seconds) + 20_000, scale)
+        file = folder / "latency.dat"
+        words.astype("<u8").tofile(file)
+        with daemon(command):
+            time.sleep(16 if spark else 4)
+            sender = threading.Thread(
+                target=lambda file=file, url=url: paced(file, url), daemon=True
+            )
+            took = arrivals(broker.servers, topic, sender, seconds)
+        delays = sorted(1e3 * d for d in took)
+        assert len(delays) > seconds // 2, delays
+        print(
+            f"latency, {engine}, {label:<12} {len(delays)} windows: p50"
+            f" {statistics.median(delays):.0f} ms, p99 {np.percentile(delays, 99):.0f} ms,"
+            f" longest {delays[-1]:.0f} ms",
+            flush=True,
+        )
+
+
+def paced(file: Path, url: str) -> None:
+    """Send a file as fast as the detector was."""
+    subprocess.run(
+        [sys.executable, "-m", "muonscope", "replay", str(file), "--to", url, "--speed", "1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+
+def arrivals(servers: str, topic: str, sender: threading.Thread, seconds: int) -> list[float]:
+    """Return, for each window, the time from its closing block at the broker to its message.
+
+    The block that closes window w is the first with a hit beyond its end and the
+    lateness; both times are the clock of this machine.
+    """
+    blocks = Consumer({"bootstrap.servers": servers, "group.id": "a", "fetch.wait.max.ms": 5})
+    results = Consumer(
+        {"bootstrap.servers": servers, "group.id": "b", "fetch.wait.max.ms": 5,
+         "isolation.level": "read_committed"}
+    )  # fmt: skip
+    for consumer, name in ((blocks, topic), (results, f"{topic}_results")):
+        consumer.assign([TopicPartition(name, p, 0) for p in range(4)])
+    mark = 0
+    marks: list[tuple[float, int]] = []
+    seen: list[tuple[float, int]] = []
+    sender.start()
+    end = time.monotonic() + seconds + 6
+    while time.monotonic() < end:
+        for message in blocks.consume(500, 0.001):
+            if message.error() is None:
+                words = np.frombuffer((message.value() or b"")[-8:], "<u8")
+                if int(words[0] >> np.uint64(61)) == 2:
+                    orbit = int((words[0] >> np.uint64(17)) & np.uint64(0xFFFFFFFF))
+                    if mark < orbit < 1 << 31:
+                        mark = orbit
+                        marks.append((time.monotonic(), orbit))
+        for message in results.consume(500, 0.001):
+            if message.error() is None:
+                window = json.loads(message.value() or b"")
+                if window["epoch"] == 1:
+                    seen.append((time.monotonic(), window["last_orbit"] + 1123))
+    blocks.close()
+    results.close()
+    delays = []
+    for at, needed in seen[2:]:
+        sent = next((t for t, orbit in marks if orbit > needed), None)
+        if sent is not None:
+            delays.append(max(0.0, at - sent))
+    return delays
+
+
+def spark_section(broker: Broker, folder: Path, n: int) -> None:
+    """Block and JSON encoding through Spark on two cores; micro-batches of two sizes."""
+    from muonscope.engines.spark.session import make_session
+
+    jars = linked(folder)
+    os.environ["MUONSCOPE_SPARK_JARS"] = str(jars)
+    servers = broker.servers
+    for cores in (1, 2):
+        session = make_session(f"local[{cores}]", jars=str(jars))
+        for label, scale in (("3 kHz", 1.0), ("1 M words/s", 320.0)):
+            topic = f"native_{scale:g}"
+            for repeat in range(3):  # the first one warms up
+                results = f"spark_{cores}_{scale:g}_{repeat}_results"
+                took = quiet(
+                    lambda t=topic, r=results: process(
+                        f"kafka://{servers}/{t}", f"kafka://{servers}/{r}", n,
+                        engine="spark", trigger="1ms",
+                    )
+                )  # fmt: skip
+                assert Account.words(servers, results) == n
+                if repeat:
+                    rate(f"Spark local[{cores}], blocks of {label}", n, took)
+        micro_batches(session, servers)
+        session.stop()
+
+
+def micro_batches(session: object, servers: str) -> None:
+    """Time single micro-batches, decoded by workers, ordered, counted, and published."""
+    from muonscope.engines.spark import topic as module
+
+    taken: list[float] = []
+    original = module.TopicQuery._batch
+
+    def timed(self: object, rows: object, number: int) -> None:
+        start = time.perf_counter()
+        original(self, rows, number)  # type: ignore[arg-type]
+        taken.append(time.perf_counter() - start)
+
+    module.TopicQuery._batch = timed  # type: ignore[method-assign, assignment]
+    try:
+        for size, ms in ORIGINAL_MS.items():
+            words = words_of(size)
+            with tempfile.NamedTemporaryFile(suffix=".dat") as file:
+                words.astype("<u8").tofile(file.name)
+                taken.clear()
+                for repeat in range(6):
+                    name = f"micro_{id(session)}_{size}_{repeat}"
+                    url = f"kafka://{servers}/{name}"
+                    quiet(lambda url=url, f=file.name: replay(Path(f), url))
+                    quiet(
+                        lambda url=url, n=size: process(
+                            url, f"{url}_results", n, engine="spark", trigger="1ms"
+                        )
+                    )
+            print(
+                f"  a micro-batch of {size:,} words: {statistics.median(taken[1:]) * 1e3:.0f} ms;"
+                f" the original {ms} ms"
+            )
+    finally:
+        module.TopicQuery._batch = original  # type: ignore[method-assign]
+
+
+def main() -> int:
+    """Run the sections asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sections", nargs="*", default=["native", "latency", "spark"])
+    parser.add_argument("--words", type=int, default=20_000_000)
+    options = parser.parse_args()
+    print(f"{os.cpu_count()} cores, shared with the broker; Python {sys.version.split()[0]}")
+    with tempfile.TemporaryDirectory() as name, running(Broker(Path(name) / "broker")) as broker:
+        folder = Path(name)
+        if "native" in options.sections or "spark" in options.sections:
+            native_section(broker, folder, options.words)
+        if "spark" in options.sections:
+            spark_section(broker, folder, options.words)
+        if "latency" in options.sections:
+            latency_section(broker, folder, spark=False)
+            os.environ.setdefault("MUONSCOPE_SPARK_JARS", str(linked(folder)))
+            latency_section(broker, folder, spark=True)
+    return 0
+
+
+def linked(folder: Path) -> Path:
+    """Return a folder with Spark's Kafka connector."""
+    jars = folder / "jars"
+    jars.mkdir(exist_ok=True)
+    for jar in spark_kafka_jars():
+        if not (jars / jar.name).exists():
+            (jars / jar.name).symlink_to(jar)
+    return jars
+
+
+if __name__ == "__main__":
+    sys.exit(main())
