@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from muonscope.cli.kafka import kafka_options
-from muonscope.cli.plan import say
 from muonscope.cli.stopping import Stop
 from muonscope.errors import OptionError
 from muonscope.transports.kafka.survey import Survey, TopicView, survey
@@ -40,7 +39,7 @@ def show_topics(url: str, config: str, *, no_wait: bool, as_json: bool) -> None:
         print(json.dumps(_as_json(found, now), indent=2))  # noqa: T201
         return
     for note in found.notes:
-        say(plain(note, 500))
+        options.say(plain(note, 500))
     if not found.topics:
         print(f"no topics at {found.servers}")  # noqa: T201
         return
