@@ -1,7 +1,7 @@
 """Topics seen from outside: what they hold, how much, how new, and who lags behind.
 
 Nothing is taken, committed or made. Of each partition only the newest committed messages
-are read: two offsets back, further where those are marks of transactions, and never more
+are read: one offset back, further where that is a mark of a transaction, and never more
 than a few megabytes beyond what one message needs.
 """
 
@@ -34,7 +34,7 @@ __all__ = ["GroupLag", "Survey", "TopicView", "survey"]
 
 _TIMEOUT_S = 10.0
 _POLL_S = 0.1
-_BACK = (2, 16, 128, 1024)
+_BACK = (1, 2, 16, 128, 1024)
 """How many offsets from the end to look at, until messages are found."""
 _MOST_BYTES = 4 << 20
 """Bytes of a partition after which no further message of it is looked at."""
@@ -211,7 +211,7 @@ class _Look:
                 enable_auto_commit=False, enable_auto_offset_store=False,
                 auto_offset_reset="earliest", isolation_level="read_committed",
                 enable_partition_eof=True, fetch_message_max_bytes=1 << 20,
-                queued_max_messages_kbytes=1 << 14, queued_min_messages=1, fetch_wait_max_ms=50,
+                queued_max_messages_kbytes=1 << 14, fetch_queue_backoff_ms=10, fetch_wait_max_ms=50,
             ),
         )  # fmt: skip
         try:
@@ -229,7 +229,9 @@ class _Look:
         """Look at what lies between ``back`` offsets from the end and what was seen before."""
         for tail in tails.values():
             tail.begin, tail.end = max(tail.low, tail.high - back), tail.begin
-        consumer.assign([TopicPartition(*place, tail.begin) for place, tail in tails.items()])
+        places = [TopicPartition(*place, tail.begin) for place, tail in tails.items()]
+        consumer.assign(places)
+        consumer.resume(places)  # what was paused before stays so
         open_places, end = set(tails), time.monotonic() + _TIMEOUT_S
         while open_places and time.monotonic() < end:
             message = consumer.poll(_POLL_S)
