@@ -63,7 +63,7 @@ def test_commands_are_those_that_muonscope_takes(args: list[str]) -> None:
         if name.startswith("kafka:"):
             KafkaUrl.parse(name, needs_topic="url" not in options)
         else:
-            assert detector_for([name], "")
+            assert detector_for([name], "").chambers
 
 
 def test_words_go_where_they_are_read() -> None:
