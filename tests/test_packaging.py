@@ -53,7 +53,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_package_its_data_and_its_licence_and_no_more(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     wanted = {f"muonscope/detector/setups/{name}.toml" for name in setup_names()}
-    wanted |= {"muonscope/results/schema/window-1.json", "muonscope/py.typed"}
+    schemas = ("window-1.json", "reject-1.json", "asyncapi.yaml")
+    wanted |= {f"muonscope/results/schema/{name}" for name in schemas} | {"muonscope/py.typed"}
     assert wanted <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     sources = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}

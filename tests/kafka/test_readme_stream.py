@@ -18,7 +18,9 @@ from local_kafka import Broker
 pytestmark = pytest.mark.xdist_group("kafka")
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-COMMANDS = [line for line in README.splitlines() if line.startswith("muonscope") and "kafka:" in line]
+COMMANDS = [
+    line for line in README.splitlines() if line.startswith("muonscope") and "kafka:" in line
+]
 PORT = "localhost:9092"
 
 

@@ -310,6 +310,27 @@ def replay(
     raise typer.Exit(code)
 
 
+@app.command(epilog="Example: muonscope topics kafka://localhost:9092")
+@guarded
+def topics(
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL", help="kafka://host:port; with /topic, that one.", show_default=False
+        ),
+    ],
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    kafka_config: KafkaConfig = "",
+    no_wait: NoWait = False,
+    debug: Debug = False,
+) -> None:
+    """Tell what is in topics: how much, how new, the last window, and who is behind."""
+    from muonscope.cli.topics import show_topics
+
+    show_topics(url, kafka_config, no_wait=no_wait, as_json=json)
+
+
 @detectors_app.command("list", epilog="Example: muonscope detectors list")
 @guarded
 def detectors_list(*, debug: Debug = False) -> None:

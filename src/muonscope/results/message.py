@@ -27,6 +27,7 @@ __all__ = [
     "SCHEMA",
     "ByteAccounting",
     "message_schema",
+    "reject_schema",
     "remainder_message",
     "window_messages",
 ]
@@ -52,7 +53,16 @@ class ByteAccounting:
 
 def message_schema() -> dict[str, Any]:
     """Return the JSON Schema of the message."""
-    text = (resources.files("muonscope.results") / "schema" / "window-1.json").read_text("utf-8")
+    return _schema("window-1.json")
+
+
+def reject_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the message of a reject, as it is published to Kafka."""
+    return _schema("reject-1.json")
+
+
+def _schema(name: str) -> dict[str, Any]:
+    text = (resources.files("muonscope.results") / "schema" / name).read_text("utf-8")
     schema: dict[str, Any] = orjson.loads(text)
     return schema
 

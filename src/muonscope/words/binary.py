@@ -29,7 +29,14 @@ from muonscope.words.codec import Decoded, joined
 from muonscope.words.layout import Words, as_words
 from muonscope.words.rejects import Reject, RejectCode, evidence
 
-__all__ = ["BLOCK_MAGIC", "BlockDecoder", "BlockEncoder", "DatDecoder", "DatEncoder"]
+__all__ = [
+    "BLOCK_MAGIC",
+    "BlockDecoder",
+    "BlockEncoder",
+    "DatDecoder",
+    "DatEncoder",
+    "block_time_ns",
+]
 
 TRANSFER_WORDS = 128
 """Words in one DMA transfer."""
@@ -203,6 +210,14 @@ class BlockEncoder:
     def end(self) -> bytes:
         """Return nothing."""
         return b""
+
+
+def block_time_ns(data: bytes) -> int | None:
+    """Return the detector time that the header of a block names, None if it is cut short."""
+    if len(data) < _HEADER.size:
+        return None
+    time_ns: int = _HEADER.unpack_from(data)[5]
+    return time_ns
 
 
 def _garbage_size(data: bytes, at: int, *, final: bool) -> int:

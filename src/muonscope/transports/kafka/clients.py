@@ -107,7 +107,8 @@ class Topics:
         )
 
     def _note_error(self, error: KafkaError) -> None:
-        self._trouble = error.str()
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 tells nothing of why
+            self._trouble = error.str()
 
     def wait_for_brokers(
         self,
@@ -132,6 +133,7 @@ class Topics:
             try:
                 self._admin.list_topics(timeout=3.0 if patient else _TIMEOUT_S / 2)
             except KafkaException as exc:
+                self._admin.poll(0)  # only this tells of errors
                 error = exc.args[0]
                 if error.code() in _DENIED or any(t in self._trouble for t in ("SASL", "SSL")):
                     raise SourceDeniedError(f"{self._servers}: {self._trouble or error}") from exc

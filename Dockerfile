@@ -1,0 +1,27 @@
+# muonscope in a container: docker build --tag muonscope .
+# With Spark, its Java included: docker build --build-arg EXTRAS=spark --tag muonscope:spark .
+FROM python:3.12-slim AS build
+WORKDIR /build
+COPY pyproject.toml README.md LICENSE ./
+COPY src ./src
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+
+FROM python:3.12-slim
+ARG EXTRAS=""
+RUN case ",${EXTRAS}," in \
+      *,spark,*) apt-get update \
+        && apt-get install --yes --no-install-recommends default-jre-headless procps \
+        && rm -rf /var/lib/apt/lists/* ;; \
+    esac
+COPY --from=build /wheels /wheels
+RUN wheel="$(ls /wheels/*.whl)" \
+    && pip install --no-cache-dir "${wheel}${EXTRAS:+[${EXTRAS}]}" \
+    && rm -rf /wheels
+RUN useradd --create-home --uid 10001 muonscope
+USER muonscope
+WORKDIR /home/muonscope
+# Compiled kernels are kept here: a volume makes the next start quick.
+ENV NUMBA_CACHE_DIR=/home/muonscope/.cache/numba PYTHONUNBUFFERED=1
+RUN mkdir -p "${NUMBA_CACHE_DIR}"
+ENTRYPOINT ["muonscope"]
+CMD ["--help"]
