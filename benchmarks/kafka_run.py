@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,9 @@ from muonscope.words.layout import Words
 
 ORIGINAL_MS = {10_000: "2,400-3,100", 1_000_000: "6,900"}
 """Micro-batches of the original on Spark, ms (published)."""
+
+
+_LATENESS_ORBITS = 1123
 
 
 def words_of(n: int, rate_scale: float = 1.0) -> Words:
@@ -68,7 +72,7 @@ class Account:
         return sum(orjson.loads(m.value() or b"")["accounting"]["words_in"] for m in messages)
 
 
-def process(stream: str, results: str, words: int, **more: object) -> float:
+def process(stream: str, results: str, **more: object) -> float:
     """Process a topic that is full; return the seconds until the last word is committed."""
     idle_s = 0.8 if more.get("engine") != "spark" else 2.0
     options: dict[str, object] = {
@@ -131,24 +135,24 @@ def native_section(broker: Broker, folder: Path, n: int) -> None:
         words.astype("<u8").tofile(file)
         topic = f"native_{scale:g}"
         url = f"kafka://{servers}/{topic}"
-        sent = quiet(lambda url=url, file=file: replay(file, url))
+        sent = quiet(partial(replay, file, url))
         rate(f"replay --max, blocks, of {label}", n, sent)
         alone = client_alone(servers, topic, None)
         rate("  the client alone, reading the blocks", n, alone)
         for repeat in range(2):
             results = f"{topic}_{repeat}_results"
-            took = quiet(lambda url=url, r=results: process(url, f"kafka://{servers}/{r}", n))
+            took = quiet(partial(process, url, f"kafka://{servers}/{results}"))
             assert Account.words(servers, results) == n
             rate("  process, topic to committed results", n, took, f"{alone / took:.2f} x client")
     n_json = min(n, 600_000)
     file = folder / "json.dat"
     words[:n_json].astype("<u8").tofile(file)
     url = f"kafka://{servers}/json"
-    rate("replay --max, one JSON hit a message", n_json, quiet(lambda: replay(file, url, "json")),
+    rate("replay --max, one JSON hit a message", n_json, quiet(partial(replay, file, url, "json")),
          "the original's producer: 0.002")  # fmt: skip
     alone = client_alone(servers, "json", orjson.loads)
     rate("  one Python consumer that only parses (orjson)", n_json, alone)
-    took = quiet(lambda: process(url, f"kafka://{servers}/json_results", n_json))
+    took = quiet(partial(process, url, f"kafka://{servers}/json_results"))
     assert Account.words(servers, "json_results") == n_json
     rate("  process, topic to committed results", n_json, took, f"{alone / took:.2f} x client")
 
@@ -183,9 +187,7 @@ def latency_section(broker: Broker, folder: Path, *, spark: bool) -> None:
         words.astype("<u8").tofile(file)
         with daemon(command):
             time.sleep(16 if spark else 4)
-            sender = threading.Thread(
-                target=lambda file=file, url=url: paced(file, url), daemon=True
-            )
+            sender = threading.Thread(target=paced, args=(file, url), daemon=True)
             took = arrivals(broker.servers, topic, sender, seconds)
         delays = sorted(1e3 * d for d in took)
         assert len(delays) > seconds // 2, delays
@@ -205,6 +207,21 @@ def paced(file: Path, url: str) -> None:
     )  # fmt: skip
 
 
+class _Marks:
+    """When the detector's time had reached an orbit, as the blocks at the broker tell it."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, int]] = []
+
+    def take(self, block: bytes) -> None:
+        """Take a block; its last word tells how far the detector is."""
+        word = int.from_bytes(block[-8:], "little")
+        orbit = word >> 17 & 0xFFFFFFFF
+        last = self.seen[-1][1] if self.seen else 0
+        if word >> 61 == 2 and last < orbit < 1 << 31:
+            self.seen.append((time.monotonic(), orbit))
+
+
 def arrivals(servers: str, topic: str, sender: threading.Thread, seconds: int) -> list[float]:
     """Return, for each window, the time from its closing block at the broker to its message.
 
@@ -218,30 +235,22 @@ def arrivals(servers: str, topic: str, sender: threading.Thread, seconds: int) -
     )  # fmt: skip
     for consumer, name in ((blocks, topic), (results, f"{topic}_results")):
         consumer.assign([TopicPartition(name, p, 0) for p in range(4)])
-    mark = 0
-    marks: list[tuple[float, int]] = []
-    seen: list[tuple[float, int]] = []
+    marks, seen = _Marks(), []
     sender.start()
     end = time.monotonic() + seconds + 6
     while time.monotonic() < end:
         for message in blocks.consume(500, 0.001):
             if message.error() is None:
-                words = np.frombuffer((message.value() or b"")[-8:], "<u8")
-                if int(words[0] >> np.uint64(61)) == 2:
-                    orbit = int((words[0] >> np.uint64(17)) & np.uint64(0xFFFFFFFF))
-                    if mark < orbit < 1 << 31:
-                        mark = orbit
-                        marks.append((time.monotonic(), orbit))
+                marks.take(message.value() or b"")
         for message in results.consume(500, 0.001):
-            if message.error() is None:
-                window = json.loads(message.value() or b"")
-                if window["epoch"] == 1:
-                    seen.append((time.monotonic(), window["last_orbit"] + 1123))
+            window = json.loads(message.value() or b"{}") if message.error() is None else {}
+            if window.get("epoch") == 1:
+                seen.append((time.monotonic(), window["last_orbit"] + _LATENESS_ORBITS))
     blocks.close()
     results.close()
     delays = []
     for at, needed in seen[2:]:
-        sent = next((t for t, orbit in marks if orbit > needed), None)
+        sent = next((t for t, orbit in marks.seen if orbit > needed), None)
         if sent is not None:
             delays.append(max(0.0, at - sent))
     return delays
@@ -261,11 +270,14 @@ def spark_section(broker: Broker, folder: Path, n: int) -> None:
             for repeat in range(3):  # the first one warms up
                 results = f"spark_{cores}_{scale:g}_{repeat}_results"
                 took = quiet(
-                    lambda t=topic, r=results: process(
-                        f"kafka://{servers}/{t}", f"kafka://{servers}/{r}", n,
-                        engine="spark", trigger="1ms",
+                    partial(
+                        process,
+                        f"kafka://{servers}/{topic}",
+                        f"kafka://{servers}/{results}",
+                        engine="spark",
+                        trigger="1ms",
                     )
-                )  # fmt: skip
+                )
                 assert Account.words(servers, results) == n
                 if repeat:
                     rate(f"Spark local[{cores}], blocks of {label}", n, took)
@@ -295,12 +307,8 @@ def micro_batches(session: object, servers: str) -> None:
                 for repeat in range(6):
                     name = f"micro_{id(session)}_{size}_{repeat}"
                     url = f"kafka://{servers}/{name}"
-                    quiet(lambda url=url, f=file.name: replay(Path(f), url))
-                    quiet(
-                        lambda url=url, n=size: process(
-                            url, f"{url}_results", n, engine="spark", trigger="1ms"
-                        )
-                    )
+                    quiet(partial(replay, Path(file.name), url))
+                    quiet(partial(process, url, f"{url}_results", engine="spark", trigger="1ms"))
             print(
                 f"  a micro-batch of {size:,} words: {statistics.median(taken[1:]) * 1e3:.0f} ms;"
                 f" the original {ms} ms"
