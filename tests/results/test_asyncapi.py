@@ -133,7 +133,7 @@ def test_layouts_name_what_stands_there() -> None:
     assert fields["magic"] == BLOCK_MAGIC
     assert (fields["version"], fields["name_bytes"], fields["words"]) == (2, 7, 5)
     assert fields["time_ns"] == block_time_ns(value) == 12_345
-    number = Number(7, 0, 4, 1, 2, ((1, 1), (3, 1)))
+    number = Number(7, 0, 4, 1, 2, bytes([1, 0, 1, 0, 3, 0, 1, 0]))
     names = [field["name"] for field in layout_of("number")]
     packed = dict(zip(names, numbering._FIXED.unpack_from(number.pack()), strict=True))
     del packed["check"]
