@@ -131,8 +131,9 @@ class MessageBook:
         state: Mapping[str, Any] = order.decoder if order else {}
         numbers = {int(stream): at for stream, at in state.get("next", [])}
         self.ordering = Ordering(partitions, numbers)
+        self._next_words = numbers
         self.notices = Notices(**state.get("notices", {}))
-        self._before = replace(self.notices)
+        self._expired_before = self.notices.expired
         self._partitions = {
             p: saved.get(str(p)) or _partition(name, p, reached.get(p, 0))
             for p in range(partitions)
@@ -182,6 +183,9 @@ class MessageBook:
         poison: list[tuple[Reject, bytes]] = []
         touched: set[int] = set()
         for release in released:
+            self.notices.missing_words += release.missing
+            if release.next:
+                self._next_words[release.next[0]] = release.next[1]
             for part in release.parts:
                 self._finish(part, duplicate=release.duplicate)
                 touched.add(part.partition)
@@ -215,12 +219,11 @@ class MessageBook:
             place = replace(stream.place, restart=done.restart)
             self._partitions[p] = replace(stream, place=place, decoder={"done": done.ranges()})
             changed[str(p)] = self._partitions[p]
-        self.notices.missing_words = self._before.missing_words + self.ordering.missing_words
-        self.notices.expired = self._before.expired + self._expired()
+        self.notices.expired = self._expired_before + self._expired()
         if touched:
             notices = self.notices
             state = {
-                "next": [[str(s), at] for s, at in self.ordering.streams().items()],
+                "next": [[str(s), self._next_words.get(s, 0)] for s in self.ordering.streams()],
                 "notices": {name: getattr(notices, name) for name in Notices.__slots__},
             }
             place = Place(restart=0, read=0, mark=0, ended=False)
