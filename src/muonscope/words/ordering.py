@@ -136,7 +136,9 @@ class Ordering:
         if number is None:
             self._plain[part.partition].append((now_s, part))
             return
-        stream = self._streams.get(number.stream) or self._new_stream(number.stream, front)
+        stream = self._streams.get(number.stream) or self._new_stream(number.stream)
+        if not (stream.latest or stream.next) and number.stream != next(iter(self._streams)):
+            stream.barrier = dict(front.ends)
         stream.seen_s = now_s
         stream.latest[part.partition] = number.first
         if number.first + number.words <= stream.next:
@@ -187,10 +189,8 @@ class Ordering:
             queue.clear()
         return released + [self._released(part.words, (part,)) for part in waiting]
 
-    def _new_stream(self, number: int, front: Front) -> _Stream:
-        busy = any(stream.latest for stream in self._streams.values())
-        stream = _Stream(number, 0, barrier=dict(front.ends) if busy else None)
-        self._streams[number] = stream
+    def _new_stream(self, number: int) -> _Stream:
+        stream = self._streams[number] = _Stream(number, 0)
         for old in [s for s, state in self._streams.items() if not state.chunks][:-_STREAMS]:
             del self._streams[old]
         return stream
