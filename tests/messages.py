@@ -37,7 +37,9 @@ def scattered_words(n: int, seed: int, *, keys: int = 3) -> Words:
     rng = np.random.default_rng(seed)
     at = rng.integers(0, keys, n).repeat(rng.integers(1, 9, n))[:n] * KEY_ORBITS
     count = np.arange(n)
-    return pack_hits(2, count % 2, count % 128, at + rng.integers(0, KEY_ORBITS, n), count % 3564, 1)
+    return pack_hits(
+        2, count % 2, count % 128, at + rng.integers(0, KEY_ORBITS, n), count % 3564, 1
+    )
 
 
 @dataclass(slots=True)
@@ -64,9 +66,7 @@ class Topic:
         for a, b in pairwise([0, *sorted(cuts), len(words)]):
             for piece in split_by_orbits(words[a:b], places[a:b], stream, first + a):
                 partition = zlib.crc32(piece.key.to_bytes(4, "big")) % len(self.partitions)
-                message = Message(
-                    encoder.encode(piece.words), piece.number.pack(), first=first + a
-                )
+                message = Message(encoder.encode(piece.words), piece.number.pack(), first=first + a)
                 self.partitions[partition].append(message)
 
     def send_json(
@@ -133,7 +133,7 @@ class TopicSource:
     fetches: int = 0
 
     def __post_init__(self) -> None:
-        self.reached = {p: self.topic.base for p in range(self.partitions)} | dict(self.positions)
+        self.reached = dict.fromkeys(range(self.partitions), self.topic.base) | dict(self.positions)
         for p in self.reached:
             self._note_end(p)
         self.rng = random.Random(self.seed)

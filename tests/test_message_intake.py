@@ -1,9 +1,8 @@
 """Messages taken in: exact order and account, and the same again from any saved state."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messages import READOUT, Message, Topic, TopicSource, mixed_in, scattered_words
+from messages import READOUT, Topic, TopicSource, mixed_in, scattered_words
 from muonscope import message_intake
 from muonscope.detector import Detector
 from muonscope.engines.native import Batch, Checkpoint
@@ -168,3 +167,193 @@ def test_going_on_from_any_saved_state_gives_the_same_as_never_stopping(
         keep = data.draw(st.integers(0, len(rest)))
         assert whatever_the_pace(outcome_of(before + rest)) == whatever_the_pace(outcome_of(whole))
         before += rest[:keep]
+
+
+@FIXED
+@given(seed=SEEDS, cuts=st.lists(st.integers(0, 60), max_size=5), partitions=st.integers(1, 3))
+def test_messages_sent_twice_count_once(seed: int, cuts: list[int], partitions: int) -> None:
+    words, topic = scattered_words(60, 1), Topic.empty(partitions)
+    topic.send_blocks(words, cuts)
+    sent = sum(topic.sizes())
+    topic.send_blocks(words, cuts)
+    outcome = outcome_of(taken(topic, seed))
+    assert outcome.words == words.tolist()
+    assert outcome.notices == Notices(messages=2 * sent, duplicates=sent)
+
+
+def test_what_never_came_is_counted_as_missing_also_after_a_restart() -> None:
+    words, topic = scattered_words(60, 1, keys=1), Topic.empty(1)
+    topic.send_blocks(words, [10, 20, 30, 40, 50])
+    for gone in (4, 2):
+        del topic.partitions[0][gone]
+    expected = np.concatenate([words[:20], words[30:40], words[50:]]).tolist()
+    whole = taken(topic, 3, most=1)
+    assert outcome_of(whole).words == expected
+    assert outcome_of(whole).notices.missing_words == 20
+    for at in range(len(whole)):
+        rest = taken(topic, 3, saved_after(whole[:at]), most=1)
+        assert outcome_of([*whole[:at], *rest]) == outcome_of(whole)
+
+
+@pytest.mark.usefixtures("batch_words")
+def test_missing_words_are_saved_with_the_batch_that_lacks_them() -> None:
+    words, topic = scattered_words(90, 1, keys=1), Topic.empty(1)
+    topic.send_blocks(words, range(0, 90, 10))
+    del topic.partitions[0][5]
+    del topic.partitions[0][2]
+    seen = 0
+    for batch in taken(topic, 3, most=20):
+        seen += len(batch.decoded.words)
+        if ORDER_KEY in batch.token.others:
+            state = batch.token.others[ORDER_KEY].decoder
+            assert state["next"] == [["1", seen + state["notices"]["missing_words"]]]
+
+
+def test_messages_without_a_number_are_taken_by_their_times() -> None:
+    words, topic = scattered_words(40, 2), Topic.empty(2)
+    topic.send_json(words, numbered=False, run=1)
+    outcome = outcome_of(taken(topic, 5, most=1))
+    assert outcome.words == words.tolist()
+
+
+def test_expired_messages_are_counted_on_from_the_saved_state() -> None:
+    topic = Topic.empty(1)
+    topic.send_blocks(scattered_words(20, 1, keys=1), [10])
+
+    def notices(streams: Mapping[str, Stream] | None, gone: int) -> dict[str, Stream]:
+        source = TopicSource(topic, positions_of(streams or {}), most=1)
+        intake = MessageIntake(source, READOUT, streams=streams, expired=lambda: gone)
+        return saved_after(list(intake.batches())[:1])
+
+    first = notices(None, 3)
+    assert first[ORDER_KEY].decoder["notices"]["expired"] == 3
+    assert notices(first, 2)[ORDER_KEY].decoder["notices"]["expired"] == 5
+
+
+def test_a_source_that_is_idle_ends_after_its_time_and_gives_the_rest() -> None:
+    words, topic = scattered_words(30, 1, keys=1), Topic.empty(2)
+    topic.send_blocks(words, [10, 20])
+    some = next(p for p in topic.partitions if p)
+    del some[0]
+    clock = Ticking(0.5)
+    source = TopicSource(topic, lasting=True)
+    intake = MessageIntake(source, READOUT, idle_exit_s=3.0, clock=clock)
+    batches = list(intake.batches())
+    assert outcome_of(batches).words == words[10:].tolist()
+    assert outcome_of(batches).notices.missing_words == 10
+    assert 3.0 < clock.now < 15.0
+
+
+def stopping(after: int, *, checkpoints: bool) -> tuple[list[Batch[Token]], TopicSource]:
+    """Take a topic whose first chunk never comes, stopped after some fetches."""
+    topic = Topic.empty(1)
+    topic.send_blocks(scattered_words(30, 1, keys=1), [10, 20])
+    del topic.partitions[0][0]
+    source = TopicSource(topic, lasting=True)
+    intake = MessageIntake(
+        source, READOUT, stop=lambda: source.fetches >= after, checkpoints=checkpoints
+    )
+    return list(intake.batches()), source
+
+
+def test_a_stop_gives_the_rest_unless_a_later_run_goes_on() -> None:
+    batches, _ = stopping(5, checkpoints=False)
+    assert outcome_of(batches).words == scattered_words(30, 1, keys=1)[10:].tolist()
+    batches, source = stopping(5, checkpoints=True)
+    assert outcome_of(batches).words == []
+    assert saved_after(batches) == {}
+    assert source.fetches == 5
+
+
+@pytest.mark.parametrize(("checkpoints", "quick"), [(False, True), (True, False), (True, True)])
+def test_checkpoints_come_in_time(*, checkpoints: bool, quick: bool) -> None:
+    source, clock = TopicSource(Topic.empty(1), lasting=True), Ticking(0.0125)
+    intake = MessageIntake(
+        source, READOUT, checkpoints=checkpoints, quick=quick, clock=clock,
+        stop=lambda: clock.now > 4.0,
+    )  # fmt: skip
+    kinds = [batch.checkpoint for batch in intake.batches()]
+    full, closed = kinds.count(Checkpoint.YES), kinds.count(Checkpoint.IF_CLOSED)
+    assert full == (3 if checkpoints else 0)
+    assert (closed > 20) == (checkpoints and quick)
+    assert closed < 40
+
+
+def test_a_partition_that_is_far_ahead_waits_for_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(message_intake, "_HOLD_BYTES", 1000)
+    words, topic = scattered_words(400, 1), Topic.empty(2)
+    topic.send_json(words, run=200)
+    source = TopicSource(topic, most=20)
+    pending: list[list[int]] = []
+    hold: Callable[[list[int]], None] = source.hold
+
+    def noted(partitions: list[int]) -> None:
+        pending.append(list(intake.book.ordering.pending_bytes))
+        assert partitions in ([], [1])
+        hold(partitions)
+
+    monkeypatch.setattr(TopicSource, "hold", lambda _, partitions: noted(partitions))
+    intake = MessageIntake(source, READOUT, clock=Ticking())
+    assert outcome_of(list(intake.batches())).words == words.tolist()
+    assert 1000 < max(second for _, second in pending) < 1000 + 20 * 110
+    assert intake.book.ordering.pending_bytes == [0, 0]
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_a_partition_that_is_far_ahead_does_not_wait_for_one_that_is_read(
+    monkeypatch: pytest.MonkeyPatch, lasting: bool
+) -> None:
+    """A second stream waits for the first to be read whole, and most of it is in one place."""
+    monkeypatch.setattr(message_intake, "_HOLD_BYTES", 1000)
+    words, topic = scattered_words(400, 1), Topic.empty(2)
+    topic.send_json(words[:10], run=5)
+    topic.send_json(words[10:], stream=2, run=1000)
+    source = TopicSource(topic, most=20, lasting=lasting)
+    intake = MessageIntake(source, READOUT, stop=lambda: source.fetches > 400, clock=Ticking())
+    taken_words: list[int] = []
+    for batch in intake.batches():
+        assert source.fetches < 300, "it waits for ever"
+        taken_words += batch.decoded.words.tolist()
+        if lasting and len(taken_words) == len(words):
+            break
+    assert taken_words == words.tolist()
+
+
+def test_pieces_are_blocks_of_the_words_and_then_each_message_that_is_none(
+    legnaro: Detector,
+) -> None:
+    words, topic = scattered_words(50, 1), Topic.empty(2)
+    topic.send_blocks(words, [10, 30])
+    topic = mixed_in(topic, [b"page", b"{", b"page"], random.Random(1))
+    closed: list[bool] = []
+    pieces = MessagePieces(
+        MessageIntake(TopicSource(topic), READOUT), "t", legnaro, close=lambda: closed.append(True)
+    )
+    assert pieces.size() is None
+    found = list(pieces.pieces())
+    assert closed == [True]
+    data = b"".join(piece.data for piece in found if piece.key == "t")
+    assert feed(BlockDecoder(READOUT), [data]) == (words.tolist(), [])
+    assert [p.read for p in found if p.key == "t" and p.ended] == [len(data)]
+    others = [piece for piece in found if piece.key != "t"]
+    assert sorted(piece.data for piece in others if not piece.ended) == [b"page", b"page", b"{"]
+    assert [piece.ended for piece in others] == [False, True] * 3
+    assert all(
+        a.key == b.key and a.read == b.read == len(a.data)
+        for a, b in zip(others[::2], others[1::2], strict=True)
+    )
+    assert len({piece.key for piece in others}) == 3
+    assert all("partition" in piece.name and "offset" in piece.name for piece in others)
+
+
+def test_pieces_close_their_topic_when_they_are_left(legnaro: Detector) -> None:
+    topic, closed = Topic.empty(1), list[bool]()
+    topic.send_blocks(scattered_words(50, 1), [10, 30])
+    intake = MessageIntake(TopicSource(topic, most=1), READOUT)
+    pieces = MessagePieces(intake, "t", legnaro, close=lambda: closed.append(True)).pieces()
+    next(pieces)
+    assert isinstance(pieces, Generator)
+    pieces.close()
+    assert closed == [True]
