@@ -290,14 +290,15 @@ class MessageIntake:
             idle = self._idle_exit_s is not None and now - last_message > self._idle_exit_s
             if self._source.ended() or idle:
                 break
-            self._source.hold(_far_ahead(book.ordering.pending_bytes))
+            self._source.hold(_far_ahead(book.ordering.pending_bytes, front))
         yield from book.rest()
 
 
-def _far_ahead(pending: Sequence[int]) -> list[int]:
-    """Return the partitions that are to wait for the others."""
+def _far_ahead(pending: Sequence[int], front: Front) -> list[int]:
+    """Return the partitions that are to wait for others, if any has more to give."""
     ahead = [p for p, size in enumerate(pending) if size > _HOLD_BYTES]
-    return ahead if len(ahead) < len(pending) else []
+    awaited = any(p not in ahead and not front.caught_up(p) for p in range(len(pending)))
+    return ahead if awaited else []
 
 
 def _partition(source: str, partition: int, restart: int) -> Stream:
