@@ -13,7 +13,7 @@ import numpy as np
 
 from muonscope.detector import Readout
 from muonscope.words.binary import BLOCK_MAGIC, BlockDecoder
-from muonscope.words.codec import Decoded
+from muonscope.words.codec import Decoded, joined
 from muonscope.words.layout import Words
 from muonscope.words.numbering import Number, consecutive
 from muonscope.words.rejects import Reject, RejectCode, evidence
@@ -159,8 +159,7 @@ def _one(messages: Messages, i: int, readout: Readout) -> Part:
         decoded = Decoded(rejects=[_whole(RejectCode.UNKNOWN_FORMAT, value)])
     else:
         decoder = BlockDecoder(readout)
-        first, last = decoder.feed(value), decoder.finish()
-        decoded = Decoded(first.words, first.rejects + last.rejects)
+        decoded = joined([decoder.feed(value), decoder.finish()])
     return _checked(messages, i, decoded, number)
 
 
