@@ -128,19 +128,17 @@ class TopicSource:
     """Never ends."""
     name: str = "kafka://memory/topic"
     held: list[int] = field(default_factory=list)
+    partitions: int = field(init=False)
     reached: dict[int, int] = field(init=False)
     rng: random.Random = field(init=False)
     fetches: int = 0
 
     def __post_init__(self) -> None:
+        self.partitions = len(self.topic.partitions)
         self.reached = dict.fromkeys(range(self.partitions), self.topic.base) | dict(self.positions)
         for p in self.reached:
             self._note_end(p)
         self.rng = random.Random(self.seed)
-
-    @property
-    def partitions(self) -> int:
-        return len(self.topic.partitions)
 
     def fetch(self) -> list[Messages]:
         self.fetches += 1

@@ -331,7 +331,6 @@ def test_pieces_are_blocks_of_the_words_and_then_each_message_that_is_none(
     pieces = MessagePieces(
         MessageIntake(TopicSource(topic), READOUT), "t", legnaro, close=lambda: closed.append(True)
     )
-    assert pieces.size() is None
     found = list(pieces.pieces())
     assert closed == [True]
     data = b"".join(piece.data for piece in found if piece.key == "t")

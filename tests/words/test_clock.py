@@ -20,7 +20,7 @@ def hits(orbits: list[int]) -> Words:
 
 def running(first: int, steps: list[int]) -> list[int]:
     """Return orbits from ``first`` on."""
-    return (first + np.cumsum([0, *steps])).tolist()
+    return [first + int(at) for at in np.cumsum([0, *steps])]
 
 
 def taken(words: Words, cuts: list[int]) -> tuple[list[int], StreamClock]:

@@ -183,9 +183,10 @@ def headers(draw: st.DrawFn) -> list[bytes]:
         header = bytearray(Number(stream, first, words, 0, pieces).pack()[:28])
         if kind == "damaged":
             header[draw(st.integers(0, 27))] ^= 1 << draw(st.integers(0, 7))
-        found.append(draw(st.binary(min_size=28, max_size=28)) if kind == "rubbish" else header)
+        rubbish = kind == "rubbish"
+        found.append(draw(st.binary(min_size=28, max_size=28)) if rubbish else bytes(header))
         first = (first + words) & U64
-    return [bytes(header) for header in found]
+    return found
 
 
 def slowly(some: list[bytes]) -> list[tuple[int, int, Number]]:

@@ -133,9 +133,10 @@ def test_what_is_missing_is_counted_when_nothing_more_comes(
 ) -> None:
     queues, n, rng = delivery
     for which in gone:
-        some = [queue for queue in queues if queue]
-        if some:
-            del some[which % len(some)][which // len(some) % len(some[which % len(some)])]
+        filled = [queue for queue in queues if queue]
+        if filled:
+            queue = filled[which % len(filled)]
+            del queue[which // len(filled) % len(queue)]
     order = Ordering(len(queues))
     some = [p for queue in queues for p in queue]
     rng.shuffle(some)
