@@ -356,3 +356,16 @@ def test_pieces_close_their_topic_when_they_are_left(legnaro: Detector) -> None:
     assert isinstance(pieces, Generator)
     pieces.close()
     assert closed == [True]
+
+
+def test_a_bad_message_that_was_sent_twice_is_rejected_once() -> None:
+    words, topic = scattered_words(30, 1, keys=1), Topic.empty(1)
+    topic.send_blocks(words, [10, 20])
+    sent = topic.partitions[0]
+    sent[1] = replace(sent[1], value=sent[1].value[:-1])
+    sent.insert(2, sent[1])
+    outcome = outcome_of(taken(topic, 1))
+    assert outcome.words == [*words[:10].tolist(), *words[20:].tolist()]
+    assert outcome.poison == [sent[1].value]
+    assert outcome.bytes_rejected == len(sent[1].value)
+    assert outcome.notices == Notices(messages=4, duplicates=1)
