@@ -13,14 +13,17 @@ from muonscope.counting.summary import Summary
 from muonscope.counting.table import WindowTable
 from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector
+from muonscope.engines.native import Batch, Checkpoint
 from muonscope.errors import AccountingError, SourceError, StateError
-from muonscope.intake import Intake
+from muonscope.intake import Intake, Stream, Token
 from muonscope.run import Restored, Run, Status, restore
-from muonscope.transports.base import Piece
+from muonscope.transports.base import Piece, Place
 from muonscope.transports.files import FileSource
 from muonscope.transports.memory import MemorySink, MemorySource
 from muonscope.transports.state import StateStore
+from muonscope.words.codec import Decoded
 from muonscope.words.layout import Words, pack_hits
+from muonscope.words.rejects import Reject, RejectCode
 from simulated import BRIGHT, simulated_words
 
 WORDS = simulated_words(9000, profile=BRIGHT)
@@ -128,7 +131,6 @@ def test_bytes_that_go_missing_are_an_accounting_error(
     legnaro: Detector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from muonscope.words.binary import DatDecoder
-    from muonscope.words.codec import Decoded
 
     monkeypatch.setattr(DatDecoder, "finish", lambda decoder: Decoded())
     run = new_run(legnaro, {"a": WORDS.tobytes() + b"cut"}, MemorySink())
@@ -337,3 +339,113 @@ def test_a_record_cut_short_is_not_saved_as_final_whatever_comes_last(
     assert totals[1][0] == 2000
     assert totals[1][1].bytes_rejected == 0
     assert totals[1][1].bytes_in == 16_000
+
+
+# --- messages, and sinks that cannot be cut back -------------------------------------------
+
+
+class Batches:
+    """Gives batches as they are."""
+
+    def __init__(self, *batches: Batch[Token]) -> None:
+        self._batches = batches
+
+    def batches(self) -> Iterator[Batch[Token]]:
+        yield from self._batches
+
+
+def stream_of(read: int) -> dict[str, Stream]:
+    """Return a partition of which so many bytes were taken in."""
+    place = Place(restart=read, read=read, mark=0, ended=False)
+    return {"0": Stream(name="t[0]", place=place, bytes_in=read)}
+
+
+def rejected(*values: bytes) -> tuple[tuple[Reject, bytes], ...]:
+    """Return messages with why they were rejected."""
+    return tuple(
+        (Reject(code=RejectCode.BAD_JSON, offset=0, length=len(v), evidence=v, where="p"), v)
+        for v in values
+    )
+
+
+def messages_run(
+    detector: Detector, folder: Path, *batches: Batch[Token], lasting: bool, **options: Any
+) -> tuple[MemorySink, list[str], Run]:
+    """Run over batches to their end, and finish; return the order of what happened."""
+    sink, events = MemorySink(), list[str]()
+
+    class Noted(StateStore):
+        def save(self, meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+            events.append(f"saved {len(sink.messages)}")
+            super().save(meta, arrays)
+
+    noted = Noted(folder)
+    counter = Counter(detector, WindowSpec(window_s=0.1))
+    run = Run(
+        "r", Batches(*batches), counter, sink, store=noted, options=OPTIONS,
+        restored=restore(noted, OPTIONS), lasting=lasting, **options,
+    )  # fmt: skip
+    for _ in run.steps():
+        pass
+    run.finish()
+    events.append(f"finished {len(sink.messages)}")
+    noted.close()
+    return sink, events, run
+
+
+def test_messages_that_were_no_words_are_handed_on_once_and_counted(
+    legnaro: Detector, tmp_path: Path
+) -> None:
+    handed: list[list[bytes]] = []
+    poison = rejected(b"page", b"{")
+    batches = [
+        Batch(Decoded(WORDS[:4000]), Token(others=stream_of(100))),
+        Batch(
+            Decoded(WORDS[4000:], [reject for reject, _ in poison]),
+            Token(others=stream_of(300), poison=poison),
+        ),
+        Batch(Decoded(), Token()),
+    ]
+    _, _, run = messages_run(
+        legnaro, tmp_path, *batches, lasting=True,
+        reject=lambda some: handed.append([value for _, value in some]),
+    )  # fmt: skip
+    assert handed == [[b"page", b"{"]]
+    assert run.bytes.bytes_in == 300
+    assert run.bytes.bytes_rejected == 5
+    assert run.bytes.rejects == {"BAD_JSON": 2}
+    assert run.streams == stream_of(300)
+
+
+def test_a_run_that_nobody_hands_rejects_of_only_counts_them(
+    legnaro: Detector, tmp_path: Path
+) -> None:
+    poison = rejected(b"page")
+    batch = Batch(Decoded(rejects=[poison[0][0]]), Token(others=stream_of(4), poison=poison))
+    sink, _, run = messages_run(legnaro, tmp_path, batch, lasting=False)
+    assert run.bytes.bytes_rejected == 4
+    assert [orjson.loads(m)["bytes"]["bytes_in"] for m in sink.messages] == [4]
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_what_a_lasting_run_closes_at_its_end_stays_closed(
+    legnaro: Detector, tmp_path: Path, lasting: bool
+) -> None:
+    first = Batch(Decoded(WORDS[:5000]), Token(others=stream_of(100)), checkpoint=Checkpoint.YES)
+    rest = Batch(Decoded(WORDS[5000:]), Token(others=stream_of(200)), checkpoint=Checkpoint.YES)
+    before, events, run = messages_run(legnaro, tmp_path, first, lasting=lasting)
+    n = len(before.messages)
+    saved = [int(event.split()[1]) for event in events if event.startswith("saved")]
+    assert events[-1] == f"finished {n}"
+    assert len(saved) == (2 if lasting else 1)
+    assert saved[0] < n
+    assert (saved[-1] == n) == lasting
+    after, _, again = messages_run(legnaro, tmp_path, rest, lasting=lasting)
+    windows = [
+        [(m["epoch"], m["window"]) for m in map(orjson.loads, sink.messages) if "epoch" in m]
+        for sink in (before, after)
+    ]
+    twice = {w for w in windows[0] if w[1] is not None} & set(windows[1])
+    assert bool(twice) != lasting
+    assert again.windows >= run.windows
+    assert again.bytes.bytes_in == 200

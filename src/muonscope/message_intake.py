@@ -131,8 +131,9 @@ class MessageBook:
         state: Mapping[str, Any] = order.decoder if order else {}
         numbers = {int(stream): at for stream, at in state.get("next", [])}
         self.ordering = Ordering(partitions, numbers)
+        self._next_words = numbers
         self.notices = Notices(**state.get("notices", {}))
-        self._before = replace(self.notices)
+        self._expired_before = self.notices.expired
         self._partitions = {
             p: saved.get(str(p)) or _partition(name, p, reached.get(p, 0))
             for p in range(partitions)
@@ -183,6 +184,9 @@ class MessageBook:
         poison: list[tuple[Reject, bytes]] = []
         touched: set[int] = set()
         for release in released:
+            self.notices.missing_words += release.missing
+            if release.next:
+                self._next_words[release.next[0]] = release.next[1]
             for part in release.parts:
                 self._finish(part, duplicate=release.duplicate)
                 touched.add(part.partition)
@@ -215,12 +219,11 @@ class MessageBook:
                 bytes_in=size,
                 decoder={"done": done.ranges()},
             )
-        self.notices.missing_words = self._before.missing_words + self.ordering.missing_words
-        self.notices.expired = self._before.expired + self._expired()
+        self.notices.expired = self._expired_before + self._expired()
         if touched:
             notices = self.notices
             state = {
-                "next": [[str(s), at] for s, at in self.ordering.streams().items()],
+                "next": [[str(s), self._next_words.get(s, 0)] for s in self.ordering.streams()],
                 "notices": {name: getattr(notices, name) for name in Notices.__slots__},
             }
             place = Place(restart=0, read=0, mark=0, ended=False)
@@ -287,14 +290,15 @@ class MessageIntake:
             idle = self._idle_exit_s is not None and now - last_message > self._idle_exit_s
             if self._source.ended() or idle:
                 break
-            self._source.hold(_far_ahead(book.ordering.pending_bytes))
+            self._source.hold(_far_ahead(book.ordering.pending_bytes, front))
         yield from book.rest()
 
 
-def _far_ahead(pending: Sequence[int]) -> list[int]:
-    """Return the partitions that are to wait for the others."""
+def _far_ahead(pending: Sequence[int], front: Front) -> list[int]:
+    """Return the partitions that are to wait for others, if any has more to give."""
     ahead = [p for p, size in enumerate(pending) if size > _HOLD_BYTES]
-    return ahead if len(ahead) < len(pending) else []
+    awaited = any(p not in ahead and not front.caught_up(p) for p in range(len(pending)))
+    return ahead if awaited else []
 
 
 def _partition(source: str, partition: int, restart: int) -> Stream:

@@ -118,3 +118,25 @@ def test_no_batches_give_no_steps(legnaro: Detector) -> None:
     counter = Counter(legnaro)
     assert list(count(iter(()), counter)) == []
     assert counter.words_in == 0
+
+
+def test_a_snapshot_if_windows_closed_comes_once_after_they_did(legnaro: Detector) -> None:
+    def asking() -> Iterator[Batch[int]]:
+        for number, at in enumerate(range(0, len(WORDS), 100)):
+            wanted = Checkpoint.IF_CLOSED if number % 2 else Checkpoint.NO
+            wanted = Checkpoint.YES if number % 20 == 0 else wanted
+            yield Batch(Decoded(WORDS[at : at + 100]), number, wanted)
+
+    closed, kinds = False, {True: 0, False: 0}
+    for step in count(asking(), Counter(legnaro, WindowSpec(window_s=0.05))):
+        closed = closed or len(step.windows) > 0
+        if step.batch is None:
+            assert step.snapshot is None
+            continue
+        asked = step.batch.checkpoint
+        wanted = asked is Checkpoint.YES or (asked is Checkpoint.IF_CLOSED and closed)
+        assert (step.snapshot is not None) == wanted
+        if asked is Checkpoint.IF_CLOSED:
+            kinds[closed] += 1
+        closed = closed and not wanted
+    assert min(kinds.values()) > 1

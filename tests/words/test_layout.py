@@ -14,8 +14,10 @@ from muonscope.words.layout import (
     fpga_mask,
     head,
     orbit,
+    orbits,
     pack_ancillary,
     pack_hits,
+    shift_orbits,
     unpack,
 )
 
@@ -212,3 +214,32 @@ def test_what_fits_no_ancillary_word_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=name):
         pack_ancillary(*arguments)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@settings(deadline=None)
+@given(words=WORDS, hit_head=st.integers(0, 7))
+def test_orbits_are_those_of_unpacking(version: int, words: list[int], hit_head: int) -> None:
+    hit_head %= TOP[version][0]
+    array = np.array(words, np.uint64)
+    expected = unpack(array, version, hit_head).orbit
+    np.testing.assert_array_equal(orbits(array, version, hit_head), expected)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@settings(deadline=None)
+@given(words=WORDS, hit_head=st.integers(0, 7), by=st.integers(-(2**40), 2**40))
+def test_shifting_orbits_changes_nothing_else_and_can_be_undone(
+    version: int, words: list[int], hit_head: int, by: int
+) -> None:
+    hit_head %= TOP[version][0]
+    array = np.array(words, np.uint64)
+    kept = array.copy()
+    shifted = shift_orbits(array, by, version, hit_head)
+    np.testing.assert_array_equal(array, kept)
+    np.testing.assert_array_equal(shift_orbits(shifted, -by, version, hit_head), array)
+    for before, after in zip(words, shifted.tolist(), strict=True):
+        ancillary = version == 2 and before >> 61 in {0, 1, 3, 4, 5} and before >> 61 != hit_head
+        low = 24 if ancillary else 17
+        assert bits(after, low + 31, low) == (bits(before, low + 31, low) + by) % 2**32
+        assert (before ^ after) & ~(0xFFFFFFFF << low) == 0

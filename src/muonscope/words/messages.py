@@ -13,7 +13,7 @@ import numpy as np
 
 from muonscope.detector import Readout
 from muonscope.words.binary import BLOCK_MAGIC, BlockDecoder
-from muonscope.words.codec import Decoded
+from muonscope.words.codec import Decoded, joined
 from muonscope.words.layout import Words
 from muonscope.words.numbering import Number, consecutive
 from muonscope.words.rejects import Reject, RejectCode, evidence
@@ -116,13 +116,15 @@ def _json_runs(messages: Messages, begin: int, end: int) -> list[tuple[int, int,
 def _json(
     messages: Messages, begin: int, end: int, number: Number | None, readout: Readout
 ) -> list[Part]:
-    """Decode a run of JSON messages at once; one by one if that leaves doubts."""
-    if end - begin == 1:
+    """Decode a run of JSON messages at once; one by one unless each is a line with a hit."""
+    count = end - begin
+    if count == 1:
         return [_checked(messages, begin, _lines(messages.values[begin], readout), number)]
-    decoded = JsonDecoder(readout).feed(b"\n".join(messages.values[begin:end]) + b"\n")
-    expected = end - begin if number is None else number.words
-    if not decoded.rejects and len(decoded.words) == expected:
-        return [_part(messages, begin, end, decoded.words, number)]
+    data = b"\n".join([value.strip(b"\n") for value in messages.values[begin:end]]) + b"\n"
+    if data.count(b"\n") == count and (number is None or number.words == count):
+        decoded = JsonDecoder(readout).feed(data)
+        if not decoded.rejects and len(decoded.words) == count:
+            return [_part(messages, begin, end, decoded.words, number)]
     numbers = _numbers_of(messages, begin, end, number)
     singles = [
         _json(messages, i, i + 1, one, readout)
@@ -159,8 +161,7 @@ def _one(messages: Messages, i: int, readout: Readout) -> Part:
         decoded = Decoded(rejects=[_whole(RejectCode.UNKNOWN_FORMAT, value)])
     else:
         decoder = BlockDecoder(readout)
-        first, last = decoder.feed(value), decoder.finish()
-        decoded = Decoded(first.words, first.rejects + last.rejects)
+        decoded = joined([decoder.feed(value), decoder.finish()])
     return _checked(messages, i, decoded, number)
 
 

@@ -176,6 +176,7 @@ def consecutive(headers: Sequence[bytes]) -> list[tuple[int, int, Number]]:
     stream, first, words = rows["stream"], rows["first"], rows["words"]
     good = rows["check"] == _checks(rows)
     good &= (rows["pieces"] == 1) & (rows["piece"] == 0) & (words > 0) & (words <= CHUNK_WORDS)
+    good &= first <= np.uint64(_64) - words
     follows = good[1:] & good[:-1] & (stream[1:] == stream[:-1])
     follows &= first[1:] == first[:-1] + words[:-1]
     cuts = [0, *(np.flatnonzero(~follows) + 1).tolist(), len(rows)]

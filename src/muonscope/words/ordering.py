@@ -13,7 +13,7 @@ Time is an argument, in seconds; it only bounds how long something is waited for
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -61,6 +61,10 @@ class Release:
     parts: tuple[Part, ...]
     duplicate: bool = False
     """The parts came before, or too late: their words are not counted again."""
+    next: tuple[int, int] | None = None
+    """The stream, and the number of its next word once these are taken."""
+    missing: int = 0
+    """Words that should have stood here."""
 
 
 @dataclass(slots=True, order=True)
@@ -96,6 +100,7 @@ class _Chunk:
 
 @dataclass(slots=True)
 class _Stream:
+    number: int
     next: int
     chunks: list[_Chunk] = field(default_factory=list)
     latest: dict[int, int] = field(default_factory=dict)
@@ -112,7 +117,7 @@ class Ordering:
     def __init__(self, partitions: int, streams: Mapping[int, int] | None = None) -> None:
         """Go on from ``streams``: the number of the next word of each."""
         self._partitions = partitions
-        self._streams = {stream: _Stream(next=at) for stream, at in (streams or {}).items()}
+        self._streams = {stream: _Stream(stream, at) for stream, at in (streams or {}).items()}
         self._plain: list[deque[tuple[float, Part]]] = [deque() for _ in range(partitions)]
         self._again: list[Part] = []
         self.pending_bytes = [0] * partitions
@@ -131,7 +136,9 @@ class Ordering:
         if number is None:
             self._plain[part.partition].append((now_s, part))
             return
-        stream = self._streams.get(number.stream) or self._new_stream(number.stream, front)
+        stream = self._streams.get(number.stream) or self._new_stream(number.stream)
+        if not (stream.latest or stream.next) and number.stream != next(iter(self._streams)):
+            stream.barrier = dict(front.ends)
         stream.seen_s = now_s
         stream.latest[part.partition] = number.first
         if number.first + number.words <= stream.next:
@@ -182,10 +189,8 @@ class Ordering:
             queue.clear()
         return released + [self._released(part.words, (part,)) for part in waiting]
 
-    def _new_stream(self, number: int, front: Front) -> _Stream:
-        busy = any(stream.latest for stream in self._streams.values())
-        stream = _Stream(next=0, barrier=dict(front.ends) if busy else None)
-        self._streams[number] = stream
+    def _new_stream(self, number: int) -> _Stream:
+        stream = self._streams[number] = _Stream(number, 0)
         for old in [s for s, state in self._streams.items() if not state.chunks][:-_STREAMS]:
             del self._streams[old]
         return stream
@@ -219,9 +224,11 @@ class Ordering:
         if chunk.end <= stream.next:
             return [self._released(np.empty(0, np.uint64), parts, duplicate=True)]
         words, missing = chunk.taken(max(stream.next, chunk.first))
-        self.missing_words += missing + max(0, chunk.first - stream.next)
+        missing += max(0, chunk.first - stream.next)
+        self.missing_words += missing
         stream.next = chunk.end
-        return [self._released(words, parts)]
+        release = self._released(words, parts)
+        return [replace(release, next=(stream.number, chunk.end), missing=missing)]
 
     def _give_up(self, stream: _Stream) -> list[Release]:
         return self._take(stream, stream.chunks[0])

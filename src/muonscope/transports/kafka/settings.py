@@ -12,13 +12,13 @@ __all__ = ["ENVIRONMENT_PREFIX", "KafkaSettings"]
 ENVIRONMENT_PREFIX = "MUONSCOPE_KAFKA_"
 
 _SECRET = re.compile(
-    r"password|secret|credential|token|\.pem$|oauthbearer\.config|jaas", re.IGNORECASE
+    r"password|passphrase|secret|credential|token|\.pem$|oauthbearer\.config|jaas", re.IGNORECASE
 )
 _OURS = frozenset(
     {
-        "auto.offset.reset", "bootstrap.servers", "enable.auto.commit", "enable.auto.offset.store",
-        "enable.idempotence", "enable.partition.eof", "group.id", "isolation.level",
-        "transactional.id",
+        "auto.commit.enable", "auto.offset.reset", "bootstrap.servers", "enable.auto.commit",
+        "enable.auto.offset.store", "enable.idempotence", "enable.partition.eof", "group.id",
+        "isolation.level", "metadata.broker.list", "transactional.id",
     }
 )  # fmt: skip
 """Settings on which exactness depends: muonscope makes them itself."""

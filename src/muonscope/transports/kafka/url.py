@@ -54,7 +54,7 @@ class KafkaUrl:
             raise OptionError(f"found {text!r}, expected kafka://host:port/topic")
         rest, _, query = text.removeprefix(SCHEME).partition("?")
         servers, _, topic = rest.partition("/")
-        if "@" in servers:
+        if "@" in rest:
             raise OptionError(
                 "kafka URL: found a user name, expected host:port; credentials belong into"
                 " --kafka-config or MUONSCOPE_KAFKA_SASL_USERNAME and ..._PASSWORD"
@@ -81,8 +81,9 @@ def _options(query: str) -> dict[str, str]:
     options: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in {"group", "start"} or name in options or not value:
+            shown = f"={value!r}" if name in {"group", "start"} else ""
             raise OptionError(
-                f"kafka URL: found option {name}={value!r}, expected group=NAME and"
+                f"kafka URL: found option {name}{shown}, expected group=NAME and"
                 f" start={'|'.join(STARTS)}, each once"
             )
         options[name] = value
