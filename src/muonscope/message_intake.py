@@ -35,9 +35,15 @@ __all__ = [
 ORDER_KEY = "order"
 """Key of the stream that keeps the numbers, not a partition."""
 
-_BATCH_WORDS = 1 << 20
+_BATCH_WORDS = 1 << 17
 _QUICK_S, _SLOW_S = 0.1, 1.0
-_HOLD_BYTES = 16 << 20
+_LIVE_MESSAGES = 1000
+"""Fewer messages behind than so many is live: then results should be seen soon."""
+
+_HOLD_BYTES = 96 << 20
+"""When more waits altogether, partitions that are ahead are held until half of it is gone.
+
+Rarely, for what a client has fetched of a partition is lost to it when it is held."""
 
 
 class MessageSource(Protocol):
@@ -125,6 +131,7 @@ class MessageBook:
         many messages were gone when they should have been read.
         """
         self._name, self._checkpoints, self._quick = name, checkpoints, quick
+        self._live = True
         self._expired, self._clock = expired, clock
         saved = dict(streams or {})
         order = saved.pop(ORDER_KEY, None)
@@ -161,6 +168,7 @@ class MessageBook:
 
     def ready(self, front: Front) -> Iterator[Batch[Token]]:
         """Yield what is in order by now; an empty batch if nothing is."""
+        self._live = front.behind() < _LIVE_MESSAGES
         yield from self._batches(self.ordering.release(front, self._clock()))
 
     def rest(self) -> Iterator[Batch[Token]]:
@@ -235,7 +243,8 @@ class MessageBook:
             return Checkpoint.NO
         now = self._clock()
         for kind, after in ((Checkpoint.YES, _SLOW_S), (Checkpoint.IF_CLOSED, _QUICK_S)):
-            if (kind is Checkpoint.YES or self._quick) and now >= self._next[kind]:
+            wanted = kind is Checkpoint.YES or (self._quick and self._live)
+            if wanted and now >= self._next[kind]:
                 self._next[Checkpoint.IF_CLOSED] = now + _QUICK_S
                 if kind is Checkpoint.YES:
                     self._next[kind] = now + after
@@ -273,32 +282,41 @@ class MessageIntake:
     def batches(self) -> Iterator[Batch[Token]]:
         """Yield words in order, until the source ends, or is idle for too long, or at a stop."""
         book, last_message = self.book, self._clock()
+        held: list[int] = []
         while True:
             fetched = self._source.fetch()
-            front, now = self._source.front(), self._clock()
-            if fetched:
-                last_message = now
+            front = self._source.front()
             for messages in fetched:
                 wanted = without(messages, book.done_before[messages.partition])
                 if wanted.offsets:
                     book.receive(decode_messages(wanted, self._readout), front)
             yield from book.ready(front)
+            if fetched:
+                last_message = self._clock()
             if self._stop():
                 if self._checkpoints:
                     return
                 break
-            idle = self._idle_exit_s is not None and now - last_message > self._idle_exit_s
-            if self._source.ended() or idle:
+            if self._source.ended() or self._is_idle(last_message, front):
                 break
-            self._source.hold(_far_ahead(book.ordering.pending_bytes, front))
+            held = self._to_hold(book.ordering.pending_bytes, front, held)
+            self._source.hold(held)
         yield from book.rest()
 
+    @staticmethod
+    def _to_hold(pending: Sequence[int], front: Front, held: list[int]) -> list[int]:
+        """Return the partitions that are to wait for others, if any has more to give."""
+        if sum(pending) < (_HOLD_BYTES // 2 if held else _HOLD_BYTES):
+            return []
+        share = sum(pending) // (2 * len(pending))
+        ahead = [p for p, size in enumerate(pending) if size > share]
+        awaited = any(p not in ahead and not front.caught_up(p) for p in range(len(pending)))
+        return ahead if awaited else []
 
-def _far_ahead(pending: Sequence[int], front: Front) -> list[int]:
-    """Return the partitions that are to wait for others, if any has more to give."""
-    ahead = [p for p, size in enumerate(pending) if size > _HOLD_BYTES]
-    awaited = any(p not in ahead and not front.caught_up(p) for p in range(len(pending)))
-    return ahead if awaited else []
+    def _is_idle(self, last_message: float, front: Front) -> bool:
+        """Tell whether nothing has come for long, and nothing is there."""
+        quiet = self._clock() - last_message
+        return self._idle_exit_s is not None and quiet > self._idle_exit_s and not front.behind()
 
 
 def _partition(source: str, partition: int, restart: int) -> Stream:

@@ -43,8 +43,8 @@ HEADER_NAME = "muonscope.number"
 CHUNK_WORDS = 8192
 """Most words in a chunk: a block of 64 KiB."""
 
-KEY_ORBITS = 1 << 14
-"""Orbits in a block of orbits (1.46 s): what keys, and so partitions, follow."""
+KEY_ORBITS = 1 << 16
+"""Orbits in a block of orbits (5.84 s): what keys, and so partitions, follow."""
 
 _FIXED = struct.Struct("<IQQIHH")
 _COLUMNS = np.dtype(

@@ -73,7 +73,7 @@ class KafkaSource:
                 bootstrap_servers=url.servers, group_id=group, enable_auto_commit=False,
                 enable_auto_offset_store=False, auto_offset_reset="error",
                 isolation_level="read_committed", enable_partition_eof=True,
-                fetch_wait_max_ms=50, queued_max_messages_kbytes=65536, error_cb=self._note,
+                fetch_wait_max_ms=50, queued_max_messages_kbytes=65536, fetch_queue_backoff_ms=5, error_cb=self._note,
             ),
         )  # fmt: skip
         self._low: dict[int, int] = {}
