@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,10 @@ def test_nothing_heavy_is_imported_while_help_is_shown(name: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_the_reference_page_has_the_help_of_every_command(command: Command) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text("utf-8")
+    for name in COMMANDS:
+        text = command(*name.split(), "--help", env={"COLUMNS": "80", "LINES": "24"}).out.decode()
+        assert f"```text\n{text.rstrip()}\n```" in page, name

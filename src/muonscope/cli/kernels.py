@@ -1,5 +1,6 @@
 """Loading the compiled kernels, with a word to the user the first time it takes long."""
 
+import gc
 import subprocess
 import sys
 import threading
@@ -7,9 +8,16 @@ from collections.abc import Sequence
 
 from muonscope.simulation.options import SCHEME
 
-__all__ = ["PROCESSING", "SIMULATION", "kernels_for", "load_kernels"]
+__all__ = ["PROCESSING", "SIMULATION", "kernels_for", "load_kernels", "set_pace"]
 
 _PATIENCE_S = 1.2
+
+_SWITCH_S = 1e-4
+"""How long a thread may keep the others waiting, s: the default of 5 ms is a whole batch."""
+
+_GARBAGE = (100_000, 50, 100)
+"""When to look for garbage: the default, after 700 objects, takes half of the time of a
+stream of JSON messages."""
 
 PROCESSING = (
     "muonscope.counting._windowing", "muonscope.counting._counting", "muonscope.words._text",
@@ -25,6 +33,13 @@ def kernels_for(sources: Sequence[str]) -> tuple[str, ...]:
     """Return what processing ``sources`` needs."""
     simulated = any(source.startswith(SCHEME) for source in sources)
     return PROCESSING + SIMULATION if simulated else PROCESSING
+
+
+def set_pace() -> None:
+    """Set the interpreter up for a long run: what is loaded by now stays."""
+    sys.setswitchinterval(_SWITCH_S)
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE)
 
 
 def load_kernels(modules: Sequence[str] = PROCESSING) -> None:

@@ -1,11 +1,10 @@
 """The ``process`` command."""
 
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from muonscope.cli.kernels import kernels_for, load_kernels
+from muonscope.cli.kernels import kernels_for, load_kernels, set_pace
 from muonscope.cli.plan import Options, Plan, Supply, plan_of, say
 from muonscope.cli.stopping import Stop
 from muonscope.counting.summary import Summary
@@ -13,9 +12,6 @@ from muonscope.errors import FormatError, RolledBackError
 from muonscope.run import Run
 
 __all__ = ["again_after_rollback", "conclude", "process_sources"]
-
-_SWITCH_S = 1e-4
-"""How long a thread may keep the others waiting, s: the default of 5 ms is a whole batch."""
 
 _ROLLBACKS, _ROLLBACKS_S = 5, 120.0
 """More lost transactions than so many within so many seconds are no accident."""
@@ -37,7 +33,7 @@ def process_sources(options: Options) -> int:
 def _process(options: Options, stop: Stop) -> int:
     plan = plan_of(options, stop)
     load_kernels(kernels_for(options.sources))
-    sys.setswitchinterval(_SWITCH_S)
+    set_pace()
     return again_after_rollback(lambda: _attempt(plan, stop), stop)
 
 

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from muonscope.cli.kafka import kafka_options
-from muonscope.cli.kernels import kernels_for, load_kernels
+from muonscope.cli.kernels import kernels_for, load_kernels, set_pace
 from muonscope.cli.plan import say
 from muonscope.cli.stopping import Stop
 from muonscope.detector import Detector
@@ -103,6 +103,7 @@ def _replay(options: Options, stop: Stop) -> int:
         replication=options.replication, no_wait=options.no_wait,
     )  # fmt: skip
     load_kernels(kernels_for(options.sources))
+    set_pace()
     store = StateStore(Path(options.state)) if options.state else None
     position = _load(store, options)
     partitions, lasting = make_stream_topic(url, kafka)

@@ -7,7 +7,7 @@ one hit per message bearable. What is neither is rejected whole, with its place.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from typing import cast
 
 import numpy as np
 
@@ -80,8 +80,7 @@ def decode_messages(messages: Messages, readout: Readout) -> list[Part]:
     """Return the parts of ``messages``, in order; never raises on what they hold."""
     parts: list[Part] = []
     at = 0
-    for is_json, group in groupby(value[:1] in _JSON_BEGINS for value in messages.values):
-        end = at + sum(1 for _ in group)
+    for is_json, end in _groups([value[:1] in _JSON_BEGINS for value in messages.values]):
         if is_json:
             for begin, stop, number in _json_runs(messages, at, end):
                 parts += _json(messages, begin, stop, number, readout)
@@ -91,16 +90,25 @@ def decode_messages(messages: Messages, readout: Readout) -> list[Part]:
     return parts
 
 
+def _groups(kinds: list[bool]) -> list[tuple[bool, int]]:
+    """Return the kind and the end of each run of equal ``kinds``."""
+    if not kinds:
+        return []
+    if all(kinds) or not any(kinds):
+        return [(kinds[0], len(kinds))]
+    cuts = [i for i in range(1, len(kinds)) if kinds[i] != kinds[i - 1]]
+    return [(kinds[end - 1], end) for end in [*cuts, len(kinds)]]
+
+
 def _json_runs(messages: Messages, begin: int, end: int) -> list[tuple[int, int, Number | None]]:
     """Return (begin, end, number) of what can be decoded together."""
     headers = messages.headers[begin:end]
     runs: list[tuple[int, int, Number | None]] = []
     at = begin
-    for plain, group in groupby(headers, lambda h: h is not None and len(h) == _NUMBER_BYTES):
-        some = list(group)
-        stop = at + len(some)
+    for plain, last_one in _groups([h is not None and len(h) == _NUMBER_BYTES for h in headers]):
+        stop = begin + last_one
         if plain:
-            found = consecutive([header for header in some if header is not None])
+            found = consecutive(cast("list[bytes]", headers[at - begin : last_one]))
             covered = at
             for first, last, number in found:
                 runs += [(i, i + 1, None) for i in range(covered, at + first)]
@@ -120,7 +128,10 @@ def _json(
     count = end - begin
     if count == 1:
         return [_checked(messages, begin, _lines(messages.values[begin], readout), number)]
-    data = b"\n".join([value.strip(b"\n") for value in messages.values[begin:end]]) + b"\n"
+    values = messages.values[begin:end]
+    data = b"\n".join(values) + b"\n"
+    if data.count(b"\n") != count:
+        data = b"\n".join([value.strip(b"\n") for value in values]) + b"\n"
     if data.count(b"\n") == count and (number is None or number.words == count):
         decoded = JsonDecoder(readout).feed(data)
         if not decoded.rejects and len(decoded.words) == count:

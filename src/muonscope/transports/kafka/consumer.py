@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -73,7 +73,8 @@ class KafkaSource:
                 bootstrap_servers=url.servers, group_id=group, enable_auto_commit=False,
                 enable_auto_offset_store=False, auto_offset_reset="error",
                 isolation_level="read_committed", enable_partition_eof=True,
-                fetch_wait_max_ms=50, queued_max_messages_kbytes=65536, fetch_queue_backoff_ms=5, error_cb=self._note,
+                fetch_wait_max_ms=50, queued_max_messages_kbytes=65536,
+                fetch_queue_backoff_ms=5, error_cb=self._note,
             ),
         )  # fmt: skip
         self._low: dict[int, int] = {}
@@ -273,14 +274,18 @@ class KafkaSource:
     def _columns(self, partition: int, messages: list[Message]) -> Messages:
         values = [message.value() or b"" for message in messages]
         self._size = max(1, sum(map(len, values)) // len(values))
-        offsets = [_int(message.offset()) for message in messages]
+        offsets = cast("list[int]", [message.offset() for message in messages])
         self._reached[partition] = max(self._reached[partition], offsets[-1] + 1)
+        headers = [_number_header(some) for some in [message.headers() for message in messages]]
         return Messages(
             partition=partition,
             offsets=offsets,
             values=values,
-            headers=[_number_header(message.headers()) for message in messages],
-            times_ms=[message.timestamp()[1] for message in messages],
+            headers=headers,
+            times_ms=[  # which order only messages without a number
+                0 if header is not None else message.timestamp()[1]
+                for header, message in zip(headers, messages, strict=True)
+            ],
         )
 
     def _at_end(self, partition: int) -> bool:
@@ -302,7 +307,9 @@ def _int(value: int | None) -> int:
 
 def _number_header(headers: Any) -> bytes | None:
     """Return the record header that numbers a message, if it has one."""
-    for name, value in headers or ():
-        if name == HEADER_NAME:
-            return value or b""
-    return None
+    if not headers:
+        return None
+    name, value = headers[0]
+    if name != HEADER_NAME:
+        value = dict(headers).get(HEADER_NAME)
+    return value  # type: ignore[no-any-return]
