@@ -166,7 +166,8 @@ def native_section(broker: Broker, folder: Path, n: int) -> None:
     file = folder / "json.dat"
     words[:n_json].astype("<u8").tofile(file)
     url = f"kafka://{servers}/json"
-    rate("replay --max, one JSON hit a message", n_json / quiet(partial(replay, file, url, "json")), "the original's producer: 0.002")  # fmt: skip
+    sent = n_json / quiet(partial(replay, file, url, "json"))
+    rate("replay --max, one JSON hit a message", sent, "the original's producer: 0.002")
     alone = n_json / client_alone(servers, "json", orjson.loads)
     rate("  one Python consumer that only parses (orjson)", alone)
     got = quiet(partial(process, url, f"kafka://{servers}/json_results"))
