@@ -42,6 +42,7 @@ soak: .venv/installed ## Kill replay, process and Spark at 1,000 random moments;
 
 bench: .venv/installed ## Measure against the peers; prints ratios, checks the answers.
 	$(BIN)/python benchmarks/run.py
+	PYTHONPATH=tests:tools:benchmarks $(BIN)/python benchmarks/kafka_run.py
 
 figures: .venv/installed ## Draw the plots of the documentation again.
 	$(BIN)/python examples/simulation_plots.py --recordings $(REALDATA)

@@ -12,7 +12,7 @@ COMMANDS = (
     "process", "inspect", "convert", "simulate", "replay", "topics", "detectors list",
     "detectors show", "detectors check",
 )  # fmt: skip
-LINES = {"process": 33}
+LINES = {"process": 33, "replay": 25}
 """What a screen has room for, where that is not 24: a run from Kafka with Spark has options."""
 HEAVY = (
     "numpy", "numba", "llvmlite", "pyarrow", "rich", "fsspec", "orjson", "s3fs", "hist",

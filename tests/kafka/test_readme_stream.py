@@ -15,7 +15,7 @@ from cli.command import until
 from kafka_topics import read_topic
 from local_kafka import Broker
 
-pytestmark = pytest.mark.xdist_group("kafka")
+pytestmark = pytest.mark.xdist_group("spark")
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 COMMANDS = [
@@ -29,7 +29,11 @@ def running(line: str, broker: Broker) -> Iterator["subprocess.Popen[bytes]"]:
     words = shlex.split(line.replace(PORT, broker.servers))
     words[0] = str(Path(sys.executable).with_name("muonscope"))
     with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, "COLUMNS": "300"},
     ) as process:
         try:
             yield process

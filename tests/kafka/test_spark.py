@@ -24,7 +24,7 @@ from muonscope.engines.spark.session import make_session
 from muonscope.words.layout import Words
 from simulated import simulated_words
 
-pytestmark = pytest.mark.xdist_group("kafka")
+pytestmark = pytest.mark.xdist_group("spark")
 
 WORDS = simulated_words(30_000)
 

@@ -164,7 +164,7 @@ def test_half_precision_numbers_in_hits_are_valid() -> None:
 
 
 def test_numbers_of_chunks_are_valid() -> None:
-    orbits = np.array([1, 20_000, 2, 20_001])
+    orbits = np.array([1, 80_000, 2, 80_001])
     pieces = split_by_orbits(pack_hits(2, 0, 3, orbits, 10, 3), orbits, 5, 0)
     assert len(pieces) == 2
     for piece in pieces:

@@ -280,9 +280,7 @@ def replay(
         float | None, typer.Option(metavar="X", help="So many times as fast as the detector was.")
     ] = None,
     fastest: Annotated[bool, typer.Option("--max", help="As fast as it goes.")] = False,
-    encoding: Annotated[
-        str, typer.Option(help="block, or json: a hit a message, as the original.")
-    ] = "block",
+    encoding: Annotated[str, typer.Option(help="block, or json: one hit each.")] = "block",
     loop: Annotated[bool, typer.Option("--loop", help="Again and again, orbits going on.")] = False,
     keep_orbits: Annotated[
         bool, typer.Option("--keep-orbits", help="With --loop: orbits as they were.")

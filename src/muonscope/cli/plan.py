@@ -74,9 +74,8 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlet:
-    """Where results go, and what is known of an earlier run."""
+    """What is known of an earlier run, and where the state of this one goes."""
 
-    sink: Sink
     store: Store | None
     restored: Restored | None
     ledger: "KafkaLedger | None" = None
@@ -234,9 +233,25 @@ class Plan:
         try:
             yield outlet
         finally:
-            outlet.sink.close()
             if outlet.store:
                 outlet.store.close()
+
+    @contextmanager
+    def open_sink(self, outlet: Outlet) -> Iterator[Sink]:
+        """Give where results go; to be opened last, for what is there may be overwritten."""
+        if outlet.ledger:
+            yield outlet.ledger
+            return
+        sink = open_sink(
+            self.options.to,
+            force=self.options.force,
+            empty_ok=outlet.store is not None,
+            resume_at=outlet.restored.sink_position if outlet.restored else None,
+        )
+        try:
+            yield sink
+        finally:
+            sink.close()
 
     def _to_topic(self) -> Outlet:
         from muonscope.transports.kafka.opening import open_ledger  # brings the client
@@ -250,19 +265,13 @@ class Plan:
         anew = "-" in self.options.sources
         remedy = "use another ?group= in the URL"
         restored = None if anew else restore(ledger, self.kept, remedy)
-        return Outlet(sink=ledger, store=ledger, restored=restored, ledger=ledger)
+        return Outlet(store=ledger, restored=restored, ledger=ledger)
 
     def _to_file(self) -> Outlet:
         path = results_path(self.options.to)
         store = _open_store(self.options, path)
         restored = restore(store, self.kept) if store else None
-        sink = open_sink(
-            self.options.to,
-            force=self.options.force,
-            empty_ok=store is not None,
-            resume_at=restored.sink_position if restored else None,
-        )
-        return Outlet(sink=sink, store=store, restored=restored)
+        return Outlet(store=store, restored=restored)
 
     @contextmanager
     def open_supply(self, outlet: Outlet, stop: Stop) -> Iterator[Supply]:

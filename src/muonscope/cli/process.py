@@ -68,9 +68,10 @@ def _attempt(plan: Plan, stop: Stop) -> int:
         metrics = stack.enter_context(Metrics(plan.options.metrics_port, plan.detector))
         outlet = stack.enter_context(plan.open_outlet())
         supply = stack.enter_context(plan.open_supply(outlet, stop))
+        sink = stack.enter_context(plan.open_sink(outlet))
         counter = Counter(plan.detector, plan.spec)
         run = Run(
-            plan.name, supply.intake, counter, outlet.sink, store=outlet.store,
+            plan.name, supply.intake, counter, sink, store=outlet.store,
             options=plan.kept, restored=outlet.restored, lasting=outlet.lasting,
             reject=outlet.reject_from(plan.options.sources[0]),
         )  # fmt: skip

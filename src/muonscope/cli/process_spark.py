@@ -92,9 +92,10 @@ class _Shown:
         from muonscope.cli.report import Progress
         from muonscope.counting.counter import Counter
 
+        sink = stack.enter_context(plan.open_sink(outlet))
         self.counter, self._supply = Counter(plan.detector, plan.spec), supply
         self.run = Run(
-            plan.name, supply.intake, self.counter, outlet.sink, store=outlet.store,
+            plan.name, supply.intake, self.counter, sink, store=outlet.store,
             options=plan.kept, restored=outlet.restored, lasting=outlet.lasting,
             reject=outlet.reject_from(plan.options.sources[0]),
         )  # fmt: skip

@@ -11,6 +11,7 @@ import time
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy.typing as npt
@@ -133,7 +134,8 @@ class KafkaLedger:
             try:
                 self._producer.abort_transaction(_CALL_S)
             except KafkaException:
-                self._producer.purge()
+                with suppress(KafkaException):
+                    self._producer.purge()
         self._open = False
 
     def _produce(
@@ -150,14 +152,21 @@ class KafkaLedger:
                     topic, value, key, headers=headers or [], on_delivery=self._delivered
                 )
             except BufferError:
-                self._producer.poll(0.05)
+                self._serve(0.05)
                 self._check()
             except KafkaException as exc:
                 raise self._failure(exc.args[0], f"topic {topic}, {len(value):,} bytes") from exc
             else:
                 break
         self._position += 1
-        self._producer.poll(0)
+        self._serve(0)
+
+    def _serve(self, seconds: float) -> None:
+        """Take what came back from the brokers."""
+        try:
+            self._producer.poll(seconds)
+        except KafkaException as exc:
+            raise self._failure(exc.args[0], str(self.url)) from exc
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None and self._lost is None:
@@ -186,7 +195,8 @@ class KafkaLedger:
 
     def _failure(self, error: KafkaError, what: str) -> MuonscopeError:
         if self._lost is None:
-            self._producer.poll(0.1)
+            with suppress(KafkaException):
+                self._producer.poll(0.1)
         if self._lost is not None:  # what was first, and led to the others
             error, what, self._lost = self._lost, str(self.url), None
         if error.code() in _TAKEN_OVER:
