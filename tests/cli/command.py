@@ -16,7 +16,7 @@ import orjson
 __all__ = ["Command", "Finished", "Running", "hits", "until", "windows_of"]
 
 MUONSCOPE = Path(sys.executable).with_name("muonscope")
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 Message = dict[str, Any]
 

@@ -130,13 +130,7 @@ class KafkaLedger:
 
     def close(self) -> None:
         """Give up what was not committed."""
-        if self._open:
-            try:
-                self._producer.abort_transaction(_CALL_S)
-            except KafkaException:
-                with suppress(KafkaException):
-                    self._producer.purge()
-        self._open = False
+        self._abort()
 
     def _produce(
         self, topic: str, value: bytes, key: bytes | None,
@@ -194,26 +188,47 @@ class KafkaLedger:
                 return
 
     def _failure(self, error: KafkaError, what: str) -> MuonscopeError:
+        """Return what went wrong as muonscope's own error; the transaction is given up."""
+        if error.code() in _TAKEN_OVER:
+            return self._taken_over()
         if self._lost is None:
             with suppress(KafkaException):
                 self._producer.poll(0.1)
         if self._lost is not None:  # what was first, and led to the others
             error, what, self._lost = self._lost, str(self.url), None
-        if error.code() in _TAKEN_OVER:
-            return SinkError(
-                f"{self.url}: another process with the id {self.identity!r} has taken over;"
-                " this one stops"
-            )
         if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
             return SinkError(
                 f"{what}: is larger than a message may be: {error.str()}; raise the topic's"
                 " max.message.bytes, or take a shorter --window"
             )
+        self._open = True
+        from_abort = self._abort()
+        if error.code() in _TAKEN_OVER or (from_abort and from_abort.code() in _TAKEN_OVER):
+            return self._taken_over()
         if error.txn_requires_abort() or not error.fatal():
-            self._open = True
-            self.close()
             return RolledBackError(f"{what}: the transaction was lost: {error.str()}")
         return failure(error, what, writing=True)
+
+    def _taken_over(self) -> SinkError:
+        self._open = False
+        return SinkError(
+            f"{self.url}: another process with the id {self.identity!r} has taken over;"
+            " this one stops"
+        )
+
+    def _abort(self) -> KafkaError | None:
+        """Give up an open transaction; return what stood against that."""
+        if not self._open:
+            return None
+        self._open = False
+        try:
+            self._producer.abort_transaction(_CALL_S)
+        except KafkaException as exc:
+            with suppress(KafkaException):
+                self._producer.purge()
+            error: KafkaError = exc.args[0]
+            return error
+        return None
 
     def _note(self, error: KafkaError) -> None:
         self.trouble = error.str()
