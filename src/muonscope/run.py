@@ -142,7 +142,7 @@ class Run:
         ``finish`` closes stay closed. ``reject`` takes messages that were no words.
         """
         self._lasting, self._reject = lasting, reject
-        self._name, self._intake, self._counter, self._sink = name, intake, counter, sink
+        self.name, self._intake, self._counter, self._sink = name, intake, counter, sink
         self._store, self._options = store, dict(options or {})
         self.total = Summary.empty(counter.detector).condensed()
         """The merge of all windows published."""
@@ -215,8 +215,8 @@ class Run:
         whole = self.total.merge(remainder)
         account = self.bytes
         if remainder.accounting.words_in or account.bytes_rejected or account.rejects:
-            message = remainder_message(remainder, self._name, account)
-            self._sink.publish([Published(f"{self._name}/remainder", message)])
+            message = remainder_message(remainder, self.name, account)
+            self._sink.publish([Published(f"{self.name}/remainder", message)])
         if self._lasting:
             self._save(self._counter.snapshot())
         elif self._store:
@@ -232,9 +232,9 @@ class Run:
             names = zip(windows.epoch.tolist(), windows.window.tolist(), strict=True)
             self._sink.publish(
                 [
-                    Published(f"{self._name}/{epoch}/{window}", data)
+                    Published(f"{self.name}/{epoch}/{window}", data)
                     for (epoch, window), data in zip(
-                        names, window_messages(windows, self._name), strict=True
+                        names, window_messages(windows, self.name), strict=True
                     )
                 ]
             )

@@ -1,17 +1,22 @@
 """The ``process`` command."""
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from muonscope.cli.kernels import kernels_for, load_kernels, set_pace
-from muonscope.cli.plan import Options, Plan, Supply, plan_of, say
+from muonscope.cli.plan import Options, Outlet, Plan, Supply, plan_of, say
 from muonscope.cli.stopping import Stop
-from muonscope.counting.summary import Summary
 from muonscope.errors import FormatError, RolledBackError
 from muonscope.run import Run
 
-__all__ = ["again_after_rollback", "conclude", "process_sources"]
+if TYPE_CHECKING:
+    from muonscope.cli.metrics import Metrics
+    from muonscope.cli.report import Progress
+    from muonscope.counting.counter import Counter
+
+__all__ = ["Shown", "again_after_rollback", "process_sources", "shown_run"]
 
 _ROLLBACKS, _ROLLBACKS_S = 5, 120.0
 """More lost transactions than so many within so many seconds are no accident."""
@@ -60,14 +65,28 @@ def again_after_rollback(attempt: Callable[[], int], stop: Stop) -> int:
 
 def _attempt(plan: Plan, stop: Stop) -> int:
     """Process until the end, a stop, or a lost transaction."""
+    with ExitStack() as stack:
+        outlet = stack.enter_context(plan.open_outlet())
+        supply = stack.enter_context(plan.open_supply(outlet, stop))
+        shown = stack.enter_context(shown_run(plan, outlet, supply))
+        shown.go_on()
+        shown.run.save()
+        paused = bool(stop) and outlet.store is not None
+        return shown.conclude(stop, paused=paused)
+
+
+@contextmanager
+def shown_run(plan: Plan, outlet: Outlet, supply: Supply) -> Iterator["Shown"]:
+    """Give the run of ``plan``, with all that shows how it goes.
+
+    The sink is opened last: nothing is overwritten before all else is known to be there.
+    """
     from muonscope.cli.metrics import Metrics
     from muonscope.cli.report import Progress
     from muonscope.counting.counter import Counter
 
     with ExitStack() as stack:
         metrics = stack.enter_context(Metrics(plan.options.metrics_port, plan.detector))
-        outlet = stack.enter_context(plan.open_outlet())
-        supply = stack.enter_context(plan.open_supply(outlet, stop))
         sink = stack.enter_context(plan.open_sink(outlet))
         counter = Counter(plan.detector, plan.spec)
         run = Run(
@@ -77,37 +96,57 @@ def _attempt(plan: Plan, stop: Stop) -> int:
         )  # fmt: skip
         if outlet.store and not outlet.restored:
             run.save()
-        with Progress(supply.behind) as progress:
-            for status in run.steps():
-                progress.update(status)
-                metrics.update(status, run, supply)
-                supply.note()
-        run.save()
-        paused = bool(stop) and outlet.store is not None
+        showing = stack.enter_context(ExitStack())
+        progress = showing.enter_context(Progress(supply.behind))
+        yield Shown(run, counter, supply, progress, metrics, showing)
+
+
+class Shown:
+    """A run, its counter, and what shows how it goes."""
+
+    def __init__(
+        self, run: Run, counter: "Counter", supply: Supply, progress: "Progress",
+        metrics: "Metrics", showing: ExitStack,
+    ) -> None:  # fmt: skip
+        """Take what belongs together; ``showing`` ends what is shown meanwhile."""
+        self.run, self._counter, self._supply = run, counter, supply
+        self._progress, self._metrics, self._showing = progress, metrics, showing
+
+    def go_on(self) -> None:
+        """Process what the supply has now."""
+        for status in self.run.steps():
+            self._progress.update(status)
+            self._metrics.update(status, self.run, self._supply)
+            self._supply.note()
+
+    def conclude(self, stop: Stop, *, paused: bool) -> int:
+        """Finish, unless it is only paused; print the account; return the exit code.
+
+        Raises
+        ------
+        MuonscopeError
+            What went wrong with a stream.
+        """
+        from muonscope.cli.report import print_account
+
+        run, counter = self.run, self._counter
         whole = run.total.merge(counter.remainder) if paused else run.finish()
-        metrics.update(None, run, supply)
-    return conclude(plan, run, supply, whole, stop, paused=paused, words_in=counter.words_in)
-
-
-def conclude(
-    plan: Plan, run: Run, supply: Supply, whole: Summary, stop: Stop, *,
-    paused: bool, words_in: int,
-) -> int:  # fmt: skip
-    """Print the account; return the exit code, or raise what went wrong with a stream."""
-    from muonscope.cli.report import print_account
-
-    title = f"run {plan.name}"
-    if paused:
-        still_open = words_in - whole.accounting.words_in
-        title += f" (paused with {still_open:,} words in open windows; the same command goes on)"
-    print_account(whole, run.bytes, run.rejects, windows=run.windows, title=title)
-    for line in supply.remarks():
-        say(line)
-    if stop:
-        return stop.exit_code
-    if run.errors:
-        raise run.errors[0]
-    if run.rejects.total and not words_in and not supply.endless:
-        first = f"; first: {run.rejects.examples[0]}" if run.rejects.examples else ""
-        raise FormatError(f"nothing could be decoded{first}")
-    return 0
+        self._showing.close()
+        self._metrics.update(None, run, self._supply)
+        title = f"run {run.name}"
+        if paused:
+            still_open = counter.words_in - whole.accounting.words_in
+            title += (
+                f" (paused with {still_open:,} words in open windows; the same command goes on)"
+            )
+        print_account(whole, run.bytes, run.rejects, windows=run.windows, title=title)
+        for line in self._supply.remarks():
+            say(line)
+        if stop:
+            return stop.exit_code
+        if run.errors:
+            raise run.errors[0]
+        if run.rejects.total and not counter.words_in and not self._supply.endless:
+            first = f"; first: {run.rejects.examples[0]}" if run.rejects.examples else ""
+            raise FormatError(f"nothing could be decoded{first}")
+        return 0

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from muonscope.cli.kernels import PROCESSING, load_kernels
-from muonscope.cli.plan import FileSupply, Options, Outlet, Plan, Supply, TopicSupply, plan_of
-from muonscope.cli.process import again_after_rollback, conclude
+from muonscope.cli.plan import FileSupply, Options, Plan, TopicSupply, plan_of
+from muonscope.cli.process import again_after_rollback, shown_run
 from muonscope.cli.stopping import Stop
 from muonscope.engines.native import Batch
 from muonscope.errors import OptionError
 from muonscope.intake import Stream, Token
 from muonscope.message_intake import MessageBook, positions_of
-from muonscope.run import Run, Status
 from muonscope.transports.base import Place
 from muonscope.units import seconds
 from muonscope.words.codec import Decoded
@@ -84,45 +83,6 @@ class _MicroBatches:
         self._parts, self._front = [], None
 
 
-class _Shown:
-    """A run with all that shows how it goes."""
-
-    def __init__(self, plan: Plan, outlet: Outlet, supply: Supply, stack: ExitStack) -> None:
-        from muonscope.cli.metrics import Metrics
-        from muonscope.cli.report import Progress
-        from muonscope.counting.counter import Counter
-
-        sink = stack.enter_context(plan.open_sink(outlet))
-        self.counter, self._supply = Counter(plan.detector, plan.spec), supply
-        self.run = Run(
-            plan.name, supply.intake, self.counter, sink, store=outlet.store,
-            options=plan.kept, restored=outlet.restored, lasting=outlet.lasting,
-            reject=outlet.reject_from(plan.options.sources[0]),
-        )  # fmt: skip
-        if outlet.store and not outlet.restored:
-            self.run.save()
-        self._metrics = stack.enter_context(Metrics(plan.options.metrics_port, plan.detector))
-        self._progress = stack.enter_context(Progress(supply.behind))
-
-    def go_on(self) -> None:
-        """Process what the supply has now."""
-        for status in self.run.steps():
-            self.show(status)
-
-    def show(self, status: Status) -> None:
-        """Show where the run stands."""
-        self._progress.update(status)
-        self._metrics.update(status, self.run, self._supply)
-
-    def conclude(self, plan: Plan, stop: Stop, *, paused: bool) -> int:
-        """Finish, unless it is only paused; return the exit code."""
-        whole = self.run.total.merge(self.counter.remainder) if paused else self.run.finish()
-        return conclude(
-            plan, self.run, self._supply, whole, stop, paused=paused,
-            words_in=self.counter.words_in,
-        )  # fmt: skip
-
-
 def _process_topic(plan: Plan, session: "SparkSession", stop: Stop) -> int:
     """Process a topic until the end, a stop, or a lost transaction."""
     from muonscope.engines.spark.topic import TopicQuery
@@ -140,7 +100,7 @@ def _process_topic(plan: Plan, session: "SparkSession", stop: Stop) -> int:
         )  # fmt: skip
         intake = _MicroBatches(book, reached)
         supply = TopicSupply(intake, source)
-        shown = _Shown(plan, outlet, supply, stack)
+        shown = stack.enter_context(shown_run(plan, outlet, supply))
         last = time.monotonic()
 
         def take(parts: list[Part]) -> None:
@@ -173,7 +133,7 @@ def _process_topic(plan: Plan, session: "SparkSession", stop: Stop) -> int:
         paused = bool(stop) and outlet.store is not None
         if not paused:
             shown.go_on()
-        return shown.conclude(plan, stop, paused=paused)
+        return shown.conclude(stop, paused=paused)
 
 
 @contextmanager
@@ -246,6 +206,6 @@ def _process_files(plan: Plan, session: "SparkSession", stop: Stop) -> int:
 
         intake: Any = _Files(parts, [task.name for task in ranges], stop)
         supply = FileSupply(intake, lambda: sum(size for _, size in files))
-        shown = _Shown(plan, outlet, supply, stack)
+        shown = stack.enter_context(shown_run(plan, outlet, supply))
         shown.go_on()
-        return shown.conclude(plan, stop, paused=False)
+        return shown.conclude(stop, paused=False)
