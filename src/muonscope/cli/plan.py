@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["FileSupply", "Options", "Outlet", "Plan", "Supply", "TopicSupply", "plan_of", "say"]
 
 _SHOW_POSITIONS_S = 2.0
+_DEFAULT_TRIGGER = "1s"
 
 
 def say(text: str) -> None:
@@ -208,6 +209,7 @@ class Plan:
     kept: dict[str, Any]
     """What must be the same for a run to go on."""
     idle_exit_s: float | None
+    trigger_s: float
     kafka: "KafkaOptions" = field(repr=False)
 
     @property
@@ -354,6 +356,7 @@ def plan_of(options: Options, stop: Stop) -> Plan:
         name=name,
         kept=_kept_options(options, detector, name, spec),
         idle_exit_s=idle_exit_s,
+        trigger_s=seconds(options.trigger or _DEFAULT_TRIGGER, "--trigger"),
         kafka=kafka_options(
             options.kafka_config, stop, partitions=options.partitions,
             replication=options.replication, no_wait=options.no_wait,

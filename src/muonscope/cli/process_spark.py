@@ -18,7 +18,6 @@ from muonscope.errors import OptionError
 from muonscope.intake import Stream, Token
 from muonscope.message_intake import MessageBook, positions_of
 from muonscope.transports.base import Place
-from muonscope.units import seconds
 from muonscope.words.codec import Decoded
 from muonscope.words.messages import Part
 from muonscope.words.ordering import Front
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["process_with_spark"]
 
 JARS_VARIABLE = "MUONSCOPE_SPARK_JARS"
-_DEFAULT_TRIGGER = "1s"
 
 
 def process_with_spark(options: Options, stop: Stop) -> int:
@@ -43,7 +41,6 @@ def process_with_spark(options: Options, stop: Stop) -> int:
     if options.checkpoint and not options.state:
         options = replace(options, state=_state_folder(options))
     plan = plan_of(options, stop)
-    seconds(options.trigger or _DEFAULT_TRIGGER, "--trigger")
     load_kernels(PROCESSING)
     from muonscope.engines.spark.session import spark_session
 
@@ -128,8 +125,7 @@ def _process_topic(plan: Plan, session: "SparkSession", stop: Stop) -> int:
             take=take,
         )
         folder = stack.enter_context(_query_folder(plan.options.checkpoint))
-        trigger = plan.options.trigger or _DEFAULT_TRIGGER
-        query.run(folder, f"{seconds(trigger, '--trigger') * 1e3:.0f} milliseconds", stop=over)
+        query.run(folder, f"{plan.trigger_s * 1e3:.0f} milliseconds", stop=over)
         paused = bool(stop) and outlet.store is not None
         if not paused:
             shown.go_on()

@@ -8,13 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
 from muonscope.cli.kafka import kafka_options
 from muonscope.cli.kernels import kernels_for, load_kernels, set_pace
 from muonscope.cli.plan import say
+from muonscope.cli.report import LiveLine
 from muonscope.cli.stopping import Stop
 from muonscope.detector import Detector
 from muonscope.errors import OptionError, SourceError, StateError
@@ -32,8 +29,6 @@ __all__ = ["Options", "replay_to"]
 
 _DEFAULT_HZ = 1000.0
 _SLICE_S = 0.02
-_LINE_EVERY_S = 10.0
-_REFRESH_S = 0.25
 _SAVE_S = 0.5
 _FLUSH_S = 30.0
 _MAX_SPEED = 1e6
@@ -60,6 +55,13 @@ class Options:
     partitions: int | None = None
     replication: int = 1
     no_wait: bool = False
+
+    @property
+    def words_a_second(self) -> float | None:
+        """The rate to send at; None where the detector's time, or nothing, says."""
+        if self.as_fast_as_possible or self.speed is not None:
+            return None
+        return self.rate or _DEFAULT_HZ
 
 
 @dataclass(slots=True)
@@ -255,7 +257,7 @@ class _Pace:
     def __init__(self, options: Options, stop: Stop) -> None:
         self._stop = stop
         self._speed = options.speed
-        self._rate = None if options.as_fast_as_possible else options.rate or _DEFAULT_HZ
+        self._rate = options.words_a_second
         self._start = time.monotonic()
         self._sent = 0
         self._origin: int | None = None
@@ -294,62 +296,38 @@ class _Pace:
         return min(len(words), at + max(0, int(debt)))
 
 
-class _Report:
+class _Report(LiveLine):
     """What people see: rate asked, rate reached, and bytes."""
 
     def __init__(self, options: Options, sender: WordSender) -> None:
-        self._sender, self._console = sender, Console(stderr=True)
+        super().__init__()
+        self._sender, self._rate = sender, options.words_a_second
         self._asked = (
             "as fast as it goes" if options.as_fast_as_possible
             else f"{options.speed:g} x real time" if options.speed is not None
-            else f"{options.rate or _DEFAULT_HZ:,.0f} words/s asked"
+            else f"{self._rate:,.0f} words/s asked"
         )  # fmt: skip
-        self._rate = (
-            None if options.as_fast_as_possible or options.speed is not None
-            else options.rate or _DEFAULT_HZ
-        )  # fmt: skip
-        self._first = sender.next
-        self._start = self._last = time.monotonic()
-        self._before = sender.next
+        self._first = self._before = sender.next
+        self._start = self._shown = time.monotonic()
         self._told_slow = False
-        self._live = (
-            Live(console=self._console, refresh_per_second=4, transient=True)
-            if self._console.is_terminal
-            else None
-        )
-
-    def __enter__(self) -> None:
-        if self._live:
-            with suppress(OSError):
-                self._live.start()
-
-    def __exit__(self, *_: object) -> None:
-        if self._live:
-            with suppress(OSError):
-                self._live.stop()
 
     def update(self) -> None:
         """Show how it goes, if it is time to."""
         now = time.monotonic()
-        if now - self._last < (_REFRESH_S if self._live else _LINE_EVERY_S):
+        if not self.due(now):
             return
-        sent, took = self._sender.next - self._before, now - self._last
-        reached = sent / took
+        reached = (self._sender.next - self._before) / (now - self._shown)
         line = (
             f"{self._sender.next - self._first:,} words sent, {self._asked},"
             f" {reached:,.0f} reached, {self._sender.bytes / 1e6:,.1f} MB"
         )
         if self._sender.trouble:
             line += f" ({self._sender.trouble})"
-        with suppress(OSError):
-            if self._live:
-                self._live.update(Text(line, no_wrap=True, overflow="ellipsis"))
-            else:
-                self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.show(line)
         whole = (self._sender.next - self._first) / (now - self._start)
         if self._rate and now - self._start > 5 and whole < _SLOW * self._rate:
             self._tell_slow(whole)
-        self._last, self._before = now, self._sender.next
+        self._shown, self._before = now, self._sender.next
 
     def _tell_slow(self, reached: float) -> None:
         if not self._told_slow:
@@ -364,4 +342,4 @@ class _Report:
         text += f"{words:,} words sent to {self._sender.url} in {took:,.1f} s:"
         text += f" {self._asked}, {rate:,.0f} reached, {self._sender.bytes / 1e6:,.1f} MB"
         with suppress(OSError):
-            self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+            self.console.print(text, soft_wrap=True, markup=False, highlight=False)

@@ -18,7 +18,7 @@ from muonscope.run import Status
 from muonscope.units import ORBIT_S, ORBITS_PER_COUNTER
 from muonscope.words.rejects import Rejects
 
-__all__ = ["Progress", "describe_note", "print_account"]
+__all__ = ["LiveLine", "Progress", "describe_note", "print_account"]
 
 _LINE_EVERY_S = 10.0
 _REFRESH_S = 0.25
@@ -47,20 +47,21 @@ def describe_note(note: Note) -> str:
     return f"{text}: {at}"
 
 
-class Progress:
-    """Shows how a run goes: one live line on a terminal, a plain line every 10 s elsewhere."""
+class LiveLine:
+    """One line that tells how things go: live on a terminal, plain every 10 s elsewhere.
 
-    def __init__(self, behind: Callable[[Status], str]) -> None:
-        """Take what tells how much is still to be read; empty where that is not known."""
-        self._console = Console(stderr=True)
-        self._behind = behind
+    What is shown is for people only: that it cannot be written stops no run.
+    """
+
+    def __init__(self) -> None:
+        """Wait as long as between two lines for the first."""
+        self.console = Console(stderr=True)
         self._live = (
-            Live(console=self._console, refresh_per_second=4, transient=True)
-            if self._console.is_terminal
+            Live(console=self.console, refresh_per_second=4, transient=True)
+            if self.console.is_terminal
             else None
         )
-        self._start = self._last = time.monotonic()
-        self._words_before: int | None = None
+        self._last = time.monotonic()
 
     def __enter__(self) -> Self:
         """Start to show."""
@@ -80,6 +81,32 @@ class Progress:
             with suppress(OSError):
                 self._live.stop()
 
+    def due(self, now: float) -> bool:
+        """Tell whether it is time for a line, and take it that one is shown if so."""
+        if now - self._last < (_REFRESH_S if self._live else _LINE_EVERY_S):
+            return False
+        self._last = now
+        return True
+
+    def show(self, line: str) -> None:
+        """Show a line in place of the one before."""
+        with suppress(OSError):
+            if self._live:
+                self._live.update(Text(line, no_wrap=True, overflow="ellipsis"))
+            else:
+                self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+class Progress(LiveLine):
+    """Shows how a run goes, and what the windower noticed."""
+
+    def __init__(self, behind: Callable[[Status], str]) -> None:
+        """Take what tells how much is still to be read; empty where that is not known."""
+        super().__init__()
+        self._behind = behind
+        self._start = time.monotonic()
+        self._words_before: int | None = None
+
     def update(self, status: Status) -> None:
         """Show ``status`` if it is time to, and what it has to tell in any case.
 
@@ -93,18 +120,12 @@ class Progress:
             self._words_before = status.words
         for note in status.notes:
             if note.kind in (NoteKind.EPOCH, NoteKind.HOLE, NoteKind.FULL) and note.before > 0:
-                self._console.print(
+                self.console.print(
                     describe_note(note), style="yellow", highlight=False, soft_wrap=True
                 )
         now = time.monotonic()
-        if now - self._last < (_REFRESH_S if self._live else _LINE_EVERY_S):
-            return
-        self._last = now
-        line = self._line(status, now - self._start)
-        if self._live:
-            self._live.update(Text(line, no_wrap=True, overflow="ellipsis"))
-        else:
-            self._console.print(line, highlight=False, soft_wrap=True)
+        if self.due(now):
+            self.show(self._line(status, now - self._start))
 
     def _line(self, status: Status, elapsed: float) -> str:
         rate = (status.words - (self._words_before or 0)) / max(elapsed, 1e-9)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from muonscope.errors import OptionError, SourceError, SourceNotFoundError
+from muonscope.simulation.options import SCHEME
 from muonscope.transports.files import find_files
 from muonscope.transports.objects import is_object_url, list_objects
 
@@ -27,7 +28,7 @@ def named_files(
     """
     if all(map(is_object_url, sources)):
         return [found for url in sources for found in list_objects(url)], open_object
-    if any(is_object_url(source) or source.startswith("sim:") for source in sources):
+    if any(is_object_url(source) or source.startswith(SCHEME) for source in sources):
         raise OptionError("expected files, or objects, alone: found " + " ".join(sources))
     try:
         files = [(str(path.resolve()), path.stat().st_size) for path in find_files(sources)]

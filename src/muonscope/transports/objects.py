@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
+from muonscope.simulation.options import SCHEME
 from muonscope.transports.base import Piece, Place
 from muonscope.transports.files import CHUNK_BYTES, MARK_BYTES, natural_key
 from muonscope.transports.kafka.url import is_kafka_url
@@ -19,7 +20,7 @@ __all__ = ["ObjectSource", "is_object_url", "list_objects"]
 
 def is_object_url(source: str) -> bool:
     """Tell whether ``source`` is a URL such as ``s3://bucket/prefix``."""
-    return "://" in source and not source.startswith("sim:") and not is_kafka_url(source)
+    return "://" in source and not source.startswith(SCHEME) and not is_kafka_url(source)
 
 
 class ObjectSource:
