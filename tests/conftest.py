@@ -1,10 +1,12 @@
 """Fixtures of all tests: the shipped detectors and the real recordings."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cli.command import Command
 from muonscope.detector import Detector, shipped_detector
 
 _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "realdata"
@@ -32,3 +34,11 @@ def legnaro() -> Detector:
 def run000591() -> Detector:
     """The detector of the binary recording: v1 words."""
     return shipped_detector("run000591")
+
+
+@pytest.fixture(scope="session")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    """The command line."""
+    command = Command(tmp_path_factory.mktemp("command"))
+    yield command
+    command.close()

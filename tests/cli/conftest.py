@@ -1,19 +1,8 @@
 """Fixtures of the tests of the command line."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from cli.command import Command
-
-
-@pytest.fixture(scope="session")
-def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    """Give the command."""
-    command = Command(tmp_path_factory.mktemp("command"))
-    yield command
-    command.close()
 
 
 @pytest.fixture

@@ -25,12 +25,18 @@ def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield started
 
 
-@pytest.fixture(scope="session")
-def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    """The command line."""
-    runner = Command(tmp_path_factory.mktemp("kafka-commands"))
-    yield runner
-    runner.close()
+@pytest.fixture(scope="module")
+def recording(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording of the ``WORDS`` of the module."""
+    path = tmp_path_factory.mktemp("recordings") / "run.dat"
+    request.module.WORDS.astype("<u8").tofile(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def expected(command: Command, recording: Path) -> list[bytes]:
+    """What ``process`` makes of the recording as a file, sorted."""
+    return sorted(command("process", recording, "--run", "r").out.splitlines())
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Message, Producer
 
 from asyncapi_document import validate_headers, validate_key, validate_payload
 from cli.command import Command
+from kafka_topics import read_topic
 from muonscope.words.numbering import Number
 from simulated import simulated_words
 
@@ -19,31 +20,6 @@ WORDS = simulated_words(30_000)
 
 class _Broker(Protocol):
     servers: str
-
-
-def read(servers: str, topic: str) -> list[Message]:
-    """Return the committed messages of a topic."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": servers, "group.id": "tests", "enable.auto.commit": False,
-            "isolation.level": "read_committed", "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-        }
-    )  # fmt: skip
-    left = set(consumer.list_topics(topic, timeout=20).topics[topic].partitions)
-    consumer.assign([TopicPartition(topic, p, 0) for p in left])
-    messages: list[Message] = []
-    while left:
-        message = consumer.poll(20)
-        assert message is not None
-        error = message.error()
-        if error is None:
-            messages.append(message)
-        else:
-            assert error.code() == KafkaError._PARTITION_EOF, error
-            left.discard(message.partition() or 0)
-    consumer.close()
-    return messages
 
 
 def check(name: str, messages: list[Message]) -> None:
@@ -66,7 +42,7 @@ def test_the_topics_of_a_run(
     stream = f"kafka://{broker.servers}/{topic}"
     sent = command("replay", recording, "--to", stream, "--max", "--encoding", encoding)
     assert sent.code == 0, sent.err
-    messages = read(broker.servers, topic)
+    messages = read_topic(broker.servers, topic)
     assert messages
     check(name, messages)
     for message in messages:
@@ -80,12 +56,12 @@ def test_the_topics_of_a_run(
     results = f"{stream}_results"
     done = command("process", stream, "--run", "r", "--to", results, "--idle-exit", "600ms")
     assert done.code == 0, done.err
-    windows = read(broker.servers, f"{topic}_results")
+    windows = read_topic(broker.servers, f"{topic}_results")
     assert len(windows) > 1
     check("window", windows)
-    rejects = read(broker.servers, f"{topic}_rejects")
+    rejects = read_topic(broker.servers, f"{topic}_rejects")
     assert len(rejects) == 4
     check("reject", rejects)
-    parts = read(broker.servers, f"{topic}_state")
+    parts = read_topic(broker.servers, f"{topic}_state")
     assert parts
     check("part", parts)

@@ -23,20 +23,6 @@ WORDS = simulated_words(40_000)
 READOUT = shipped_detector().readout
 
 
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording of some seconds."""
-    path = tmp_path_factory.mktemp("recordings") / "run.dat"
-    WORDS.astype("<u8").tofile(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def expected(command: Command, recording: Path) -> list[bytes]:
-    """What ``process`` makes of the file, sorted."""
-    return sorted(command("process", recording, "--run", "r").out.splitlines())
-
-
 def process(command: Command, topic: Topic, *more: object, idle: str = "600ms") -> Running:
     return command.start(
         "process", topic.stream, "--run", "r", "--to", topic.results, "--idle-exit", idle, *more

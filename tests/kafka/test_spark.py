@@ -53,18 +53,6 @@ def write(path: Path, words: Words) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording of some seconds."""
-    return write(tmp_path_factory.mktemp("recordings") / "run.dat", WORDS)
-
-
-@pytest.fixture(scope="module")
-def expected(command: Command, recording: Path) -> list[bytes]:
-    """What the native engine makes of the file, sorted."""
-    return sorted(command("process", recording, "--run", "r").out.splitlines())
-
-
 def disturbed(chance: random.Random) -> Words:
     """Return words with jumps, lone bad orbits, late and foreign words, in some disorder."""
     words = simulated_words(chance.randrange(5_000, 25_000)).copy()

@@ -102,13 +102,6 @@ def outside(broker: _Broker, command: Command) -> Outside:
 
 
 @pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("recordings") / "run.dat"
-    WORDS.astype("<u8").tofile(path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def processed(broker: _Broker, command: Command, recording: Path) -> dict[str, str]:
     """Names of topics of a replay and of what became of it."""
     name = f"ht_{uuid4().hex[:8]}"
