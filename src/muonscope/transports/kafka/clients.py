@@ -1,10 +1,11 @@
 """What all Kafka clients share: waiting for brokers, errors in muonscope's words, topics."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # its __init__ imports them
     AdminClient,
     ConfigResource,
@@ -22,10 +23,11 @@ from muonscope.errors import (
 )
 from muonscope.transports.kafka.settings import KafkaSettings
 
-__all__ = ["TRANSIENT", "Topics", "failure", "made"]
+__all__ = ["TRANSIENT", "Topics", "failure", "made", "watermarks"]
 
 _TIMEOUT_S = 10.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
+_AGAIN_S = 0.1
 
 TRANSIENT = frozenset(
     {
@@ -92,6 +94,28 @@ def made(client: Callable[[dict[str, Any]], Any], configuration: Mapping[str, An
         return client({"logger": _LOG, **configuration})
     except KafkaException as exc:
         raise OptionError(f"kafka settings: {exc.args[0].str()}") from exc
+
+
+def watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """Return the first offset of a partition and the one after its last, asked of its broker.
+
+    What passes by itself, as where a topic was made a moment ago, is asked again.
+
+    Raises
+    ------
+    KafkaException
+        If it does not pass within ten seconds, or is something else.
+    """
+    end = time.monotonic() + _TIMEOUT_S
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+        except KafkaException as exc:
+            if exc.args[0].code() not in TRANSIENT or time.monotonic() > end:
+                raise
+            time.sleep(_AGAIN_S)
+        else:
+            return low, high
 
 
 class Topics:

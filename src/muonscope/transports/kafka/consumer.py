@@ -14,7 +14,7 @@ from typing import Any, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from muonscope.errors import SourceError, SourceNotFoundError
-from muonscope.transports.kafka.clients import TRANSIENT, failure, made
+from muonscope.transports.kafka.clients import TRANSIENT, failure, made, watermarks
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
 from muonscope.words.messages import Messages
@@ -213,7 +213,7 @@ class KafkaSource:
         self, place: TopicPartition, positions: Mapping[int, int], committed: Mapping[int, int]
     ) -> None:
         partition = place.partition
-        low, high = self._consumer.get_watermark_offsets(place, timeout=_QUERY_S)
+        low, high = watermarks(self._consumer, place)
         wanted = positions.get(partition, committed.get(partition, -1))
         if wanted < 0:
             wanted = high if self.url.start == "latest" else low
@@ -250,7 +250,7 @@ class KafkaSource:
         """Go on where a partition begins now: what should have been read was deleted."""
         place = self._place(partition)
         try:
-            low, high = self._consumer.get_watermark_offsets(place, timeout=_QUERY_S)
+            low, high = watermarks(self._consumer, place)
             place.offset = self._possible(partition, self._reached[partition], low, high)
             self._consumer.seek(place)
         except KafkaException as exc:

@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from muonscope.errors import MuonscopeError, RolledBackError, SinkError, StateError
 from muonscope.transports.base import Published
-from muonscope.transports.kafka.clients import failure, made
+from muonscope.transports.kafka.clients import failure, made, watermarks
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
 from muonscope.transports.state import pack_state, unpack_state
@@ -245,7 +245,7 @@ class KafkaLedger:
         )  # fmt: skip
         place = TopicPartition(self._state, 0)
         try:
-            low, high = consumer.get_watermark_offsets(place, timeout=_CALL_S)
+            low, high = watermarks(consumer, place)
             back = _TAIL
             while True:
                 begin = max(low, high - back)

@@ -184,23 +184,35 @@ class _Look:
         return tails
 
     def _offsets(self, places: Iterable[_Place], spec: Any) -> dict[_Place, int | str]:
-        """Return an offset of each partition, or what is wrong with it."""
-        asked = {TopicPartition(*place): spec for place in places}
-        if not asked:
-            return {}
-        futures = self._called(
+        """Return an offset of each partition, or what is wrong with it.
+
+        What passes by itself, as where a topic was made a moment ago, is asked again.
+        """
+        result: dict[_Place, int | str] = {}
+        left, end = list(places), time.monotonic() + _TIMEOUT_S
+        while left:
+            asked, left = {TopicPartition(*place): spec for place in left}, []
+            for found, future in self._asked(asked).items():
+                place = (found.topic, found.partition)
+                try:
+                    result[place] = int(future.result().offset)
+                except KafkaException as exc:
+                    result[place] = exc.args[0].str()
+                    if exc.args[0].code() in TRANSIENT and time.monotonic() < end:
+                        left.append(place)
+            if left:
+                time.sleep(_POLL_S)
+        return result
+
+    def _asked(self, asked: Mapping[TopicPartition, Any]) -> Any:
+        """Ask for offsets; return a future for each."""
+        return self._called(
             lambda: self._admin.list_offsets(
-                asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_TIMEOUT_S
+                dict(asked), isolation_level=IsolationLevel.READ_COMMITTED,
+                request_timeout=_TIMEOUT_S,
             ),
             "offsets",
-        )
-        result: dict[_Place, int | str] = {}
-        for place, future in futures.items():
-            try:
-                result[place.topic, place.partition] = int(future.result().offset)
-            except KafkaException as exc:
-                result[place.topic, place.partition] = exc.args[0].str()
-        return result
+        )  # fmt: skip
 
     def _read(self, tails: Mapping[_Place, _Tail]) -> None:
         """Look at the newest messages."""
