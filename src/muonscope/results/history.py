@@ -1,0 +1,126 @@
+"""The counters of a run against time, in bounded memory however long it lasts.
+
+A row holds the counters of one window. Rows older than the time of full detail are merged
+into rows of a minute, later of ten minutes; the oldest of those are forgotten. Time is that
+of the run: detector time with the epochs put one after the other, holes included.
+"""
+
+from bisect import bisect_right, insort
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from muonscope.detector import Detector
+from muonscope.results.reading import WindowResult
+from muonscope.units import ORBIT_S
+
+__all__ = ["History", "Row", "counter_names"]
+
+_MOST_ROWS = 10_000
+"""Of each grain, whatever the length of a window."""
+
+_GRAINS_S = (60.0, 600.0)
+_GRAIN_TIMES_S = (2 * 86_400.0, 60 * 86_400.0)
+
+
+class Row(NamedTuple):
+    """The counters of a window, or of some that follow one another."""
+
+    epoch: int
+    window: int
+    """Of the first window."""
+    run_orbit: int
+    """Its first orbit, in the time of the run."""
+    counts: npt.NDArray[np.int64]
+    """Shape (n_counters,), as :func:`counter_names` names them."""
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What rows are ordered by."""
+        return self.epoch, self.window
+
+
+def counter_names(detector: Detector) -> list[str]:
+    """Return the names of the counters of a row.
+
+    ``hits0`` and ``scint0`` are those of chamber 0: hits, and hits in orbits with a
+    scintillator hit; ``orbits`` those with a hit; ``live_orbits`` all that were looked at.
+    """
+    chambers = range(detector.n_chambers)
+    return [
+        "live_orbits", "words_in", "hits", *(f"hits{c}" for c in chambers),
+        "scint", *(f"scint{c}" for c in chambers), "scintillator", "trigger", "ancillary",
+        "unmapped", "invalid", "late", "orbits",
+    ]  # fmt: skip
+
+
+class History:
+    """The rows of a run: windows for ``full_s`` seconds, then minutes, then ten minutes."""
+
+    def __init__(self, detector: Detector, *, full_s: float = 7200.0) -> None:
+        """Begin without rows."""
+        self._names = counter_names(detector)
+        self._grains: tuple[list[Row], ...] = ([], [], [])
+        self._spans = [round(s / ORBIT_S) for s in (full_s, *_GRAIN_TIMES_S)]
+        self._buckets = [round(s / ORBIT_S) for s in _GRAINS_S]
+        self.rows_ever = 0
+        """Rows added so far."""
+
+    def add(self, result: WindowResult, run_orbit: int) -> Row:
+        """Add a window that begins at ``run_orbit``; return its row."""
+        row = Row(result.epoch, result.window, run_orbit, _counts(result))
+        insort(self._grains[0], row, key=lambda r: r.place)
+        self.rows_ever += 1
+        newest = self._grains[0][-1].run_orbit
+        for n in range(len(self._grains)):
+            self._age(n, newest)
+        return row
+
+    def _age(self, n: int, newest: int) -> None:
+        rows, keep_from = self._grains[n], newest - self._spans[n]
+        while rows and (rows[0].run_orbit < keep_from or len(rows) > _MOST_ROWS):
+            row = rows.pop(0)
+            if n + 1 < len(self._grains):
+                _merge_into(self._grains[n + 1], row, self._buckets[n])
+
+    def columns(self, last_s: float) -> dict[str, npt.NDArray[np.float64 | np.int64]]:
+        """Return the rows of the last ``last_s`` seconds, oldest first, as columns."""
+        rows = [row for grain in reversed(self._grains) for row in grain]
+        if rows:
+            begin = rows[-1].run_orbit - last_s / ORBIT_S
+            rows = rows[bisect_right(rows, begin - 1, key=lambda r: r.run_orbit) :]
+        return self.columns_of(rows)
+
+    def columns_of(self, rows: list[Row]) -> dict[str, npt.NDArray[np.float64 | np.int64]]:
+        """Return ``rows`` as columns: ``run_s``, ``epoch``, ``window``, ``live_s``, counters."""
+        places = np.array([row[:3] for row in rows], np.int64).reshape(-1, 3)
+        counts = np.array([row.counts for row in rows], np.int64).reshape(-1, len(self._names))
+        return {
+            "run_s": np.round(places[:, 2] * ORBIT_S, 4),
+            "epoch": np.ascontiguousarray(places[:, 0]),
+            "window": np.ascontiguousarray(places[:, 1]),
+            "live_s": np.round(counts[:, 0] * ORBIT_S, 4),
+            **{n: counts[:, i].copy() for i, n in enumerate(self._names) if i},
+        }
+
+
+def _merge_into(rows: list[Row], row: Row, bucket: int) -> None:
+    if rows and rows[-1].run_orbit // bucket == row.run_orbit // bucket:
+        rows[-1] = rows[-1]._replace(counts=rows[-1].counts + row.counts)
+    else:
+        rows.append(row)
+
+
+def _counts(result: WindowResult) -> npt.NDArray[np.int64]:
+    summary = result.summary
+    account = summary.accounting
+    scint = summary.scint_hits_per_chamber
+    return np.array(
+        [
+            summary.live_orbits, account.words_in, account.hits, *summary.hits_per_chamber,
+            scint.sum(), *scint, account.scintillator, account.trigger, account.ancillary,
+            account.unmapped, account.invalid, account.late, summary.multiplicity[-1, 1:].sum(),
+        ],
+        np.int64,
+    )  # fmt: skip

@@ -1,0 +1,262 @@
+"""What is known of a run from the messages of its windows, in bounded memory.
+
+The latest window, the last minute, the whole run, and the history: the counters of all
+windows (thinned when old), and the newest messages themselves, to go back to. A window that
+comes twice counts once. When a message of another run comes, the store begins anew; runs
+that were left are not returned to.
+"""
+
+from bisect import bisect_right
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import zstandard
+
+from muonscope.counting.summary import Summary, merged
+from muonscope.detector import Detector
+from muonscope.errors import FormatError
+from muonscope.results.history import History, Row
+from muonscope.results.reading import Remainder, WindowResult, read_result
+from muonscope.units import ORBIT_S
+
+__all__ = ["ResultStore", "Taken", "View"]
+
+_MOST_INTERVALS = 1_000
+_MOST_RUNS = 1_000
+_MOST_EPOCHS = 1_000
+
+
+class Taken(Enum):
+    """What became of a message."""
+
+    WINDOW = auto()
+    REMAINDER = auto()
+    """Of what belongs to no window: the run has come to its end."""
+    DUPLICATE = auto()
+    """Of a window that was counted already."""
+    OTHER_RUN = auto()
+    """Of a run that is not looked at, or was left for a newer one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Counts to look at, and what they are of."""
+
+    name: str
+    """``window``, ``recent`` or ``run``."""
+    latest: WindowResult
+    """Its last window."""
+    summary: Summary
+    """Its counts."""
+    windows: int
+    first_s: float
+    """Time in the run at which its first window begins, s."""
+    run_s: float
+    """Time in the run at which its last window ends, s."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Windows that begin in the same second of the run."""
+
+    second: int
+    run_orbit: int
+    windows: int
+    summary: Summary
+
+
+class ResultStore:
+    """Takes messages of one detector; answers with views of the run that they are of."""
+
+    def __init__(
+        self, detector: Detector, *, run: str = "", recent_s: float = 60.0,
+        history_s: float = 7200.0, history_bytes: int = 256 << 20,
+    ) -> None:  # fmt: skip
+        """Begin empty; ``run`` is the only one to look at, by default always the newest."""
+        self.detector, self._only = detector, run
+        self._recent_orbits = round(recent_s / ORBIT_S)
+        self._history_s, self._history_bytes = history_s, history_bytes
+        self._left: OrderedDict[str, None] = OrderedDict()
+        self._begin("")
+
+    def _begin(self, run: str) -> None:
+        self.run = run
+        self.latest: WindowResult | None = None
+        self.remainder: Remainder | None = None
+        """What belonged to no window, once the run has ended."""
+        self.windows = 0
+        """Windows of the run."""
+        self.history = History(self.detector, full_s=self._history_s)
+        self._seen: dict[int, list[tuple[int, int]]] = {}
+        self._shift: dict[int, int] = {}
+        self._end_orbit = 0
+        self._messages: OrderedDict[tuple[int, int], tuple[int, bytes]] = OrderedDict()
+        self._message_bytes = 0
+        self._groups: deque[_Group] = deque()
+        self.whole = Summary.empty(self.detector).condensed()
+        """The counts of the run, whatever was reset."""
+        self._fresh: list[Row] = []
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin the view of the run anew."""
+        self._total = Summary.empty(self.detector).condensed()
+        self._total_windows, self._total_from = 0, self._end_orbit
+
+    def take(self, data: bytes) -> Taken:
+        """Take a message.
+
+        Raises
+        ------
+        FormatError
+            If it is none of this detector; nothing has changed then.
+        """
+        result = read_result(data, self.detector)
+        if not self._is_looked_at(result.run):
+            return Taken.OTHER_RUN
+        if isinstance(result, Remainder):
+            self.remainder = result
+            return Taken.REMAINDER
+        if not self._is_new(result):
+            return Taken.DUPLICATE
+        self._add(result, data)
+        return Taken.WINDOW
+
+    def _is_looked_at(self, run: str) -> bool:
+        if self._only and run != self._only:
+            return False
+        if run in self._left:
+            return False
+        if run != self.run:
+            if self.latest or self.remainder:
+                self._left[self.run] = None
+                if len(self._left) > _MOST_RUNS:
+                    self._left.popitem(last=False)
+            self._begin(run)
+        return True
+
+    def _is_new(self, result: WindowResult) -> bool:
+        """Note a window in the intervals of windows that have come; tell whether it was new."""
+        seen = self._seen.setdefault(result.epoch, [])
+        at = bisect_right(seen, result.window, key=lambda interval: interval[0])
+        if at and result.window < seen[at - 1][1]:
+            return False
+        begin, end = result.window, result.window + 1
+        if at < len(seen) and seen[at][0] == end:
+            end = seen.pop(at)[1]
+        if at and seen[at - 1][1] == begin:
+            begin, at = seen[at - 1][0], at - 1
+            seen[at] = (begin, end)
+        else:
+            seen.insert(at, (begin, end))
+        if len(seen) > _MOST_INTERVALS:  # windows of the oldest hole would pass for duplicates
+            seen[:2] = [(seen[0][0], seen[1][1])]
+        return True
+
+    def _add(self, result: WindowResult, data: bytes) -> None:
+        run_orbit = self._run_orbit(result)
+        self.windows += 1
+        if self.latest is None or result.place > self.latest.place:
+            self.latest = result
+        self._fresh.append(self.history.add(result, run_orbit))
+        del self._fresh[:-_MOST_EPOCHS]
+        self._group(result, run_orbit)
+        self.whole = self.whole.merge(result.summary)
+        self._total = self._total.merge(result.summary)
+        self._total_windows += 1
+        self._keep(result, run_orbit, data)
+
+    def _run_orbit(self, result: WindowResult) -> int:
+        """Return where in the run a window begins: epochs come one after the other."""
+        if result.epoch not in self._shift:
+            self._shift[result.epoch] = self._end_orbit - result.first_orbit
+            while len(self._shift) > _MOST_EPOCHS:
+                oldest = min(self._shift)
+                del self._shift[oldest]
+                self._seen.pop(oldest, None)
+        begin = result.first_orbit + self._shift.get(result.epoch, 0)
+        self._end_orbit = max(self._end_orbit, begin + result.summary.live_orbits)
+        return begin
+
+    def _group(self, result: WindowResult, run_orbit: int) -> None:
+        second = int(run_orbit * ORBIT_S)
+        last = self._groups[-1] if self._groups else None
+        if last and second <= last.second:
+            self._groups[-1] = _Group(
+                last.second, min(last.run_orbit, run_orbit), last.windows + 1,
+                last.summary.merge(result.summary),
+            )  # fmt: skip
+        else:
+            self._groups.append(_Group(second, run_orbit, 1, result.summary))
+        while self._groups[0].run_orbit < self._end_orbit - self._recent_orbits:
+            if len(self._groups) == 1:
+                break
+            self._groups.popleft()
+
+    def _keep(self, result: WindowResult, run_orbit: int, data: bytes) -> None:
+        packed = zstandard.compress(data, 1)
+        self._messages[result.place] = (run_orbit, packed)
+        self._message_bytes += len(packed)
+        keep_from = self._end_orbit - self._history_s / ORBIT_S
+        while self._messages:
+            begin, oldest = next(iter(self._messages.values()))
+            if begin >= keep_from and self._message_bytes <= self._history_bytes:
+                break
+            self._messages.popitem(last=False)
+            self._message_bytes -= len(oldest)
+
+    def fresh_rows(self) -> list[Row]:
+        """Return the rows of history since this was asked last, at most the newest 1,000."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+    def message(self, place: tuple[int, int]) -> bytes | None:
+        """Return the message of a window, if it is still kept."""
+        kept = self._messages.get(place)
+        return zstandard.decompress(kept[1]) if kept else None
+
+    def view(self, name: str) -> View | None:
+        """Return ``window``, ``recent`` or ``run`` as they are now; None before a window came."""
+        latest = self.latest
+        if latest is None:
+            return None
+        match name:
+            case "window":
+                summary, windows = latest.summary, 1
+                first = latest.first_orbit + self._shift[latest.epoch]
+            case "recent":
+                summary = merged([group.summary for group in self._groups], self.detector)
+                windows = sum(group.windows for group in self._groups)
+                first = self._groups[0].run_orbit
+            case _:
+                summary, windows, first = self._total, self._total_windows, self._total_from
+        return View(
+            name=name, latest=latest, summary=summary.condensed(), windows=windows,
+            first_s=first * ORBIT_S, run_s=self._end_orbit * ORBIT_S,
+        )  # fmt: skip
+
+    def view_at(self, name: str, place: tuple[int, int]) -> View | None:
+        """Return ``window`` or ``recent`` as they were at a window, while its message is kept."""
+        kept = self._messages.get(place)
+        if kept is None:
+            return None
+        first = kept[0] - (self._recent_orbits if name == "recent" else 0)
+        places = [p for p, (at, _) in self._messages.items() if first < at <= kept[0]]
+        results = [self._again(p) for p in {*places, place}]
+        latest = max(results, key=lambda result: result.place)
+        return View(
+            name=name,
+            latest=latest,
+            summary=merged([r.summary for r in results], self.detector).condensed(),
+            windows=len(results),
+            first_s=min(self._messages[r.place][0] for r in results) * ORBIT_S,
+            run_s=(kept[0] + latest.summary.live_orbits) * ORBIT_S,
+        )
+
+    def _again(self, place: tuple[int, int]) -> WindowResult:
+        data = self.message(place)
+        result = read_result(data, self.detector) if data else None
+        if not isinstance(result, WindowResult):
+            raise FormatError(f"window {place}: its message is gone")
+        return result
