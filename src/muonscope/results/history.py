@@ -84,13 +84,18 @@ class History:
             if n + 1 < len(self._grains):
                 _merge_into(self._grains[n + 1], row, self._buckets[n])
 
-    def columns(self, last_s: float) -> dict[str, npt.NDArray[np.float64 | np.int64]]:
-        """Return the rows of the last ``last_s`` seconds, oldest first, as columns."""
+    def columns(
+        self, last_s: float, most: int = 7_500
+    ) -> dict[str, npt.NDArray[np.float64 | np.int64]]:
+        """Return the rows of the last ``last_s`` seconds, oldest first, as columns.
+
+        Where they are more than ``most``, so many as it takes are merged with the next.
+        """
         rows = [row for grain in reversed(self._grains) for row in grain]
         if rows:
             begin = rows[-1].run_orbit - last_s / ORBIT_S
             rows = rows[bisect_right(rows, begin - 1, key=lambda r: r.run_orbit) :]
-        return self.columns_of(rows)
+        return self.columns_of(_thinned(rows, -(-len(rows) // most)))
 
     def columns_of(self, rows: list[Row]) -> dict[str, npt.NDArray[np.float64 | np.int64]]:
         """Return ``rows`` as columns: ``run_s``, ``epoch``, ``window``, ``live_s``, counters."""
@@ -110,6 +115,14 @@ def _merge_into(rows: list[Row], row: Row, bucket: int) -> None:
         rows[-1] = rows[-1]._replace(counts=rows[-1].counts + row.counts)
     else:
         rows.append(row)
+
+
+def _thinned(rows: list[Row], step: int) -> list[Row]:
+    """Return ``rows`` with every ``step`` of them merged to one."""
+    if step <= 1:
+        return rows
+    groups = (rows[i : i + step] for i in range(0, len(rows), step))
+    return [group[0]._replace(counts=sum(row.counts for row in group)) for group in groups]
 
 
 def _counts(result: WindowResult) -> npt.NDArray[np.int64]:

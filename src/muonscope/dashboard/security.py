@@ -1,0 +1,169 @@
+"""Who may look: hosts, the token, the headers of every answer, and limits on connections.
+
+Without a token the dashboard answers only to the names of this machine, so that no other
+site can have a browser read it under a name of its own. A token is compared in constant
+time, from a cookie after one login or from an ``Authorization: Bearer`` header.
+"""
+
+import hashlib
+import hmac
+from asyncio import AbstractEventLoop, TimerHandle, Transport
+from dataclasses import dataclass
+from typing import Any, cast
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+__all__ = ["COOKIE", "Access", "Gate", "PatientProtocol", "is_loopback"]
+
+COOKIE = "muonscope_session"
+
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
+        " img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; base-uri 'none';"
+        " form-action 'self'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+_OPEN = ("/login", "/static/")
+"""Paths that need no token."""
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach ``host``.
+
+    Examples
+    --------
+    >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
+    (True, False)
+    """
+    return host in _LOOPBACK or host.startswith("127.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Who may look."""
+
+    token: str = ""
+    """What must be known; empty: nothing."""
+    hosts: tuple[str, ...] | None = _LOOPBACK
+    """Names under which it answers, without ports; None: any."""
+
+    @property
+    def session(self) -> str:
+        """What the cookie of who knows the token holds."""
+        return hmac.new(self.token.encode(), b"muonscope session", hashlib.sha256).hexdigest()
+
+    def knows(self, token: str) -> bool:
+        """Tell whether ``token`` is the right one."""
+        return hmac.compare_digest(token.encode(), self.token.encode())
+
+    def admits(self, connection: HTTPConnection) -> bool:
+        """Tell whether a request may see more than the login page."""
+        if not self.token:
+            return True
+        kind, _, token = connection.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            return self.knows(token.strip())
+        cookie = connection.cookies.get(COOKIE, "")
+        return hmac.compare_digest(cookie.encode(), self.session.encode())
+
+    def answers_to(self, headers: Headers) -> bool:
+        """Tell whether a request names a host that is ours."""
+        name = headers.get("host", "")
+        bare = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+        return self.hosts is None or bare.lower() in self.hosts
+
+
+class Gate:
+    """Lets requests through to the app, or answers itself; adds headers to every answer."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        """Stand before ``app``."""
+        self._app, self._access = app, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        answer = self._refusal(HTTPConnection(scope))
+        await (answer or self._app)(scope, receive, send_with_headers)
+
+    def _refusal(self, connection: HTTPConnection) -> Response | None:
+        if not self._access.answers_to(connection.headers):
+            name = connection.headers.get("host", "")[:100]
+            text = f"this dashboard does not answer to {name!r}; see --allow-host\n"
+            return PlainTextResponse(text, 421)
+        if connection.scope["method"] == "POST" and not _same_site(connection.headers):
+            return PlainTextResponse("a request of another site is refused\n", 403)
+        path = connection.scope["path"].removeprefix(connection.scope.get("root_path", ""))
+        if path.startswith(_OPEN) or self._access.admits(connection):
+            return None
+        if path == "/" and connection.scope["method"] == "GET":
+            return RedirectResponse("login", 303)
+        return PlainTextResponse("a token is needed\n", 401, headers={"www-authenticate": "Bearer"})
+
+
+def _same_site(headers: Headers) -> bool:
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    origin = headers.get("origin")
+    return origin is None or origin.partition("://")[2] == headers.get("host")
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 that closes connections which send no whole request in time, or are too many."""
+
+    patience_s = 15.0
+    most_connections = 4_000
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Take a connection, unless there are too many."""
+        super().connection_made(transport)
+        self._seen: Any = None
+        self._watch: TimerHandle | None = None
+        if len(self.connections) > self.most_connections:
+            transport.abort()
+            return
+        self._look_later()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget a connection."""
+        if self._watch:
+            self._watch.cancel()
+        super().connection_lost(exc)
+
+    def _look_later(self) -> None:
+        loop = cast("AbstractEventLoop", self.loop)
+        self._watch = loop.call_later(self.patience_s, self._look)
+
+    def _look(self) -> None:
+        """Close the connection if no request has begun since the last look, and none is on."""
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle and self.cycle is self._seen:
+            self.transport.abort()
+            return
+        self._seen = self.cycle
+        self._look_later()
