@@ -85,7 +85,8 @@ class Live:
         """Begin without data.
 
         ``clock`` gives the time as ``time.time`` does; ``window_s`` is the length of
-        windows, and ``speed`` how many times as fast as that they come; ``config`` is shown, so secrets must be masked in it.
+        windows, and ``speed`` how many times as fast as that they come; ``config`` is
+        shown, so secrets must be masked in it.
         """
         self.detector: Detector = store.detector
         self.source, self.config, self.reference = source, dict(config or {}), reference
@@ -212,6 +213,12 @@ class Live:
             columns = history.columns(last_s)
             ever = history.rows_ever
             return {"first": ever - len(columns["run_s"]), "next": ever, "columns": columns}
+
+    def hits_by_chamber(self) -> dict[str, int]:
+        """Return the hits of the run by the label of the chamber."""
+        with self._lock:
+            hits = self._store.whole.hits_per_chamber.tolist()
+        return {c.label: n for c, n in zip(self.detector.chambers, hits, strict=True)}
 
     def status(self, viewers: int) -> dict[str, Any]:
         """Return the document that says how all is going."""

@@ -7,9 +7,9 @@ time, from a cookie after one login or from an ``Authorization: Bearer`` header.
 
 import hashlib
 import hmac
-from asyncio import AbstractEventLoop, TimerHandle, Transport
+from asyncio import TimerHandle, Transport
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
@@ -89,9 +89,9 @@ class Access:
 class Gate:
     """Lets requests through to the app, or answers itself; adds headers to every answer."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        """Stand before ``app``."""
-        self._app, self._access = app, access
+    def __init__(self, app: ASGIApp, access: Access, prefix: str) -> None:
+        """Stand before ``app``, which answers under the path ``prefix``."""
+        self._app, self._access, self._prefix = app, access, prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -117,8 +117,8 @@ class Gate:
             return PlainTextResponse(text, 421)
         if connection.scope["method"] == "POST" and not _same_site(connection.headers):
             return PlainTextResponse("a request of another site is refused\n", 403)
-        path = connection.scope["path"].removeprefix(connection.scope.get("root_path", ""))
-        if path.startswith(_OPEN) or self._access.admits(connection):
+        path = connection.scope["path"].removeprefix(self._prefix)
+        if not path or path.startswith(_OPEN) or self._access.admits(connection):
             return None
         if path == "/" and connection.scope["method"] == "GET":
             return RedirectResponse("login", 303)
@@ -156,14 +156,13 @@ class PatientProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _look_later(self) -> None:
-        loop = cast("AbstractEventLoop", self.loop)
-        self._watch = loop.call_later(self.patience_s, self._look)
+        self._watch = self.loop.call_later(self.patience_s, self._look)
 
     def _look(self) -> None:
         """Close the connection if no request has begun since the last look, and none is on."""
-        idle = self.cycle is None or self.cycle.response_complete
-        if idle and self.cycle is self._seen:
+        cycle: Any = self.cycle  # None before the first request
+        if cycle is self._seen and (cycle is None or cycle.response_complete):
             self.transport.abort()
             return
-        self._seen = self.cycle
+        self._seen = cycle
         self._look_later()

@@ -122,7 +122,9 @@ def _thinned(rows: list[Row], step: int) -> list[Row]:
     if step <= 1:
         return rows
     groups = (rows[i : i + step] for i in range(0, len(rows), step))
-    return [group[0]._replace(counts=sum(row.counts for row in group)) for group in groups]
+    return [
+        group[0]._replace(counts=np.sum([row.counts for row in group], axis=0)) for group in groups
+    ]
 
 
 def _counts(result: WindowResult) -> npt.NDArray[np.int64]:

@@ -7,7 +7,7 @@ that were left are not returned to.
 """
 
 from bisect import bisect_right
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -59,7 +59,6 @@ class View:
 class _Group:
     """Windows that begin in the same second of the run."""
 
-    second: int
     run_orbit: int
     windows: int
     summary: Summary
@@ -76,6 +75,7 @@ class ResultStore:
         self.detector, self._only = detector, run
         self._recent_orbits = round(recent_s / ORBIT_S)
         self._history_s, self._history_bytes = history_s, history_bytes
+        self._none = Summary.empty(detector).condensed()
         self._left: OrderedDict[str, None] = OrderedDict()
         self._begin("")
 
@@ -92,15 +92,15 @@ class ResultStore:
         self._end_orbit = 0
         self._messages: OrderedDict[tuple[int, int], tuple[int, bytes]] = OrderedDict()
         self._message_bytes = 0
-        self._groups: deque[_Group] = deque()
-        self.whole = Summary.empty(self.detector).condensed()
+        self._groups: dict[int, _Group] = {}
+        self.whole = self._none
         """The counts of the run, whatever was reset."""
         self._fresh: list[Row] = []
         self.reset()
 
     def reset(self) -> None:
         """Begin the view of the run anew."""
-        self._total = Summary.empty(self.detector).condensed()
+        self._total = self._none
         self._total_windows, self._total_from = 0, self._end_orbit
 
     def take(self, data: bytes) -> Taken:
@@ -180,19 +180,16 @@ class ResultStore:
         return begin
 
     def _group(self, result: WindowResult, run_orbit: int) -> None:
+        """Add a window to those of its second, and forget seconds that are not recent."""
         second = int(run_orbit * ORBIT_S)
-        last = self._groups[-1] if self._groups else None
-        if last and second <= last.second:
-            self._groups[-1] = _Group(
-                last.second, min(last.run_orbit, run_orbit), last.windows + 1,
-                last.summary.merge(result.summary),
-            )  # fmt: skip
-        else:
-            self._groups.append(_Group(second, run_orbit, 1, result.summary))
-        while self._groups[0].run_orbit < self._end_orbit - self._recent_orbits:
-            if len(self._groups) == 1:
-                break
-            self._groups.popleft()
+        group = self._groups.get(second, _Group(run_orbit, 0, self._none))
+        self._groups[second] = _Group(
+            min(group.run_orbit, run_orbit), group.windows + 1, group.summary.merge(result.summary)
+        )
+        begin = self._end_orbit - self._recent_orbits
+        newest = max(self._groups)
+        for old in [s for s, g in self._groups.items() if g.run_orbit < begin and s != newest]:
+            del self._groups[old]
 
     def _keep(self, result: WindowResult, run_orbit: int, data: bytes) -> None:
         packed = zstandard.compress(data, 1)
@@ -226,9 +223,10 @@ class ResultStore:
                 summary, windows = latest.summary, 1
                 first = latest.first_orbit + self._shift[latest.epoch]
             case "recent":
-                summary = merged([group.summary for group in self._groups], self.detector)
-                windows = sum(group.windows for group in self._groups)
-                first = self._groups[0].run_orbit
+                groups = self._groups.values()
+                summary = merged([group.summary for group in groups], self.detector)
+                windows = sum(group.windows for group in groups)
+                first = min(group.run_orbit for group in groups)
             case _:
                 summary, windows, first = self._total, self._total_windows, self._total_from
         return View(

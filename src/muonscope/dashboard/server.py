@@ -1,0 +1,309 @@
+"""The dashboard's server: an ASGI app that broadcasts, and answers scripts.
+
+Reading changes nothing; the only request that does is the reset of the run view. All
+answers of the API are those of docs/reference/dashboard-api.md, which ``openapi.json``
+describes for machines.
+"""
+
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncIterator
+from functools import partial
+from html import escape
+from importlib import resources
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
+
+from muonscope import __version__
+from muonscope.dashboard.assets import answer, assets
+from muonscope.dashboard.figures import Look, layout
+from muonscope.dashboard.hub import Hub
+from muonscope.dashboard.live import Live
+from muonscope.dashboard.metrics import CONTENT_TYPE, metrics
+from muonscope.dashboard.plan import VIEWS, ViewName, detector_document, encoded, view_document
+from muonscope.dashboard.security import COOKIE, Access, Gate
+
+__all__ = ["make_app"]
+
+_LEAST_S = 0.1
+"""Views go out at most ten times a second, whatever comes."""
+_STATUS_S = 1.0
+_SEND_S = 30.0
+"""A viewer that takes nothing for so long is let go."""
+_MOST_LOGIN_BYTES = 4096
+_LONGEST_S = 62 * 86_400.0
+_MOST_PLACE = 1 << 53
+_WRONG_TOKEN_S = 0.5
+
+
+def make_app(
+    live: Live, access: Access, *, prefix: str = "", most_viewers: int = 1_000
+) -> Starlette:
+    """Return the app; ``prefix`` is the path it answers under, such as ``/muonscope``."""
+    return _Dashboard(live, access, most_viewers).app(prefix)
+
+
+class _Dashboard:
+    def __init__(self, live: Live, access: Access, most_viewers: int) -> None:
+        self._live, self._access, self._most_viewers = live, access, most_viewers
+        self._hub = Hub(self._encode)
+
+    def app(self, prefix: str) -> Starlette:
+        routes = [
+            Route("/", self._page),
+            Route("/login", self._login, methods=["GET", "POST"]),
+            Route("/logout", self._logout, methods=["POST"]),
+            Route("/static/{name:path}", self._static),
+            Route("/layout/{page}", self._layout),
+            Route("/stream", _Stream(self._hub, self._most_viewers)),
+            Route("/metrics", self._metrics),
+            Mount(
+                "/api/v1",
+                routes=[
+                    Route("/summary", self._summary),
+                    Route("/windows", self._windows),
+                    Route("/windows/{epoch:int}/{window:int}", self._message),
+                    Route("/detector", self._detector),
+                    Route("/health", self._health),
+                    Route("/reference", self._reference),
+                    Route("/openapi.json", self._openapi),
+                    Route("/reset", self._reset, methods=["POST"]),
+                ],
+            ),
+        ]
+        return Starlette(
+            routes=[Mount(prefix, routes=routes)] if prefix else routes,
+            middleware=[Middleware(Gate, access=self._access, prefix=prefix)],
+            exception_handlers={HTTPException: _problem},
+            lifespan=self._lifespan,
+        )
+
+    # ---- broadcasting
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._broadcast())
+        try:
+            yield
+        finally:
+            self._live.on_change(lambda: None)
+            task.cancel()
+            self._hub.close()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _broadcast(self) -> None:
+        loop, changed, version = asyncio.get_running_loop(), asyncio.Event(), self._live.version
+        self._live.on_change(partial(loop.call_soon_threadsafe, changed.set))
+        status_at = loop.time()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), max(0.0, status_at - loop.time()))
+            changed.clear()
+            due = []
+            if self._live.version != version:
+                version = self._live.version
+                self._live.renew_rows()
+                due += VIEWS
+            if loop.time() >= status_at:
+                status_at = loop.time() + _STATUS_S
+                due.append("status")
+            if due:
+                self._hub.renew(*due)
+                await asyncio.sleep(_LEAST_S)
+
+    def _encode(self, kind: str) -> bytes | None:
+        if kind == "status":
+            return _event("status", self._live.status(self._hub.viewers))
+        document = self._live.view(_view(kind))
+        return _event("view", document) if document else None
+
+    # ---- the page
+
+    async def _page(self, _request: Request) -> Response:
+        asset = assets()["index.html"]
+        title = f"muonscope {self._live.detector.name}"
+        return Response(_filled(asset.data, title=title), media_type=asset.type)
+
+    async def _static(self, request: Request) -> Response:
+        asset = assets().get(request.path_params["name"])
+        if asset is None:
+            raise HTTPException(404, "no such file")
+        return answer(request, asset)
+
+    def _layout(self, request: Request) -> Response:
+        try:
+            look = Look.parse(request.query_params)
+            data = layout(request.path_params["page"], look, self._live.detector)
+        except (KeyError, ValueError) as exc:
+            raise HTTPException(404, f"no such layout: {exc}") from exc
+        return _json(data)
+
+    async def _login(self, request: Request) -> Response:
+        if request.method == "GET" or not self._access.token:
+            return _login_page("")
+        data = b""
+        async for part in request.stream():
+            data += part
+            if len(data) > _MOST_LOGIN_BYTES:
+                raise HTTPException(413, f"expected at most {_MOST_LOGIN_BYTES} bytes")
+        token = parse_qs(data.decode("utf-8", "replace")).get("token", [""])[0].strip()
+        if not self._access.knows(token):
+            await asyncio.sleep(_WRONG_TOKEN_S)
+            return _login_page("That is not the token.", 403)
+        response = RedirectResponse("./", 303)
+        response.set_cookie(
+            COOKIE, self._access.session, httponly=True, samesite="strict",
+            secure=request.url.scheme == "https",
+        )  # fmt: skip
+        return response
+
+    async def _logout(self, _request: Request) -> Response:
+        response = RedirectResponse("./", 303)
+        response.delete_cookie(COOKIE)
+        return response
+
+    # ---- the API; plain functions run in threads, beside the broadcast
+
+    def _summary(self, request: Request) -> Response:
+        name = _view(request.query_params.get("view", "run"))
+        if "epoch" not in request.query_params and "window" not in request.query_params:
+            document = self._live.view(name)
+            if document is None:
+                raise HTTPException(404, "no window has come yet")
+            return _json(encoded(document))
+        if name == "run":
+            raise HTTPException(400, "view: found run, expected window or recent for the past")
+        place = (_whole(request, "epoch"), _whole(request, "window"))
+        document = self._live.view_at(name, place)
+        if document is None:
+            raise HTTPException(404, f"window {place[1]} of epoch {place[0]} is not kept")
+        return _json(encoded(document))
+
+    def _windows(self, request: Request) -> Response:
+        text = request.query_params.get("last", "1800")
+        try:
+            last = float(text)
+        except ValueError:
+            last = math.nan
+        if not 0 < last <= _LONGEST_S:
+            raise HTTPException(400, f"last: found {text[:50]!r}, expected 1 .. {_LONGEST_S:.0f} s")
+        return _json(encoded(self._live.windows(last)))
+
+    def _message(self, request: Request) -> Response:
+        place = (request.path_params["epoch"], request.path_params["window"])
+        data = self._live.message(place) if max(place) < _MOST_PLACE else None
+        if data is None:
+            raise HTTPException(404, f"window {place[1]} of epoch {place[0]} is not kept")
+        return _json(data)
+
+    def _detector(self, _request: Request) -> Response:
+        return _json(encoded(detector_document(self._live.detector)))
+
+    def _health(self, _request: Request) -> Response:
+        return _json(encoded(self._live.status(self._hub.viewers)))
+
+    def _reference(self, _request: Request) -> Response:
+        if self._live.reference is None:
+            raise HTTPException(404, "no --reference was given")
+        return _json(encoded(view_document(self._live.reference)))
+
+    def _metrics(self, _request: Request) -> Response:
+        data = metrics(self._live.status(self._hub.viewers), self._live.hits_by_chamber())
+        return Response(data, headers={"content-type": CONTENT_TYPE})
+
+    async def _openapi(self, _request: Request) -> Response:
+        text = resources.files("muonscope.dashboard").joinpath("openapi.json").read_bytes()
+        return _json(text.replace(b"{{version}}", __version__.encode()))
+
+    def _reset(self, request: Request) -> Response:
+        if request.headers.get("x-muonscope") != "1":
+            raise HTTPException(403, "expected the header X-Muonscope: 1")
+        self._live.reset()
+        return Response(status_code=204)
+
+
+class _Stream:
+    """The endpoint that never ends: events to one viewer, for as long as it listens."""
+
+    def __init__(self, hub: Hub, most_viewers: int) -> None:
+        self._hub, self._most = hub, most_viewers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        view = _view(request.query_params.get("view", "recent"))
+        if request.method != "GET":
+            raise HTTPException(405, "expected GET")
+        if self._hub.viewers >= self._most:
+            raise HTTPException(503, f"{self._most} viewers are connected already")
+        headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        sending = asyncio.create_task(self._send_all(view, send))
+        leaving = asyncio.create_task(_until_left(receive))
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sending.cancel()
+            leaving.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+
+    async def _send_all(self, view: ViewName, send: Send) -> None:
+        async with contextlib.aclosing(self._hub.events("status", view)) as events:
+            async for data in events:
+                async with asyncio.timeout(_SEND_S):
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _until_left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _event(name: str, document: dict[str, Any]) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + encoded(document) + b"\n\n"
+
+
+def _view(name: str) -> ViewName:
+    for view in VIEWS:
+        if name == view:
+            return view
+    raise HTTPException(400, f"view: found {name[:50]!r}, expected one of {', '.join(VIEWS)}")
+
+
+def _whole(request: Request, name: str) -> int:
+    text = request.query_params.get(name, "")
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+        raise HTTPException(400, f"{name}: found {text[:50]!r}, expected a whole number")
+    return int(text)
+
+
+def _json(data: bytes) -> Response:
+    return Response(data, media_type="application/json")
+
+
+async def _problem(_request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)
+    body = encoded({"error": exc.detail})
+    return Response(body, exc.status_code, dict(exc.headers or {}), "application/json")
+
+
+def _login_page(problem: str, status: int = 200) -> Response:
+    asset = assets()["login.html"]
+    return Response(_filled(asset.data, problem=problem), status, media_type=asset.type)
+
+
+def _filled(page: bytes, **values: str) -> bytes:
+    """Return a page with its placeholders replaced by text."""
+    for name, value in {"version": __version__, **values}.items():
+        page = page.replace(b"{{%s}}" % name.encode(), escape(value).encode())
+    return page
