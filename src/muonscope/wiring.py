@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from muonscope.detector import Detector, parse_detector, setup_names, shipped_detector
 from muonscope.errors import (
@@ -21,12 +20,10 @@ from muonscope.errors import (
 from muonscope.simulation.options import SCHEME, detector_of, simulation_of, split_url
 from muonscope.transports.base import Place, Sink, Source
 from muonscope.transports.files import FileSource, FollowSource, StreamSource, find_files
+from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import is_kafka_url
 from muonscope.transports.objects import ObjectSource, is_object_url
 from muonscope.transports.sinks import FileSink, StreamSink
-
-if TYPE_CHECKING:
-    from muonscope.transports.kafka.opening import KafkaOptions
 
 __all__ = [
     "detector_for",
@@ -86,7 +83,7 @@ def open_source(
     idle_exit_s: float | None = None,
     exclude: Sequence[Path] = (),
     known: Mapping[str, Place] | None = None,
-    kafka: "KafkaOptions | None" = None,
+    kafka: KafkaOptions | None = None,
 ) -> Source:
     """Return the source that files, folders, globs, URLs or ``-`` name.
 
@@ -123,11 +120,11 @@ def open_source(
             return _files(sources, exclude, known, follow=follow, idle_exit_s=idle_exit_s)
 
 
-def _topic(sources: Sequence[str], detector: Detector, kafka: "KafkaOptions | None") -> Source:
+def _topic(sources: Sequence[str], detector: Detector, kafka: KafkaOptions | None) -> Source:
     if len(sources) > 1:
         raise OptionError(f"found {len(sources)} topics, expected one: " + " ".join(sources))
     from muonscope.message_intake import MessageIntake, MessagePieces
-    from muonscope.transports.kafka.opening import KafkaOptions, open_topic  # brings the client
+    from muonscope.transports.kafka.opening import open_topic  # brings the client
     from muonscope.transports.kafka.url import KafkaUrl
 
     url = KafkaUrl.parse(sources[0])

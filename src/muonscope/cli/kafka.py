@@ -4,9 +4,10 @@ import os
 import time
 from pathlib import Path
 
+from muonscope.cli.say import say
 from muonscope.cli.stopping import Stop
 from muonscope.errors import OptionError
-from muonscope.transports.kafka.opening import KafkaOptions
+from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.settings import KafkaSettings
 
 __all__ = ["kafka_options", "kafka_settings"]
@@ -53,5 +54,5 @@ def kafka_options(
 
     return KafkaOptions(
         settings=kafka_settings(config), partitions=partitions, replication=replication,
-        patient=not no_wait, wait=wait,
+        patient=not no_wait, wait=wait, say=say,
     )  # fmt: skip

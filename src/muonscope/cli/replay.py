@@ -10,8 +10,8 @@ from typing import Any
 
 from muonscope.cli.kafka import kafka_options
 from muonscope.cli.kernels import kernels_for, load_kernels, set_pace
-from muonscope.cli.plan import say
 from muonscope.cli.report import LiveLine
+from muonscope.cli.say import say
 from muonscope.cli.stopping import Stop
 from muonscope.detector import Detector
 from muonscope.errors import OptionError, SourceError, StateError
