@@ -28,6 +28,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(numpy|np|npt|pa|hist|collections|typing)\..*"),
     (r"py:.*", r"(IntArray|Words|Any|Iterator|Iterable|Sequence|optional)"),
     (r"py:class", r"muonscope\.words\.rejects\.Rejects|Rejects|Detector|DetectorError|T"),
+    (r"py:class", r"muonscope\.transports\.kafka\.options\.KafkaOptions"),
 ]
 
 

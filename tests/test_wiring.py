@@ -1,5 +1,7 @@
 """The rooms joined: names and URLs to detectors, sources and sinks."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,15 @@ def test_the_detector_is_the_one_asked_for_or_that_of_the_simulation(
     sources: list[str], asked: str, name: str
 ) -> None:
     assert detector_for(sources, asked).name == name
+
+
+@pytest.mark.parametrize(
+    "module", ["api", "cli.convert", "cli.inspect", "cli.process", "cli.simulate"]
+)
+def test_nothing_brings_the_kafka_client_before_a_topic_is_named(module: str) -> None:
+    code = f"import sys, muonscope.{module}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert f"muonscope.{module}" in loaded
+    assert "confluent_kafka" not in loaded

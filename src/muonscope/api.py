@@ -14,7 +14,7 @@ import math
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +28,9 @@ from muonscope.intake import Intake
 from muonscope.simulation.faults import parse_fault
 from muonscope.simulation.options import Simulation, detector_of
 from muonscope.simulation.profiles import profile_named
-from muonscope.wiring import detector_for, load_detector, open_source
+from muonscope.transports.kafka.options import KafkaOptions
+from muonscope.transports.kafka.url import is_kafka_url
+from muonscope.wiring import detector_for, kafka_settings, load_detector, open_source
 from muonscope.words.layout import Words
 from muonscope.words.rejects import Rejects
 
@@ -44,6 +46,8 @@ class Recording:
 
     source: str
     detector: Detector
+    kafka: KafkaOptions | None = field(default=None, compare=False)
+    """How to deal with the brokers, where the source is a topic."""
 
     def __repr__(self) -> str:
         """Return one line."""
@@ -72,7 +76,7 @@ class Recording:
             raise FormatError(f"{self.source}: nothing could be decoded: {mine.examples[0]}")
 
     def _intake(self) -> Intake:
-        source = open_source([self.source], detector=self.detector)
+        source = open_source([self.source], detector=self.detector, kafka=self.kafka)
         return Intake(source, self.detector.readout)
 
     def words(self) -> Words:
@@ -99,19 +103,30 @@ class Recording:
 
 
 def open_recording(
-    source: str | os.PathLike[str], detector: Detector | str | None = None
+    source: str | os.PathLike[str],
+    detector: Detector | str | None = None,
+    *,
+    kafka_config: str | os.PathLike[str] = "",
 ) -> Recording:
     """Open a recording; ``detector`` is a shipped name, a TOML file, or a Detector.
 
-    Without one, it is that of the profile for a ``sim:`` URL, else ``legnaro``.
+    Without one, it is that of the profile for a ``sim:`` URL, else ``legnaro``. A topic is
+    read with the client settings in the file ``kafka_config``, lines of ``name = value``, and
+    those of the environment (``MUONSCOPE_KAFKA_...``), which win.
 
     Raises
     ------
     DetectorError
         If there is no such detector.
+    OptionError
+        If the settings for a topic make no sense.
     """
     name = os.fspath(source)
-    return Recording(name, detector_for([name]) if detector is None else _detector(detector))
+    kafka = None
+    if is_kafka_url(name):
+        kafka = KafkaOptions(settings=kafka_settings(os.fspath(kafka_config)), patient=False)
+    known = detector_for([name]) if detector is None else _detector(detector)
+    return Recording(name, known, kafka)
 
 
 @dataclass(frozen=True, slots=True)

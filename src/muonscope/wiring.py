@@ -1,14 +1,14 @@
-"""Where the rooms are joined: detectors, sources and sinks by name or URL.
+"""Where the rooms are joined: detectors, sources and sinks by name or URL, and settings.
 
 Used by the command line and by :mod:`muonscope.api`; it composes and translates, and
 leaves all work to the rooms it joins.
 """
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from muonscope.detector import Detector, parse_detector, setup_names, shipped_detector
 from muonscope.errors import (
@@ -21,15 +21,15 @@ from muonscope.errors import (
 from muonscope.simulation.options import SCHEME, detector_of, simulation_of, split_url
 from muonscope.transports.base import Place, Sink, Source
 from muonscope.transports.files import FileSource, FollowSource, StreamSource, find_files
+from muonscope.transports.kafka.options import KafkaOptions
+from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import is_kafka_url
 from muonscope.transports.objects import ObjectSource, is_object_url
 from muonscope.transports.sinks import FileSink, StreamSink
 
-if TYPE_CHECKING:
-    from muonscope.transports.kafka.opening import KafkaOptions
-
 __all__ = [
     "detector_for",
+    "kafka_settings",
     "load_detector",
     "open_sink",
     "open_source",
@@ -78,6 +78,23 @@ def detector_for(sources: Sequence[str], name: str = "") -> Detector:
     return load_detector(name) if name else shipped_detector()
 
 
+def kafka_settings(file: str = "") -> KafkaSettings:
+    """Return the settings in ``file``, if one is named, and those of the environment.
+
+    Raises
+    ------
+    OptionError
+        If the file cannot be read, or a line of it is no setting.
+    """
+    text = ""
+    if file:
+        try:
+            text = Path(file).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise OptionError(f"kafka settings {file}: cannot be read: {exc}") from exc
+    return KafkaSettings.of(text, os.environ, file)
+
+
 def open_source(
     sources: Sequence[str],
     *,
@@ -86,11 +103,12 @@ def open_source(
     idle_exit_s: float | None = None,
     exclude: Sequence[Path] = (),
     known: Mapping[str, Place] | None = None,
-    kafka: "KafkaOptions | None" = None,
+    kafka: KafkaOptions | None = None,
 ) -> Source:
     """Return the source that files, folders, globs, URLs or ``-`` name.
 
-    Of a Kafka topic it is what the topic holds now, in order.
+    Of a Kafka topic it is what the topic holds now, in order; ``kafka`` says how to deal
+    with its brokers.
 
     ``detector`` is the one that ``sim:`` URLs simulate, by default that of their profile.
     ``exclude`` are files that are never read (the run's own results). ``known`` says how
@@ -123,11 +141,11 @@ def open_source(
             return _files(sources, exclude, known, follow=follow, idle_exit_s=idle_exit_s)
 
 
-def _topic(sources: Sequence[str], detector: Detector, kafka: "KafkaOptions | None") -> Source:
+def _topic(sources: Sequence[str], detector: Detector, kafka: KafkaOptions | None) -> Source:
     if len(sources) > 1:
         raise OptionError(f"found {len(sources)} topics, expected one: " + " ".join(sources))
     from muonscope.message_intake import MessageIntake, MessagePieces
-    from muonscope.transports.kafka.opening import KafkaOptions, open_topic  # brings the client
+    from muonscope.transports.kafka.opening import open_topic  # brings the client
     from muonscope.transports.kafka.url import KafkaUrl
 
     url = KafkaUrl.parse(sources[0])

@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from muonscope.cli.kafka import kafka_options
 from muonscope.cli.kernels import kernels_for, load_kernels
+from muonscope.cli.stopping import Stop
 from muonscope.errors import FormatError
 from muonscope.simulation.options import SCHEME
 from muonscope.units import ORBIT_S
@@ -24,18 +26,23 @@ __all__ = ["inspect_sources"]
 _ROWS = 12
 
 
-def inspect_sources(sources: Sequence[str], detector: str, *, as_json: bool) -> None:
+def inspect_sources(
+    sources: Sequence[str], detector: str, kafka_config: str, *, as_json: bool
+) -> None:
     """Print what is in the sources, as a page or as JSON.
 
     Raises
     ------
+    OptionError
+        If ``kafka_config`` is no file of settings.
     FormatError
         If nothing could be decoded; the report is printed all the same.
     """
+    kafka = kafka_options(kafka_config, Stop(), no_wait=True)
     load_kernels(kernels_for(sources))
     simulated = any(source.startswith(SCHEME) for source in sources)
     known = detector_for(sources, detector) if detector or simulated else None
-    report = inspect_source(open_source(sources, detector=known), known)
+    report = inspect_source(open_source(sources, detector=known, kafka=kafka), known)
     if as_json:
         text = orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
         print(text.decode())  # noqa: T201

@@ -1,40 +1,29 @@
-"""What commands need for Kafka: settings from a file and the environment, and patience."""
+"""How a command deals with brokers: settings, numbers of its options, and patience."""
 
-import os
 import time
-from pathlib import Path
 
+from muonscope.cli.say import say
 from muonscope.cli.stopping import Stop
 from muonscope.errors import OptionError
-from muonscope.transports.kafka.opening import KafkaOptions
-from muonscope.transports.kafka.settings import KafkaSettings
+from muonscope.transports.kafka.options import KafkaOptions
+from muonscope.wiring import kafka_settings
 
-__all__ = ["kafka_options", "kafka_settings"]
+__all__ = ["kafka_options"]
 
 _LOOK_S = 0.1
 
 
-def kafka_settings(file: str) -> KafkaSettings:
-    """Return the settings in ``file``, if one is named, and those of the environment.
-
-    Raises
-    ------
-    OptionError
-        If the file cannot be read, or a line of it is no setting.
-    """
-    text = ""
-    if file:
-        try:
-            text = Path(file).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as exc:
-            raise OptionError(f"--kafka-config {file}: cannot be read: {exc}") from exc
-    return KafkaSettings.of(text, os.environ, file)
-
-
 def kafka_options(
-    config: str, stop: Stop, *, partitions: int | None, replication: int, no_wait: bool
+    config: str,
+    stop: Stop,
+    *,
+    partitions: int | None = None,
+    replication: int = 1,
+    no_wait: bool = False,
 ) -> KafkaOptions:
     """Return how to deal with brokers; waiting ends when ``stop`` says so.
+
+    ``config`` is a file of settings, or empty; those of the environment count, too.
 
     Raises
     ------
@@ -53,5 +42,5 @@ def kafka_options(
 
     return KafkaOptions(
         settings=kafka_settings(config), partitions=partitions, replication=replication,
-        patient=not no_wait, wait=wait,
+        patient=not no_wait, wait=wait, say=say,
     )  # fmt: skip

@@ -186,19 +186,20 @@ def inspect(
         ),
     ] = "",
     json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    kafka_config: KafkaConfig = "",
     debug: Debug = False,
 ) -> None:
     """Tell what a file is: format, words, time, rates, and everything odd in it."""
     from muonscope.cli.inspect import inspect_sources
 
-    inspect_sources(source, detector, as_json=json)
+    inspect_sources(source, detector, kafka_config, as_json=json)
 
 
 @app.command(epilog="Example: muonscope convert run.csv run.parquet")
 @guarded
 def convert(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="File, folder, glob, URL or -.")],
-    dest: Annotated[str, typer.Argument(metavar="DEST", help="File to write, or -.")],
+    dest: Annotated[str, typer.Argument(metavar="DEST", help="File, kafka://, or -.")],
     *,
     to: Annotated[
         str,
@@ -209,12 +210,20 @@ def convert(
     ] = "",
     detector: DetectorOption = "",
     force: Annotated[bool, typer.Option("--force", help="Overwrite DEST.")] = False,
+    kafka_config: KafkaConfig = "",
+    partitions: Partitions = None,
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """Write words in another format; refuse where that would lose anything."""
-    from muonscope.cli.convert import convert_source
+    from muonscope.cli.convert import Options, convert_source
 
-    raise typer.Exit(convert_source(source, dest, to, detector, force=force))
+    code = convert_source(
+        Options(
+            source=source, dest=dest, format=to, detector=detector, force=force,
+            kafka_config=kafka_config, partitions=partitions,
+        )
+    )  # fmt: skip
+    raise typer.Exit(code)
 
 
 @app.command(epilog="Example: muonscope simulate run/ --seconds 60 --fault noisy:ch0:61@20s-40s")
@@ -247,9 +256,11 @@ def simulate(
         float | None, typer.Option(metavar="X", help="The same, so many times as fast.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite DEST.")] = False,
+    kafka_config: KafkaConfig = "",
+    partitions: Partitions = None,
     debug: Debug = False,
 ) -> None:
-    """Write simulated words to DEST: a file, a folder of files, or -."""
+    """Write simulated words to DEST: a file, a folder of files, kafka://, or -."""
     from muonscope.cli.simulate import Options, simulate_to
 
     options = {
@@ -261,6 +272,7 @@ def simulate(
             dest=dest, detector=detector, profile=profile, truth=truth, format=to, force=force,
             given={name: values for name, values in options.items() if values and values != [""]},
             speed=1.0 if realtime and speed is None else speed,
+            kafka_config=kafka_config, partitions=partitions,
         )
     )  # fmt: skip
     raise typer.Exit(code)

@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Self
 
-from muonscope.cli.plan import Supply, TopicSupply
+from muonscope.cli.supplies import Supply, TopicSupply
 from muonscope.counting.summary import Summary
 from muonscope.detector import Detector
 from muonscope.errors import OptionError

@@ -6,8 +6,10 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from muonscope.cli.kernels import kernels_for, load_kernels, set_pace
-from muonscope.cli.plan import Options, Outlet, Plan, Supply, plan_of, say
+from muonscope.cli.plan import Options, Outlet, Plan, plan_of
+from muonscope.cli.say import say
 from muonscope.cli.stopping import Stop
+from muonscope.cli.supplies import Supply
 from muonscope.errors import FormatError, RolledBackError
 from muonscope.run import Run
 

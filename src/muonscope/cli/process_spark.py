@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from muonscope.cli.kernels import PROCESSING, load_kernels
-from muonscope.cli.plan import FileSupply, Options, Plan, TopicSupply, plan_of
+from muonscope.cli.plan import Options, Plan, plan_of
 from muonscope.cli.process import again_after_rollback, shown_run
 from muonscope.cli.stopping import Stop
+from muonscope.cli.supplies import FileSupply, TopicSupply
 from muonscope.engines.native import Batch
 from muonscope.errors import OptionError
 from muonscope.intake import Stream, Token

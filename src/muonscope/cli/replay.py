@@ -1,22 +1,23 @@
 """The ``replay`` command: words of a recording to a topic, as a DAQ would send them."""
 
-import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from muonscope.cli.formats import TOPIC_FORMATS
 from muonscope.cli.kafka import kafka_options
 from muonscope.cli.kernels import kernels_for, load_kernels, set_pace
-from muonscope.cli.plan import say
 from muonscope.cli.report import LiveLine
+from muonscope.cli.say import say
+from muonscope.cli.sending import deliver, new_stream, open_sender
 from muonscope.cli.stopping import Stop
 from muonscope.detector import Detector
 from muonscope.errors import OptionError, SourceError, StateError
 from muonscope.intake import Intake
-from muonscope.transports.kafka.opening import make_stream_topic
+from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.producer import WordSender
 from muonscope.transports.kafka.url import KafkaUrl
 from muonscope.transports.state import StateStore
@@ -30,11 +31,9 @@ __all__ = ["Options", "replay_to"]
 _DEFAULT_HZ = 1000.0
 _SLICE_S = 0.02
 _SAVE_S = 0.5
-_FLUSH_S = 30.0
 _MAX_SPEED = 1e6
 _SLOW = 0.95
 _SLICE_WORDS = 1 << 17
-ENCODINGS = ("block", "json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +67,7 @@ class Options:
 class Position:
     """Where a replay stands: saved, so that the same command goes on."""
 
-    stream: int = field(default_factory=lambda: secrets.randbits(64))
+    stream: int = field(default_factory=new_stream)
     """Number of the stream: what is sent again after a crash has the same."""
     acknowledged: int = 0
     """The brokers have all words below this number."""
@@ -108,36 +107,22 @@ def _replay(options: Options, stop: Stop) -> int:
     set_pace()
     store = StateStore(Path(options.state)) if options.state else None
     position = _load(store, options)
-    partitions, lasting = make_stream_topic(url, kafka)
-    if not lasting and options.encoding == "block":
-        say(f"topic {url.topic} deletes by time: blocks bear the time of the clock on the wall")
-    sender = WordSender(
-        url, kafka.settings, detector, partitions=partitions, stream=position.stream,
-        first=position.acknowledged, json=options.encoding == "json", detector_time=lasting,
-    )  # fmt: skip
-    report = _Report(options, sender)
-    saver = _Saver(store, options, position, sender)
-    saver.save()
-    pace = _Pace(options, stop)
-    words = _words(options, detector, position, stop)
-    try:
-        with report:
-            for some, passed in words:
-                for part in pace.parts(some, passed, sender.check, report.update):
-                    sender.send(part)
-                    saver.save_if_due()
-                    report.update()
-                if stop:
-                    break
-            done = sender.flush(_FLUSH_S if not stop else _FLUSH_S / 6)
-            saver.save()
-    finally:
-        sender.close()
+    with ExitStack() as stack:
         if store:
-            store.close()
-    report.tell(stopped=bool(stop))
-    if not done:
-        raise SourceError(f"{url}: the brokers have not taken all: {sender.trouble or 'no answer'}")
+            stack.callback(store.close)
+        sender = stack.enter_context(
+            open_sender(
+                url, detector, kafka, json=options.encoding == "json", stream=position.stream,
+                first=position.acknowledged,
+            )
+        )  # fmt: skip
+        saver = _Saver(store, options, position, sender)
+        saver.save()
+        report = _Report(options, sender)
+        with report:
+            words = _words(options, detector, kafka, position, stop)
+            _send(words, _Pace(options, stop), sender, saver, report, stop)
+        report.tell(stopped=bool(stop))
     return stop.exit_code
 
 
@@ -149,12 +134,34 @@ def _check(options: Options) -> None:
         raise OptionError(f"--rate: found {options.rate:g}, expected more than 0 words/s")
     if options.speed is not None and not 0 < options.speed <= _MAX_SPEED:
         raise OptionError(f"--speed: found {options.speed:g}, expected 0 .. {_MAX_SPEED:g}")
-    if options.encoding not in ENCODINGS:
+    if options.encoding not in TOPIC_FORMATS:
         raise OptionError(f"--encoding: found {options.encoding!r}, expected block or json")
     if options.keep_orbits and not options.loop:
         raise OptionError("--keep-orbits only makes sense with --loop")
     if "-" in options.sources and (options.loop or options.state):
         raise OptionError("standard input cannot be read again: leave out --loop and --state")
+
+
+def _send(
+    words: Iterator[tuple[Words, Any]],
+    pace: "_Pace",
+    sender: WordSender,
+    saver: "_Saver",
+    report: "_Report",
+    stop: Stop,
+) -> None:
+    """Send ``words`` as they are due, until all are with the brokers or it is to stop."""
+    for some, passed in words:
+        for part in pace.parts(some, passed, sender.check, report.update):
+            sender.send(part)
+            saver.save_if_due()
+            report.update()
+        if stop:
+            break
+    try:
+        deliver(sender, stop)
+    finally:
+        saver.save()
 
 
 def _load(store: StateStore | None, options: Options) -> Position:
@@ -203,7 +210,7 @@ class _Saver:
 
 
 def _words(
-    options: Options, detector: Detector, position: Position, stop: Stop
+    options: Options, detector: Detector, kafka: KafkaOptions, position: Position, stop: Stop
 ) -> Iterator[tuple[Words, Any]]:
     """Give words that were not sent yet, with the orbits that have passed at each."""
     readout = detector.readout
@@ -212,7 +219,7 @@ def _words(
     while True:
         clock = StreamClock(readout.version, readout.hit_head)
         number = first
-        for words in _decoded(options, detector):
+        for words in _decoded(options, detector, kafka):
             passed = clock.take(words) + spent
             begin = min(skip, len(words))
             skip -= begin
@@ -235,9 +242,10 @@ def _words(
         position.passes.append((first, shift))
 
 
-def _decoded(options: Options, detector: Detector) -> Iterator[Words]:
+def _decoded(options: Options, detector: Detector, kafka: KafkaOptions) -> Iterator[Words]:
     """Give the words of the source; what cannot be decoded is told."""
-    intake = Intake(open_source(options.sources, detector=detector), detector.readout)
+    source = open_source(options.sources, detector=detector, kafka=kafka)
+    intake = Intake(source, detector.readout)
     bad = 0
     for batch in intake.batches():
         if batch.token.error:

@@ -14,11 +14,14 @@ from pyarrow import parquet
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from muonscope.cli.formats import encoder_for, format_of, writing
+from muonscope.cli.formats import encoder_for, format_of, writing, writing_words
+from muonscope.cli.kafka import kafka_options
 from muonscope.cli.kernels import SIMULATION, load_kernels
 from muonscope.cli.stopping import Stop
 from muonscope.errors import OptionError
 from muonscope.simulation.options import Simulation, detector_of, simulation_of
+from muonscope.transports.kafka.options import KafkaOptions
+from muonscope.transports.kafka.url import is_kafka_url
 from muonscope.transports.recordings import RecordingFolder
 from muonscope.wiring import load_detector
 from muonscope.words.codec import Encoder
@@ -51,16 +54,18 @@ class Options:
     speed: float | None
     """How much faster than the real telescope; None as fast as can be."""
     force: bool
+    kafka_config: str
+    partitions: int | None
 
 
 def simulate_to(options: Options) -> int:
-    """Write a simulation to a file, a folder or standard output; return the exit code.
+    """Write a simulation to a file, folder, topic or standard output; return the exit code.
 
     Raises
     ------
     OptionError
         If an option makes no sense.
-    SinkError
+    SourceError, SinkError
         If DEST or the truth exists without force, or cannot be written.
     """
     low, high = _SPEEDS
@@ -73,8 +78,9 @@ def simulate_to(options: Options) -> int:
     simulation = simulation_of(options.profile, given, detector)
     _check_names(options)
     stop, console = Stop(), Console(stderr=True)
+    kafka = kafka_options(options.kafka_config, stop, partitions=options.partitions, no_wait=True)
     with stop.listening(), ExitStack() as stack:
-        write = stack.enter_context(_destination(options, simulation))
+        write = stack.enter_context(_destination(options, simulation, kafka, stop))
         truth = stack.enter_context(_truth(options, simulation))
         bar = stack.enter_context(_Bar(simulation, console))
         words, seconds = 0, 0.0
@@ -111,7 +117,9 @@ def _check_names(options: Options) -> None:
 
 
 @contextmanager
-def _destination(options: Options, simulation: Simulation) -> Iterator[Callable[[Words], None]]:
+def _destination(
+    options: Options, simulation: Simulation, kafka: KafkaOptions, stop: Stop
+) -> Iterator[Callable[[Words], None]]:
     """Give what writes words to DEST."""
     dest, is_folder = options.dest, _is_folder(options.dest)
     name = format_of(dest, options.format, "dat" if is_folder or dest == "-" else "")
@@ -122,6 +130,15 @@ def _destination(options: Options, simulation: Simulation) -> Iterator[Callable[
     def new_encoder() -> Encoder:
         return encoder_for(name, simulation.detector, run_number)
 
+    if is_kafka_url(dest):
+        from muonscope.cli.sending import sending  # brings the client
+
+        overwrite = options.force and not options.truth
+        with sending(
+            dest, simulation.detector, kafka, stop, json=name == "json", force=overwrite
+        ) as send:
+            yield send
+        return
     if is_folder:
         ending = {"json": ".jsonl", "block": ".block", "dat129": ".dat"}.get(name, f".{name}")
         folder = RecordingFolder(Path(dest), ending, new_encoder, force=options.force)
@@ -130,19 +147,14 @@ def _destination(options: Options, simulation: Simulation) -> Iterator[Callable[
         finally:
             folder.close()
         return
-    encoder = new_encoder()
-    with writing(dest, force=options.force, grows=options.speed is not None) as file:
-
-        def write(words: Words) -> None:
-            file.write(encoder.encode(words))
-            file.flush()
-
-        file.write(encoder.begin())
+    grows = options.speed is not None
+    with writing_words(dest, new_encoder(), force=options.force, grows=grows) as write:
         yield write
-        file.write(encoder.end())
 
 
 def _is_folder(dest: str) -> bool:
+    if is_kafka_url(dest):
+        return False
     if dest == "-" or Path(dest).suffix or (Path(dest).exists() and not Path(dest).is_dir()):
         return dest.endswith("/") or Path(dest).is_dir()
     return True

@@ -33,7 +33,7 @@ def show_topics(url: str, config: str, *, no_wait: bool, as_json: bool) -> None:
     if "?" in url:
         raise OptionError(f"found {url!r}, expected kafka://host:port without options")
     place = KafkaUrl.parse(url, needs_topic=False)
-    options = kafka_options(config, Stop(), partitions=None, replication=1, no_wait=no_wait)
+    options = kafka_options(config, Stop(), no_wait=no_wait)
     found, now = survey(place, options), time.time()
     if as_json:
         print(json.dumps(_as_json(found, now), indent=2))  # noqa: T201

@@ -122,8 +122,6 @@ class Ordering:
         self._again: list[Part] = []
         self.pending_bytes = [0] * partitions
         """Bytes that wait, by partition."""
-        self.missing_words = 0
-        """Words of streams that were given up."""
 
     def streams(self) -> dict[int, int]:
         """Return the number of the next word of each stream, those used last at the end."""
@@ -225,7 +223,6 @@ class Ordering:
             return [self._released(np.empty(0, np.uint64), parts, duplicate=True)]
         words, missing = chunk.taken(max(stream.next, chunk.first))
         missing += max(0, chunk.first - stream.next)
-        self.missing_words += missing
         stream.next = chunk.end
         release = self._released(words, parts)
         return [replace(release, next=(stream.number, chunk.end), missing=missing)]

@@ -63,6 +63,12 @@ def test_what_is_no_server_is_refused(servers: str) -> None:
         KafkaUrl.parse(f"kafka://{servers}/t")
 
 
+@pytest.mark.parametrize("servers", ["a:65536", "a:99999", "a:0", "a:1,b:00000", "[::1]:65536,a"])
+def test_a_port_that_no_machine_has_is_refused(servers: str) -> None:
+    with pytest.raises(OptionError, match=r"^kafka URL: found port \d+, expected 1 \.\. 65535$"):
+        KafkaUrl.parse(f"kafka://{servers}/t")
+
+
 @pytest.mark.parametrize(
     "topic", [".", "..", "a/b", "a b", "a#b", "a%20b", "ü", "t" * 250, "t\n", "/"]
 )

@@ -21,9 +21,11 @@ from muonscope.errors import (
     SourceError,
     SourceNotFoundError,
 )
+from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.settings import KafkaSettings
+from muonscope.transports.kafka.url import KafkaUrl
 
-__all__ = ["TRANSIENT", "Topics", "failure", "made", "watermarks"]
+__all__ = ["TRANSIENT", "Topics", "failure", "made", "topics_at", "watermarks"]
 
 _TIMEOUT_S = 10.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
@@ -134,16 +136,8 @@ class Topics:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 tells nothing of why
             self._trouble = error.str()
 
-    def wait_for_brokers(
-        self,
-        *,
-        wait: Callable[[float], bool],
-        say: Callable[[str], None] = lambda _: None,
-        patient: bool = True,
-    ) -> None:
+    def wait_for_brokers(self, options: KafkaOptions) -> None:
         """Return when a broker answers; say so and try again, ever slower, until one does.
-
-        ``wait`` sleeps, and returns True when there is no use in waiting further.
 
         Raises
         ------
@@ -155,17 +149,17 @@ class Topics:
         pause = _FIRST_WAIT_S
         while True:
             try:
-                self._admin.list_topics(timeout=3.0 if patient else _TIMEOUT_S / 2)
+                self._admin.list_topics(timeout=3.0 if options.patient else _TIMEOUT_S / 2)
             except KafkaException as exc:
                 self._admin.poll(0)  # only this tells of errors
                 error = exc.args[0]
                 if error.code() in _DENIED or any(t in self._trouble for t in ("SASL", "SSL")):
                     raise SourceDeniedError(f"{self._servers}: {self._trouble or error}") from exc
                 text = f"{self._servers}: no Kafka broker answers ({self._trouble or error.str()})"
-                if not patient:
+                if not options.patient:
                     raise SourceError(f"{text}; start one with: make kafka") from exc
-                say(f"{text}; trying again in {pause:g} s")
-                if wait(pause):
+                options.say(f"{text}; trying again in {pause:g} s")
+                if options.wait(pause):
                     raise SourceError(text) from exc
                 pause = min(2 * pause, _LONGEST_WAIT_S)
             else:
@@ -239,3 +233,16 @@ class Topics:
             return call()
         except KafkaException as exc:
             raise failure(exc.args[0], what) from exc
+
+
+def topics_at(url: KafkaUrl, options: KafkaOptions) -> Topics:
+    """Return the topics of the brokers, once one of them answers.
+
+    Raises
+    ------
+    SourceError
+        If none answers and that is not to be waited for, or one refuses.
+    """
+    topics = Topics(url.servers, options.settings)
+    topics.wait_for_brokers(options)
+    return topics

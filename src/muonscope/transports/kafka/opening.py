@@ -1,17 +1,15 @@
 """Kafka topics by URL, made where they are missing: for reading, for sending, for results."""
 
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 from muonscope.errors import SourceNotFoundError
-from muonscope.transports.kafka.clients import Topics
+from muonscope.transports.kafka.clients import Topics, topics_at
 from muonscope.transports.kafka.consumer import KafkaSource
 from muonscope.transports.kafka.ledger import KafkaLedger
-from muonscope.transports.kafka.settings import KafkaSettings
+from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
 
-__all__ = ["KafkaOptions", "beside", "make_stream_topic", "open_ledger", "open_topic"]
+__all__ = ["beside", "make_stream_topic", "open_ledger", "open_topic"]
 
 STREAM_PARTITIONS, RESULT_PARTITIONS = 12, 4
 """Partitions of topics that are made, as in the original pipeline."""
@@ -24,31 +22,6 @@ _STATE = {
     "cleanup.policy": "compact", "max.message.bytes": "8388608", "segment.ms": "600000",
     "segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.1",
 }  # fmt: skip
-
-
-def _say(text: str) -> None:
-    print(f"muonscope: {text}", file=sys.stderr, flush=True)  # noqa: T201
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KafkaOptions:
-    """How to deal with brokers and topics."""
-
-    settings: KafkaSettings = field(default_factory=KafkaSettings)
-    partitions: int | None = None
-    """Partitions of a topic that is made; None: the default of its kind."""
-    replication: int = 1
-    patient: bool = True
-    """Whether to wait for brokers that do not answer."""
-    wait: Callable[[float], bool] = lambda _: True
-    """Sleeps so many seconds; returns True when there is no use in going on."""
-    say: Callable[[str], None] = _say
-
-    def topics(self, url: KafkaUrl) -> Topics:
-        """Return the topics of the brokers, once one of them answers."""
-        topics = Topics(url.servers, self.settings)
-        topics.wait_for_brokers(wait=self.wait, say=self.say, patient=self.patient)
-        return topics
 
 
 def beside(topic: str, kind: str) -> str:
@@ -67,7 +40,7 @@ def make_stream_topic(url: KafkaUrl, options: KafkaOptions) -> tuple[int, bool]:
 
     Return its partitions, and whether it keeps messages however old they say they are.
     """
-    topics = options.topics(url)
+    topics = topics_at(url, options)
     _make(topics, url.topic, options, STREAM_PARTITIONS, _STREAM)
     config = topics.config(url.topic)
     lasting = config.get("retention.ms") == "-1" or config.get("cleanup.policy") == "compact"
@@ -91,7 +64,7 @@ def open_topic(
         If it cannot be read, or, ``bounded``, is not there.
     """
     if bounded:
-        topics = options.topics(url)
+        topics = topics_at(url, options)
         partitions = topics.partitions(url.topic)
         if not partitions:
             found = ", ".join(topics.names()) or "none"
@@ -106,7 +79,7 @@ def open_topic(
 
 def open_ledger(url: KafkaUrl, options: KafkaOptions, *, identity: str) -> KafkaLedger:
     """Open the topic of results, and those of rejects and state beside it."""
-    topics = options.topics(url)
+    topics = topics_at(url, options)
     rejects, state = beside(url.topic, "rejects"), beside(url.topic, "state")
     _make(topics, url.topic, options, RESULT_PARTITIONS, _RESULTS)
     for topic, config in ((rejects, _REJECTS), (state, _STATE)):

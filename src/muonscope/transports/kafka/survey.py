@@ -25,9 +25,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # its __init__
 )
 
 from muonscope.errors import MuonscopeError, SourceNotFoundError
-from muonscope.transports.kafka.clients import TRANSIENT, failure, made
+from muonscope.transports.kafka.clients import TRANSIENT, failure, made, topics_at
 from muonscope.transports.kafka.contents import Content, Kind, LastWindow, content_of
-from muonscope.transports.kafka.opening import KafkaOptions
+from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
 
 __all__ = ["GroupLag", "Survey", "TopicView", "survey"]
@@ -92,7 +92,7 @@ def survey(url: KafkaUrl, options: KafkaOptions) -> Survey:
     SourceError
         If no broker answers, one refuses, or there is no such topic.
     """
-    options.topics(url)  # waits for the brokers
+    topics_at(url, options)  # waits for the brokers
     return _Look(url, options).survey()
 
 

@@ -15,7 +15,7 @@ STARTS = ("earliest", "latest", "committed")
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
-_PORT = ":9092"
+_PORT, _LAST_PORT = ":9092", 65535
 
 
 def is_kafka_url(text: str) -> bool:
@@ -61,11 +61,15 @@ class KafkaUrl:
             )
         if not servers or not all(_SERVER.fullmatch(s) for s in servers.split(",")):
             raise OptionError(f"kafka URL: found servers {servers!r}, expected host:port[,...]")
+        whole = _with_ports(servers)
+        for port in (server.rpartition(":")[2] for server in whole.split(",")):
+            if not 1 <= int(port) <= _LAST_PORT:
+                raise OptionError(f"kafka URL: found port {port}, expected 1 .. {_LAST_PORT}")
         if (topic or needs_topic) and (not _TOPIC.fullmatch(topic) or topic in {".", ".."}):
             raise OptionError(
                 f"kafka URL: found topic {topic!r}, expected letters, digits, '.', '_' or '-'"
             )
-        return cls(servers=_with_ports(servers), topic=topic, **_options(query))
+        return cls(servers=whole, topic=topic, **_options(query))
 
     def __str__(self) -> str:
         """Return the URL without its options."""

@@ -1,0 +1,122 @@
+"""Where ``process`` gets its words, and what there is to tell of it while it runs.
+
+What takes words in is made elsewhere (:mod:`muonscope.cli.plan`, and Spark's own part);
+here it is only joined with what tells how far it is.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from muonscope.cli.say import say
+from muonscope.run import Status, Taking
+
+if TYPE_CHECKING:
+    from muonscope.message_intake import MessageBook
+    from muonscope.transports.kafka.consumer import KafkaSource
+
+__all__ = ["FileSupply", "Supply", "TopicSupply"]
+
+_SHOW_POSITIONS_S = 2.0
+
+
+class Supply(Protocol):
+    """Where words come from, and what there is to tell of it."""
+
+    endless: bool
+    """Whether more may come later: then nothing so far is no error."""
+
+    @property
+    def intake(self) -> Taking:
+        """What takes the words in."""
+
+    def behind(self, status: Status, /) -> str:
+        """Tell how much is still to be read."""
+
+    def lag(self) -> int:
+        """Return how many messages or bytes are still to be read."""
+
+    def note(self) -> None:
+        """Tell what has happened since the last call."""
+
+    def remarks(self) -> list[str]:
+        """Return what should be said when all is over."""
+
+
+class FileSupply:
+    """Files, objects, simulations, standard input."""
+
+    endless = False
+
+    def __init__(self, intake: Taking, size: Callable[[], int | None]) -> None:
+        """Take the intake, and what tells the bytes there are."""
+        self.intake, self._size, self._behind = intake, size, 0
+
+    def behind(self, status: Status) -> str:
+        """Tell the bytes to go, if that is known."""
+        total = self._size()
+        if total is None:
+            return ""
+        self._behind = max(0, total - status.bytes_read)
+        return f"{self._behind / 1e6:,.1f} MB to go"
+
+    def lag(self) -> int:
+        """Return the bytes to go when it was asked last."""
+        return self._behind
+
+    def note(self) -> None:
+        """Say nothing."""
+
+    def remarks(self) -> list[str]:
+        """Return nothing."""
+        return []
+
+
+class _OfMessages(Taking, Protocol):
+    book: "MessageBook"
+
+
+class TopicSupply:
+    """A topic of Kafka."""
+
+    endless = True
+
+    def __init__(self, intake: "_OfMessages", source: "KafkaSource") -> None:
+        """Take the intake and its source."""
+        self.intake, self._source = intake, source
+        self._trouble, self._gaps = "", 0
+        self._shown = time.monotonic()
+
+    def behind(self, _status: Status) -> str:
+        """Tell the messages to go."""
+        return f"{self.lag():,} messages behind"
+
+    def lag(self) -> int:
+        """Return the messages to go."""
+        return self._source.lag()
+
+    def note(self) -> None:
+        """Tell of gaps and of trouble with the brokers; show the group's positions."""
+        for gap in self._source.gaps[self._gaps :]:
+            say(
+                f"{self._source.name}[{gap.partition}]: offsets {gap.begin:,} .. {gap.end - 1:,}"
+                " are gone, deleted before they were read"
+            )
+        self._gaps = len(self._source.gaps)
+        trouble = self._source.trouble
+        if trouble and not self._trouble:
+            say(f"{self._source.name}: {trouble}; waiting for it to come back")
+        self._trouble = trouble
+        if time.monotonic() - self._shown > _SHOW_POSITIONS_S:
+            self._shown = time.monotonic()
+            self._source.show_positions(self.intake.book.positions())
+
+    def remarks(self) -> list[str]:
+        """Return what the messages themselves did not tell."""
+        notices = self.intake.book.notices
+        told = (
+            (notices.duplicates, "messages came more than once and were counted once"),
+            (notices.missing_words, "words of numbered streams never came"),
+            (notices.expired, "messages were deleted before they were read"),
+        )
+        return [f"{number:,} {text}" for number, text in told if number]
