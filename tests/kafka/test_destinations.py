@@ -192,7 +192,9 @@ def test_open_reads_a_topic_with_the_settings(
     config.write_text(NO_CONSUMER)
     assert command("convert", recording, topic.stream).code == 0
     assert np.array_equal(muonscope.open(topic.stream).words(), WORDS)
-    with pytest.raises(OptionError, match=r"Failed to create consumer: `receive\.message\.max\.bytes`"):
+    with pytest.raises(
+        OptionError, match=r"Failed to create consumer: `receive\.message\.max\.bytes`"
+    ):
         muonscope.open(topic.stream, kafka_config=config).words()
 
 

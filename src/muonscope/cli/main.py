@@ -341,6 +341,88 @@ def topics(
     show_topics(url, kafka_config, no_wait=no_wait, as_json=json)
 
 
+Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")]
+Open = Annotated[bool, typer.Option("--open", help="Open it in a browser.")]
+
+
+@app.command(epilog="Example: muonscope dashboard kafka://localhost:9092/topic_results")
+@guarded
+def dashboard(
+    source: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...", show_default=False,
+            help="Words or results: file, folder, glob, s3://, kafka://, sim: or -.",
+        ),
+    ],
+    *,
+    detector: DetectorOption = "",
+    host: Host = "127.0.0.1",
+    port: Port = 5006,
+    open_: Open = False,
+    run: Annotated[str, typer.Option(help="Of results: the only run to show.")] = "",
+    window: Annotated[str, typer.Option(help="Of words: length of a window.")] = "1s",
+    speed: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="So many times as fast as the detector was."),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep reading as files grow.")] = False,
+    history: Annotated[str, typer.Option(metavar="TIME", help="Kept in full detail.")] = "2h",
+    reference: Annotated[
+        str, typer.Option(metavar="SOURCE", help="A run to compare with: words or results.")
+    ] = "",
+    token_file: Annotated[
+        str, typer.Option(metavar="FILE", help="Let in only who knows what is in it.")
+    ] = "",
+    insecure_open: Annotated[
+        bool, typer.Option("--insecure-open", help="Let everybody in who can reach it.")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Answer under this name, too; repeatable."),
+    ] = None,
+    prefix: Annotated[
+        str, typer.Option(metavar="PATH", help="Path that a proxy passes on, as /muonscope.")
+    ] = "",
+    kafka_config: KafkaConfig = "",
+    no_wait: NoWait = False,
+    debug: Debug = False,
+) -> None:  # fmt: skip
+    """Show words or results live, to any number of browsers."""
+    from muonscope.cli.dashboard import Options, show_dashboard
+
+    code = show_dashboard(
+        Options(
+            sources=source, detector=detector, host=host, port=port, open=open_, run=run,
+            window=window, speed=speed, follow=follow, history=history, reference=reference,
+            token_file=token_file, insecure_open=insecure_open,
+            allow_host=tuple(allow_host or ()), prefix=prefix, kafka_config=kafka_config,
+            no_wait=no_wait,
+        )
+    )  # fmt: skip
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Example: muonscope demo --open")
+@guarded
+def demo(
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = 5006,
+    open_: Open = False,
+    token_file: Annotated[str, typer.Option(metavar="FILE", help="As of dashboard.")] = "",
+    debug: Debug = False,
+) -> None:
+    """Show a simulated telescope in real time, and tell what to look at."""
+    from muonscope.cli.dashboard import Options, show_demo
+
+    options = Options(
+        sources=["sim:legnaro"], host=host, port=port, open=open_, token_file=token_file
+    )
+    raise typer.Exit(show_demo(options))
+
+
 @detectors_app.command("list", epilog="Example: muonscope detectors list")
 @guarded
 def detectors_list(*, debug: Debug = False) -> None:

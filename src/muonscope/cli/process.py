@@ -119,7 +119,12 @@ class Shown:
         for status in self.run.steps():
             self._progress.update(status)
             self._metrics.update(status, self.run, self._supply)
-            self._supply.note()
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell people what has happened to the supply."""
+        for line in self._supply.note():
+            say(line)
 
     def conclude(self, stop: Stop, *, paused: bool) -> int:
         """Finish, unless it is only paused; print the account; return the exit code.

@@ -110,7 +110,7 @@ def _process_topic(plan: Plan, session: "SparkSession", stop: Stop) -> int:
             shown.run.save()
 
         def over() -> bool:
-            supply.note()
+            shown.tell()
             quiet = plan.idle_exit_s is not None and time.monotonic() - last > plan.idle_exit_s
             return bool(stop) or (quiet and not source.look(reached).behind())
 

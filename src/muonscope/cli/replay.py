@@ -1,7 +1,7 @@
 """The ``replay`` command: words of a recording to a topic, as a DAQ would send them."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from muonscope.cli.formats import TOPIC_FORMATS
 from muonscope.cli.kafka import kafka_options
 from muonscope.cli.kernels import kernels_for, load_kernels, set_pace
+from muonscope.cli.pace import Pace, check_speed
 from muonscope.cli.report import LiveLine
 from muonscope.cli.say import say
 from muonscope.cli.sending import deliver, new_stream, open_sender
@@ -21,7 +22,6 @@ from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.producer import WordSender
 from muonscope.transports.kafka.url import KafkaUrl
 from muonscope.transports.state import StateStore
-from muonscope.units import ORBIT_S
 from muonscope.wiring import detector_for, open_source
 from muonscope.words.clock import StreamClock
 from muonscope.words.layout import Words, shift_orbits
@@ -29,9 +29,7 @@ from muonscope.words.layout import Words, shift_orbits
 __all__ = ["Options", "replay_to"]
 
 _DEFAULT_HZ = 1000.0
-_SLICE_S = 0.02
 _SAVE_S = 0.5
-_MAX_SPEED = 1e6
 _SLOW = 0.95
 _SLICE_WORDS = 1 << 17
 
@@ -121,7 +119,14 @@ def _replay(options: Options, stop: Stop) -> int:
         report = _Report(options, sender)
         with report:
             words = _words(options, detector, kafka, position, stop)
-            _send(words, _Pace(options, stop), sender, saver, report, stop)
+            _send(
+                words,
+                Pace(stop, speed=options.speed, words_a_second=options.words_a_second),
+                sender,
+                saver,
+                report,
+                stop,
+            )
         report.tell(stopped=bool(stop))
     return stop.exit_code
 
@@ -132,8 +137,7 @@ def _check(options: Options) -> None:
         raise OptionError("--rate, --speed and --max: found more than one, expected at most one")
     if options.rate is not None and not 0 < options.rate <= 1e9:
         raise OptionError(f"--rate: found {options.rate:g}, expected more than 0 words/s")
-    if options.speed is not None and not 0 < options.speed <= _MAX_SPEED:
-        raise OptionError(f"--speed: found {options.speed:g}, expected 0 .. {_MAX_SPEED:g}")
+    check_speed(options.speed)
     if options.encoding not in TOPIC_FORMATS:
         raise OptionError(f"--encoding: found {options.encoding!r}, expected block or json")
     if options.keep_orbits and not options.loop:
@@ -144,15 +148,20 @@ def _check(options: Options) -> None:
 
 def _send(
     words: Iterator[tuple[Words, Any]],
-    pace: "_Pace",
+    pace: Pace,
     sender: WordSender,
     saver: "_Saver",
     report: "_Report",
     stop: Stop,
 ) -> None:
     """Send ``words`` as they are due, until all are with the brokers or it is to stop."""
+
+    def meanwhile() -> None:
+        sender.check()
+        report.update()
+
     for some, passed in words:
-        for part in pace.parts(some, passed, sender.check, report.update):
+        for part in pace.parts(some, passed, meanwhile):
             sender.send(part)
             saver.save_if_due()
             report.update()
@@ -257,51 +266,6 @@ def _decoded(options: Options, detector: Detector, kafka: KafkaOptions) -> Itera
             yield batch.decoded.words[at : at + _SLICE_WORDS]
     if bad > 1:
         say(f"{bad:,} pieces in all could not be decoded and were left out")
-
-
-class _Pace:
-    """Cuts words into what is due, at a rate of words or of detector time."""
-
-    def __init__(self, options: Options, stop: Stop) -> None:
-        self._stop = stop
-        self._speed = options.speed
-        self._rate = options.words_a_second
-        self._start = time.monotonic()
-        self._sent = 0
-        self._origin: int | None = None
-
-    def parts(
-        self, words: Words, passed: Any, serve: Callable[[], None], idle: Callable[[], None]
-    ) -> Iterator[Words]:
-        """Give parts of ``words`` as they are due; ``serve`` and ``idle`` meanwhile."""
-        if self._speed is None and self._rate is None:
-            yield words
-            return
-        at = 0
-        while at < len(words) and not self._stop:
-            end = self._due(words, passed, at)
-            if end > at:
-                yield words[at:end]
-                self._sent += end - at
-                at = end
-            if at < len(words):
-                serve()
-                idle()
-                time.sleep(_SLICE_S)
-
-    def _due(self, words: Words, passed: Any, at: int) -> int:
-        now = time.monotonic() - self._start
-        if self._speed is not None:
-            if self._origin is None:
-                self._origin = int(passed[at])
-            orbits = self._origin + now * self._speed / ORBIT_S
-            return max(at, int(passed.searchsorted(orbits, side="right")))
-        assert self._rate
-        debt = now * self._rate - self._sent
-        if debt > self._rate:  # never more than a second to catch up
-            self._start += (debt - self._rate) / self._rate
-            debt = self._rate
-        return min(len(words), at + max(0, int(debt)))
 
 
 class _Report(LiveLine):

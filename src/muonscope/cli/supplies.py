@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from muonscope.cli.say import say
+from muonscope.dashboard.live import SourceStatus
 from muonscope.run import Status, Taking
 
 if TYPE_CHECKING:
     from muonscope.message_intake import MessageBook
     from muonscope.transports.kafka.consumer import KafkaSource
 
-__all__ = ["FileSupply", "Supply", "TopicSupply"]
+__all__ = ["FileSupply", "Supply", "TopicSupply", "partitions_of"]
 
 _SHOW_POSITIONS_S = 2.0
 
@@ -36,8 +36,11 @@ class Supply(Protocol):
     def lag(self) -> int:
         """Return how many messages or bytes are still to be read."""
 
-    def note(self) -> None:
-        """Tell what has happened since the last call."""
+    def standing(self, status: Status, /) -> list[SourceStatus]:
+        """Return how far each source was read."""
+
+    def note(self) -> list[str]:
+        """Return what has happened since the last call, for people."""
 
     def remarks(self) -> list[str]:
         """Return what should be said when all is over."""
@@ -51,6 +54,7 @@ class FileSupply:
     def __init__(self, intake: Taking, size: Callable[[], int | None]) -> None:
         """Take the intake, and what tells the bytes there are."""
         self.intake, self._size, self._behind = intake, size, 0
+        self._stream = ""
 
     def behind(self, status: Status) -> str:
         """Tell the bytes to go, if that is known."""
@@ -64,8 +68,16 @@ class FileSupply:
         """Return the bytes to go when it was asked last."""
         return self._behind
 
-    def note(self) -> None:
-        """Say nothing."""
+    def standing(self, status: Status) -> list[SourceStatus]:
+        """Return how far all streams together were read."""
+        self.behind(status)
+        behind = None if self._size() is None else self._behind
+        self._stream = status.stream or self._stream
+        return [SourceStatus(name=self._stream, read=status.bytes_read, behind=behind)]
+
+    def note(self) -> list[str]:
+        """Return nothing."""
+        return []
 
     def remarks(self) -> list[str]:
         """Return nothing."""
@@ -95,21 +107,27 @@ class TopicSupply:
         """Return the messages to go."""
         return self._source.lag()
 
-    def note(self) -> None:
-        """Tell of gaps and of trouble with the brokers; show the group's positions."""
-        for gap in self._source.gaps[self._gaps :]:
-            say(
-                f"{self._source.name}[{gap.partition}]: offsets {gap.begin:,} .. {gap.end - 1:,}"
-                " are gone, deleted before they were read"
-            )
+    def standing(self, _status: Status) -> list[SourceStatus]:
+        """Return how far each partition was read."""
+        return partitions_of(self._source)
+
+    def note(self) -> list[str]:
+        """Return gaps, and trouble with the brokers; show the group's positions."""
+        name, gaps = self._source.name, self._source.gaps[self._gaps :]
         self._gaps = len(self._source.gaps)
-        trouble = self._source.trouble
-        if trouble and not self._trouble:
-            say(f"{self._source.name}: {trouble}; waiting for it to come back")
+        lines = [
+            f"{name}[{gap.partition}]: offsets {gap.begin:,} .. {gap.end - 1:,}"
+            " are gone, deleted before they were read"
+            for gap in gaps
+        ]
+        trouble, before = self._source.trouble, self._trouble
         self._trouble = trouble
+        if trouble and not before:
+            lines.append(f"{name}: {trouble}; waiting for it to come back")
         if time.monotonic() - self._shown > _SHOW_POSITIONS_S:
             self._shown = time.monotonic()
             self._source.show_positions(self.intake.book.positions())
+        return lines
 
     def remarks(self) -> list[str]:
         """Return what the messages themselves did not tell."""
@@ -120,3 +138,15 @@ class TopicSupply:
             (notices.expired, "messages were deleted before they were read"),
         )
         return [f"{number:,} {text}" for number, text in told if number]
+
+
+def partitions_of(source: "KafkaSource") -> list[SourceStatus]:
+    """Return how far each partition of a topic was read."""
+    front = source.front()
+    return [
+        SourceStatus(
+            name=source.name, partition=p, read=reached, behind=front.ends[p] - reached,
+            unit="messages",
+        )
+        for p, reached in sorted(front.reached.items())
+    ]  # fmt: skip

@@ -49,7 +49,7 @@ def assets() -> dict[str, Asset]:
         for entry in resources.files("muonscope.dashboard").joinpath("static").iterdir()
         if Path(entry.name).suffix in _TYPES
     }
-    folder = Path(bokehjs_path(minified=True)) / "js"
+    folder = Path(bokehjs_path()) / "js"
     files |= {f"bokeh/{name}": (folder / name).read_bytes() for name in _BOKEH}
     return {name: Asset.of(name, data) for name, data in files.items()}
 

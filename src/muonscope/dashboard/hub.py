@@ -5,7 +5,7 @@ newest state, and those between are skipped. All of it runs in one event loop.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 __all__ = ["Hub"]
 
@@ -44,7 +44,7 @@ class Hub:
             self._kept[kind] = self._encode(kind)
         return self._kept[kind]
 
-    async def events(self, *kinds: str) -> AsyncIterator[bytes]:
+    async def events(self, *kinds: str) -> AsyncGenerator[bytes]:
         """Yield the newest events of these kinds as they change, the first ones at once."""
         self.viewers += 1
         sent = dict.fromkeys(kinds, -1)

@@ -105,7 +105,7 @@ class Live:
         self._lag = 0.0
         self._stopped = ""
         self._reset_at: float | None = None
-        self._seq = 0
+        self._seq = self._taken = 0
         self._rows: dict[str, Any] = {"first": 0, "columns": {}}
         self._changed: Callable[[], None] = lambda: None
 
@@ -115,10 +115,10 @@ class Live:
         """Call ``call``, in the thread of the feed, whenever there is something new."""
         self._changed = call
 
-    def take(self, data: bytes, arrived: float | None = None) -> Taken | None:
+    def take(self, data: bytes) -> Taken | None:
         """Take a message; return what became of it, or None if it was malformed.
 
-        ``arrived`` is when what it follows from was there, on the clock.
+        It is shown once ``tell`` is called.
         """
         with self._lock:
             try:
@@ -129,7 +129,7 @@ class Live:
                 return None
             match taken:
                 case Taken.WINDOW:
-                    self._note_window(self._clock() if arrived is None else arrived)
+                    self._note_window()
                 case Taken.DUPLICATE:
                     self._counts.duplicates += 1
                 case Taken.OTHER_RUN:
@@ -138,20 +138,25 @@ class Live:
                     pass
             return taken
 
-    def _note_window(self, arrived: float) -> None:
+    def _note_window(self) -> None:
         now = self._clock()
-        self._seq += 1
+        self._taken += 1
         self._last_at = now
-        self._arrived.append(arrived)
         view = self._store.view("window")
         if view:
             late = now - view.run_s / self._speed
             self._lag_base = late if self._lag_base is None else min(late, self._lag_base)
             self._lag = late - self._lag_base
 
-    def tell(self, progress: Progress) -> None:
-        """Take note of how far the feed is, and show what it has brought."""
+    def tell(self, progress: Progress, arrived: float) -> None:
+        """Take note of how far the feed is, and show what was taken.
+
+        ``arrived`` is when what was taken, or the words that it follows from, were there.
+        """
         with self._lock:
+            self._seq += self._taken
+            self._arrived.extend([arrived] * min(self._taken, _LATENCIES))
+            self._taken = 0
             self._progress = progress
             self._counts.notes.extend(map(_cut, progress.notes))
             if progress.words is not None:
@@ -163,6 +168,13 @@ class Live:
         with self._lock:
             self._stopped = _cut(reason)
         self._changed()
+
+    @property
+    def run_s(self) -> float:
+        """Time in the run at which its newest window ends, s."""
+        with self._lock:
+            view = self._store.view("window")
+            return view.run_s if view else 0.0
 
     # ---- the side of the server
 

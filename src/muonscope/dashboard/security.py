@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["COOKIE", "Access", "Gate", "PatientProtocol", "is_loopback"]
+__all__ = ["COOKIE", "LOOPBACK", "Access", "Gate", "PatientProtocol", "is_loopback"]
 
 COOKIE = "muonscope_session"
 
@@ -37,7 +37,8 @@ _HEADERS = {
 _OPEN = ("/login", "/static/")
 """Paths that need no token."""
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Names of this machine that only it can reach."""
 
 
 def is_loopback(host: str) -> bool:
@@ -48,7 +49,7 @@ def is_loopback(host: str) -> bool:
     >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
     (True, False)
     """
-    return host in _LOOPBACK or host.startswith("127.")
+    return host in LOOPBACK or host.startswith("127.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class Access:
 
     token: str = ""
     """What must be known; empty: nothing."""
-    hosts: tuple[str, ...] | None = _LOOPBACK
+    hosts: tuple[str, ...] | None = LOOPBACK
     """Names under which it answers, without ports; None: any."""
 
     @property

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import math
 from collections.abc import AsyncIterator
-from functools import partial
 from html import escape
 from importlib import resources
 from typing import Any
@@ -103,13 +102,17 @@ class _Dashboard:
 
     async def _broadcast(self) -> None:
         loop, changed, version = asyncio.get_running_loop(), asyncio.Event(), self._live.version
-        self._live.on_change(partial(loop.call_soon_threadsafe, changed.set))
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(changed.set)
+
+        self._live.on_change(wake)
         status_at = loop.time()
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), max(0.0, status_at - loop.time()))
             changed.clear()
-            due = []
+            due: list[str] = []
             if self._live.version != version:
                 version = self._live.version
                 self._live.renew_rows()

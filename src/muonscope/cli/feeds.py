@@ -1,0 +1,256 @@
+"""What feeds a dashboard: words that are counted here, or results that were counted before.
+
+A feed runs in a thread of its own until its source ends or it is told to stop.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from muonscope.cli.pace import Paced
+from muonscope.cli.plan import Outlet, Plan
+from muonscope.cli.report import describe_note
+from muonscope.cli.stopping import Stop
+from muonscope.cli.supplies import Supply, partitions_of
+from muonscope.counting.counter import Counter
+from muonscope.dashboard.live import Live, Progress, SourceStatus
+from muonscope.engines.native import Batch
+from muonscope.intake import Token
+from muonscope.results.reading import MAX_MESSAGE_BYTES
+from muonscope.run import Run, Status, Taking
+from muonscope.transports.base import Piece, Published, Source
+from muonscope.transports.kafka.opening import open_topic
+from muonscope.transports.kafka.options import KafkaOptions
+from muonscope.transports.kafka.url import KafkaUrl
+
+__all__ = ["Feed", "FileResults", "TopicResults", "WordFeed"]
+
+_TELL_S = 0.5
+_WAIT_S = 0.5
+
+
+class Feed(Protocol):
+    """What brings windows to a dashboard."""
+
+    def run(self, live: Live, stop: Stop) -> str:
+        """Bring all there is, until the source ends or ``stop``; return why it ended."""
+
+
+class WordFeed:
+    """Counts words, as ``process`` does, and keeps the results."""
+
+    def __init__(self, plan: Plan, speed: float | None) -> None:
+        """Take what to process; ``speed`` is the pace, without one as fast as it goes."""
+        self._plan, self._speed = plan, speed
+
+    def run(self, live: Live, stop: Stop) -> str:
+        """Process the source to its end."""
+        plan = self._plan
+        with plan.open_supply(Outlet(store=None, restored=None), stop) as supply:
+            intake: Taking = supply.intake
+            if self._speed is not None:
+                intake = Paced(intake, plan.detector.readout, self._speed, stop)
+            timed = _Timed(intake)
+            run = Run(plan.name, timed, Counter(plan.detector, plan.spec), _LiveSink(live))
+            teller = _Teller(live, run, supply, timed)
+            for status in run.steps():
+                teller.tell(status)
+            if stop:
+                return "it was told to stop"
+            run.finish()
+            teller.end()
+        if run.errors:
+            return str(run.errors[0])
+        if run.rejects.total and not run.windows:
+            return f"nothing could be decoded; first: {run.rejects.examples[0]}"
+        return f"the source has come to its end: all of its {run.windows:,} windows are shown"
+
+
+class _LiveSink:
+    """Gives what a run publishes to a dashboard."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def publish(self, messages: Sequence[Published]) -> None:
+        for message in messages:
+            self._live.take(message.data)
+
+    def commit(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        pass
+
+
+class _Timed:
+    """Gives the batches of another, and remembers when each came."""
+
+    def __init__(self, inner: Taking) -> None:
+        self._inner = inner
+        self._words = 0
+        self._came: deque[tuple[int, float]] = deque()
+
+    def batches(self) -> Iterator[Batch[Token]]:
+        for batch in self._inner.batches():
+            self._words += len(batch.decoded.words)
+            self._came.append((self._words, time.time()))
+            yield batch
+
+    def came(self, words: int) -> float:
+        """Return when the batch came that makes it ``words`` words in all."""
+        came = time.time()
+        while self._came and self._came[0][0] <= words:
+            came = self._came.popleft()[1]
+        return came
+
+
+class _Teller:
+    """Tells a dashboard how far a run is: when windows have closed, and now and then."""
+
+    def __init__(self, live: Live, run: Run, supply: Supply, timed: _Timed) -> None:
+        self._live, self._run, self._supply, self._timed = live, run, supply, timed
+        self._windows, self._next = 0, 0.0
+        self._notes: list[str] = []
+        self._status: Status | None = None
+
+    def tell(self, status: Status) -> None:
+        self._status = status
+        self._notes += [*map(describe_note, status.notes), *self._supply.note()]
+        came, now = self._timed.came(status.words), time.monotonic()
+        if status.windows > self._windows or now >= self._next:
+            self._windows, self._next = status.windows, now + _TELL_S
+            self._live.tell(self._progress(status), came)
+            self._notes.clear()
+
+    def end(self) -> None:
+        if self._status:
+            self._notes += self._supply.remarks()
+            self._live.tell(self._progress(self._status), time.time())
+
+    def _progress(self, status: Status) -> Progress:
+        run = self._run
+        errors = [str(error) for error in run.errors]
+        return Progress(
+            words=status.words,
+            sources=self._supply.standing(status),
+            bytes=run.bytes,
+            rejects=[*errors, *map(str, run.rejects.examples)],
+            notes=list(self._notes),
+        )
+
+
+class FileResults:
+    """Results in files of JSON lines, which may grow."""
+
+    def __init__(self, source: Source, speed: float | None) -> None:
+        """Take a source that follows the files; ``speed`` is the pace, as for words."""
+        self._source, self._speed = source, speed
+        self._lines = _Lines()
+        self._read: dict[str, int] = {}
+
+    def run(self, live: Live, stop: Stop) -> str:
+        """Show what the files hold, and what they get, until told to stop."""
+        pace = _ResultPace(self._speed, live, stop)
+        next_tell = 0.0
+        for piece in self._source.pieces():
+            if piece.error:
+                self._tell(live, notes=[str(piece.error)])
+            for line in self._lines.take(piece):
+                if live.take(line) is not None:
+                    pace.wait(lambda: self._tell(live))
+                if time.monotonic() >= next_tell:
+                    self._tell(live)
+                    next_tell = time.monotonic() + _TELL_S
+                if stop:
+                    break
+            self._read[piece.name] = max(self._read.get(piece.name, 0), piece.read)
+            self._tell(live)
+            if stop:
+                return "it was told to stop"
+        return "the files have come to their end"
+
+    def _tell(self, live: Live, notes: Sequence[str] = ()) -> None:
+        sources = [SourceStatus(name=n, read=r, behind=0) for n, r in self._read.items() if n]
+        live.tell(Progress(sources=sources, notes=notes), time.time())
+
+
+class _Lines:
+    """Cuts the pieces of files into lines; one that is longer than any message is dropped."""
+
+    def __init__(self) -> None:
+        self._rest: dict[str, bytes] = {}
+        self._dropping: set[str] = set()
+
+    def take(self, piece: Piece) -> Iterator[bytes]:
+        """Yield the whole lines that a piece completes."""
+        key = piece.key
+        if piece.read == len(piece.data):  # the file begins, perhaps anew
+            self._rest.pop(key, None)
+            self._dropping.discard(key)
+        *lines, rest = (self._rest.pop(key, b"") + piece.data).split(b"\n")
+        for line in lines:
+            if key in self._dropping:
+                self._dropping.discard(key)
+            elif line.strip():
+                yield line
+        if len(rest) > MAX_MESSAGE_BYTES:
+            if key not in self._dropping:
+                yield rest
+            self._dropping.add(key)
+        elif key not in self._dropping or rest:
+            self._rest[key] = rest
+
+
+class _ResultPace:
+    """Holds results back until their time has come."""
+
+    def __init__(self, speed: float | None, live: Live, stop: Stop) -> None:
+        self._speed, self._live, self._stop = speed, live, stop
+        self._begin: tuple[float, float] | None = None
+
+    def wait(self, meanwhile: Callable[[], None]) -> None:
+        """Sleep while the run is ahead of the clock; ``meanwhile`` is called first."""
+        if self._speed is None:
+            return
+        now, run_s = time.monotonic(), self._live.run_s / self._speed
+        if self._begin is None:
+            self._begin = (now, run_s)
+        due = self._begin[0] + run_s - self._begin[1]
+        if due > now:
+            meanwhile()
+        while not self._stop and (left := due - time.monotonic()) > 0:
+            time.sleep(min(left, _WAIT_S))
+
+
+class TopicResults:
+    """Results in a topic of Kafka."""
+
+    def __init__(self, url: KafkaUrl, kafka: KafkaOptions) -> None:
+        """Take the topic, and how to deal with its brokers."""
+        self._url, self._kafka = url, kafka
+
+    def run(self, live: Live, stop: Stop) -> str:
+        """Show what the topic holds, and what it gets, until told to stop."""
+        source = open_topic(self._url, self._kafka, group="muonscope-dashboard", bounded=True)
+        try:
+            next_tell, trouble = 0.0, ""
+            while not stop:
+                found = [
+                    (ms / 1e3, value)
+                    for messages in source.fetch()
+                    for ms, value in zip(messages.times_ms, messages.values, strict=True)
+                ]
+                found.sort(key=lambda message: message[0])  # partitions have no common order
+                for _, value in found:
+                    live.take(value)
+                notes = [source.trouble] if source.trouble and source.trouble != trouble else []
+                trouble = source.trouble
+                if found or notes or time.monotonic() >= next_tell:
+                    came = found[-1][0] if found else time.time()
+                    live.tell(Progress(sources=partitions_of(source), notes=notes), came)
+                    next_tell = time.monotonic() + _TELL_S
+        finally:
+            source.close()
+        return "it was told to stop"

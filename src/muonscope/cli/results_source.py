@@ -1,0 +1,142 @@
+"""Sources that hold results instead of words: told apart by their content."""
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import orjson
+
+from muonscope.cli.feeds import Feed, FileResults, TopicResults
+from muonscope.cli.kafka import kafka_options
+from muonscope.cli.stopping import Stop
+from muonscope.errors import OptionError, SourceError
+from muonscope.results.message import SCHEMA
+from muonscope.results.reading import MAX_MESSAGE_BYTES
+from muonscope.simulation.options import SCHEME
+from muonscope.transports.files import FollowSource, find_files
+from muonscope.transports.kafka.options import KafkaOptions
+from muonscope.transports.kafka.url import KafkaUrl, is_kafka_url
+from muonscope.transports.objects import is_object_url
+
+__all__ = ["Found", "find_results"]
+
+_BEGINNING = re.compile(rb'\s*\{\s*"schema"\s*:\s*"' + re.escape(SCHEMA.encode()) + rb'"')
+_LOOK_BYTES = 200
+_PEEK_S = 3.0
+
+
+class Found(Protocol):
+    """Results, and the detector that they are of."""
+
+    detector: str
+    """Its name; empty where nothing has told it yet."""
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the messages that there are now."""
+
+    def feed(self, speed: float | None) -> Feed:
+        """Return what brings them to a dashboard, and more as they come."""
+
+
+def find_results(
+    sources: Sequence[str], kafka_config: str, stop: Stop, *, no_wait: bool
+) -> Found | None:
+    """Return the results that sources hold, or None if they hold, or will hold, words.
+
+    What is still empty is known by its name: a file that ends in ``.jsonl``, a topic that
+    has ``results`` in it.
+    """
+    first = sources[0]
+    if first == "-" or first.startswith(SCHEME) or is_object_url(first):
+        return None
+    if is_kafka_url(first):
+        kafka = kafka_options(kafka_config, stop, partitions=None, replication=1, no_wait=no_wait)
+        return _Topic.found(KafkaUrl.parse(first), kafka, stop)
+    return _Files.found(sources)
+
+
+class _Files:
+    def __init__(self, sources: Sequence[str], detector: str) -> None:
+        self._sources, self.detector = sources, detector
+
+    @classmethod
+    def found(cls, sources: Sequence[str]) -> "_Files | None":
+        files = _listed(sources)
+        beginnings = [begin for begin in map(_beginning, files) if begin.strip()]
+        if not beginnings:
+            named = all(Path(source).suffix == ".jsonl" for source in sources)
+            return cls(sources, "") if named else None
+        if not all(map(_BEGINNING.match, beginnings)):
+            if any(map(_BEGINNING.match, beginnings)):
+                raise OptionError(f"{' '.join(sources)}: found words and results, expected one")
+            return None
+        return cls(sources, _detector(beginnings[0]))
+
+    def lines(self) -> Iterator[bytes]:
+        for path in _listed(self._sources):
+            with path.open("rb") as file:
+                while line := file.readline(MAX_MESSAGE_BYTES + 1):
+                    yield line
+
+    def feed(self, speed: float | None) -> Feed:
+        source = FollowSource(lambda: _listed(self._sources), clock=time.time, wait=time.sleep)
+        return FileResults(source, speed)
+
+
+def _listed(sources: Sequence[str]) -> list[Path]:
+    with suppress(SourceError):
+        return find_files(sources)
+    return []
+
+
+def _beginning(path: Path) -> bytes:
+    """Return how a file begins; nothing of one that is no plain file or cannot be read."""
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(_LOOK_BYTES)
+    return b""
+
+
+def _detector(beginning: bytes) -> str:
+    """Return the detector that the beginning of a message names."""
+    told = re.search(rb'"detector"\s*:\s*("[^"\\]{1,100}")', beginning)
+    return str(orjson.loads(told[1])) if told else ""
+
+
+class _Topic:
+    def __init__(self, url: KafkaUrl, kafka: KafkaOptions, detector: str) -> None:
+        self._url, self._kafka, self.detector = url, kafka, detector
+
+    @classmethod
+    def found(cls, url: KafkaUrl, kafka: KafkaOptions, stop: Stop) -> "_Topic | None":
+        end = time.monotonic() + _PEEK_S
+        message = None
+        for message in cls(url, kafka, "").lines():
+            if message or stop or time.monotonic() > end:
+                break
+        if not message:
+            return cls(url, kafka, "") if "results" in url.topic else None
+        if not _BEGINNING.match(message):
+            return None
+        return cls(url, kafka, _detector(message[:_LOOK_BYTES]))
+
+    def lines(self) -> Iterator[bytes]:
+        from muonscope.transports.kafka.opening import open_topic  # brings the client
+
+        with suppress(SourceError):
+            source = open_topic(self._url, self._kafka, group="muonscope-dashboard", bounded=True)
+            try:
+                while not source.ended():
+                    for messages in source.fetch():
+                        yield from messages.values
+            finally:
+                source.close()
+
+    def feed(self, speed: float | None) -> Feed:
+        if speed is not None:
+            raise OptionError("--speed: results in a topic come as they are published")
+        return TopicResults(self._url, self._kafka)
