@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 
+from muonscope import __version__
 from muonscope.cli import plan as plans
 from muonscope.cli.feeds import Feed, WordFeed
 from muonscope.cli.kernels import kernels_for, load_kernels, set_pace
@@ -94,8 +95,8 @@ def show_dashboard(options: Options, greeting: str = "") -> int:
             history_s=seconds(options.history, "--history"),
         )  # fmt: skip
         live = Live(
-            store, " ".join(options.sources), clock=time.time, window_s=plan.spec.window_s,
-            speed=speed or 1.0, config=_shown(options, plan.kafka.settings.masked()),
+            store, " ".join(options.sources), clock=time.time, version=__version__,
+            window_s=plan.spec.window_s,            speed=speed or 1.0, config=_shown(options, plan.kafka.settings.masked()),
             reference=_reference(options, plan.detector, stop),
         )  # fmt: skip
         feed = found.feed(speed) if found else WordFeed(plan, speed)

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from muonscope import __version__
 from muonscope.dashboard.plan import ViewName, view_document
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
@@ -77,6 +76,7 @@ class Live:
         source: str,
         *,
         clock: Callable[[], float],
+        version: str = "",
         window_s: float = 1.0,
         speed: float = 1.0,
         config: Mapping[str, Any] | None = None,
@@ -84,12 +84,13 @@ class Live:
     ) -> None:
         """Begin without data.
 
-        ``clock`` gives the time as ``time.time`` does; ``window_s`` is the length of
+        ``clock`` gives the time as ``time.time`` does; ``version`` is shown; ``window_s`` is the length of
         windows, and ``speed`` how many times as fast as that they come; ``config`` is
         shown, so secrets must be masked in it.
         """
         self.detector: Detector = store.detector
         self.source, self.config, self.reference = source, dict(config or {}), reference
+        self.version = version
         self._store, self._clock, self._lock = store, clock, Lock()
         self._speed = speed
         self._fresh_s = max(FRESH_S, 3 * window_s / speed)
@@ -179,7 +180,7 @@ class Live:
     # ---- the side of the server
 
     @property
-    def version(self) -> tuple[int, float | None]:
+    def changes(self) -> tuple[int, float | None]:
         """What changes whenever views do."""
         return self._seq, self._reset_at
 
@@ -246,7 +247,7 @@ class Live:
                 "age_s": None if self._last_at is None else round(now - self._last_at, 3),
                 "fresh_s": self._fresh_s,
                 "old_s": self._old_s,
-                "version": __version__,
+                "version": self.version,
                 "run": store.run,
                 "detector": self.detector.name,
                 "source": self.source,

@@ -22,7 +22,6 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from muonscope import __version__
 from muonscope.dashboard.assets import answer, assets
 from muonscope.dashboard.figures import Look, layout
 from muonscope.dashboard.hub import Hub
@@ -101,7 +100,7 @@ class _Dashboard:
                 await task
 
     async def _broadcast(self) -> None:
-        loop, changed, version = asyncio.get_running_loop(), asyncio.Event(), self._live.version
+        loop, changed, shown = asyncio.get_running_loop(), asyncio.Event(), self._live.changes
 
         def wake() -> None:
             loop.call_soon_threadsafe(changed.set)
@@ -113,8 +112,8 @@ class _Dashboard:
                 await asyncio.wait_for(changed.wait(), max(0.0, status_at - loop.time()))
             changed.clear()
             due: list[str] = []
-            if self._live.version != version:
-                version = self._live.version
+            if self._live.changes != shown:
+                shown = self._live.changes
                 self._live.renew_rows()
                 due += VIEWS
             if loop.time() >= status_at:
@@ -135,7 +134,8 @@ class _Dashboard:
     async def _page(self, _request: Request) -> Response:
         asset = assets()["index.html"]
         title = f"muonscope {self._live.detector.name}"
-        return Response(_filled(asset.data, title=title), media_type=asset.type)
+        data = _filled(asset.data, title=title, version=self._live.version)
+        return Response(data, media_type=asset.type)
 
     async def _static(self, request: Request) -> Response:
         asset = assets().get(request.path_params["name"])
@@ -226,7 +226,7 @@ class _Dashboard:
 
     async def _openapi(self, _request: Request) -> Response:
         text = resources.files("muonscope.dashboard").joinpath("openapi.json").read_bytes()
-        return _json(text.replace(b"{{version}}", __version__.encode()))
+        return _json(text.replace(b"{{version}}", self._live.version.encode()))
 
     def _reset(self, request: Request) -> Response:
         if request.headers.get("x-muonscope") != "1":
@@ -307,6 +307,6 @@ def _login_page(problem: str, status: int = 200) -> Response:
 
 def _filled(page: bytes, **values: str) -> bytes:
     """Return a page with its placeholders replaced by text."""
-    for name, value in {"version": __version__, **values}.items():
+    for name, value in values.items():
         page = page.replace(b"{{%s}}" % name.encode(), escape(value).encode())
     return page
