@@ -96,7 +96,8 @@ def show_dashboard(options: Options, greeting: str = "") -> int:
         )  # fmt: skip
         live = Live(
             store, " ".join(options.sources), clock=time.time, version=__version__,
-            window_s=plan.spec.window_s,            speed=speed or 1.0, config=_shown(options, plan.kafka.settings.masked()),
+            window_s=plan.spec.window_s, speed=speed or 1.0,
+            config=_shown(options, plan.kafka.settings.masked()),
             reference=_reference(options, plan.detector, stop),
         )  # fmt: skip
         feed = found.feed(speed) if found else WordFeed(plan, speed)

@@ -84,9 +84,9 @@ class Live:
     ) -> None:
         """Begin without data.
 
-        ``clock`` gives the time as ``time.time`` does; ``version`` is shown; ``window_s`` is the length of
-        windows, and ``speed`` how many times as fast as that they come; ``config`` is
-        shown, so secrets must be masked in it.
+        ``clock`` gives the time as ``time.time`` does; ``window_s`` is the length of
+        windows, and ``speed`` how many times as fast as that they come; ``version`` and
+        ``config`` are shown, so secrets must be masked there.
         """
         self.detector: Detector = store.detector
         self.source, self.config, self.reference = source, dict(config or {}), reference
