@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from muonscope.counting.summary import Summary
 from muonscope.detector import Detector
 from muonscope.results.store import View
 from muonscope.units import ORBIT_S
@@ -65,12 +66,19 @@ def _tables(view: View) -> dict[str, dict[str, npt.NDArray[Any]]]:
         cells = slice(first, first + chamber.n_channels)
         tables[f"cells{c}"] = {"hits": hits[cells].copy(), "scint": scint[cells].copy()}
         tables[f"drift{c}"] = {"counts": summary.drift_histogram[c, 1:-1].copy()}
-        tables[f"multiplicity{c}"] = {"orbits": summary.multiplicity[c].copy()}
+        tables[f"multiplicity{c}"] = {"orbits": _with_quiet(summary, c)}
         tables[f"orbits{c}"] = {
             "time": np.round(view.latest.orbits[c] * ORBIT_S, 7),
             "hits": view.latest.orbit_hits[c],
         }
     return tables
+
+
+def _with_quiet(summary: Summary, c: int) -> npt.NDArray[np.int64]:
+    """Return the multiplicity of a chamber with the orbits without a hit as entry 0."""
+    orbits = summary.multiplicity[c].copy()
+    orbits[0] = summary.live_orbits - orbits[1:].sum()
+    return orbits
 
 
 def detector_document(detector: Detector) -> dict[str, Any]:

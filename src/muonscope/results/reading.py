@@ -5,6 +5,7 @@ type, out of range or against the accounting law is a :class:`FormatError` that 
 place. Unknown keys are left alone.
 """
 
+import reprlib
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,8 +25,12 @@ MAX_MESSAGE_BYTES = 16 << 20
 """Longer messages are refused unread."""
 
 _MOST = 1 << 53
+_MOST_COUNT = 1 << 40
+"""Of anything in one window: a month of such windows still adds up in 64 bits."""
 _MOST_ORBITS = 1 << 33
-_MOST_TEXT = 200
+_MOST_TEXT = 1_000
+_MOST_REJECTS = 100
+"""Codes of rejects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +88,7 @@ def read_result(data: bytes, detector: Detector) -> WindowResult | Remainder:
             f"detector: found {_short(message.get('detector'))}, expected {detector.name!r}"
         )
     run = _text(message, "run")
-    if message.get("window") is None:
+    if message.get("window", 0) is None:
         return _remainder(message, run, detector)
     return _window(message, run, detector)
 
@@ -109,7 +114,10 @@ def _window(message: dict[str, Any], run: str, detector: Detector) -> WindowResu
 
 def _remainder(message: dict[str, Any], run: str, detector: Detector) -> Remainder:
     counted, rejects = _part(message, "bytes"), {}
-    for name, n in _part(counted, "rejects").items():
+    told = _part(counted, "rejects")
+    if len(told) > _MOST_REJECTS:
+        raise FormatError(f"bytes.rejects: found {len(told):,} codes, at most {_MOST_REJECTS}")
+    for name, n in told.items():
         rejects[name[:_MOST_TEXT]] = _number(n, f"bytes.rejects.{name[:_MOST_TEXT]}", _MOST)
     names = ("bytes_in", "bytes_decoded", "bytes_rejected")
     account = ByteAccounting(**{n: _whole(counted, n, _MOST) for n in names}, rejects=rejects)
@@ -131,11 +139,8 @@ def _summary(
                 raise FormatError(f"chamber{c}.{name}.bin_edges: expected channels {low} .. {high}")
             np.add.at(counts, first + channels - low, hits)
     drift = [_drift(chamber, f"chamber{c}") for c, chamber in enumerate(chambers)]
-    tables = [
-        _array(chamber, "multiplicity", f"chamber{c}.", MULTIPLICITIES)
-        for c, chamber in enumerate(chambers)
-    ]
-    tables.append(_array(message, "multiplicity", "", MULTIPLICITIES))
+    tables = [_multiplicity(chamber, f"chamber{c}.", orbits) for c, chamber in enumerate(chambers)]
+    tables.append(_multiplicity(message, "", orbits))
     summary = Summary(
         detector=detector,
         live_orbits=orbits,
@@ -151,7 +156,10 @@ def _summary(
 def _with_others(summary: Summary, message: dict[str, Any], detector: Detector) -> Summary:
     """Return ``summary`` with the words that are no hits, as the accounting tells them."""
     said = _part(message, "accounting")
-    n = {name: _whole(said, name, _MOST) for name in Summary.empty(detector).accounting.as_dict()}
+    n = {
+        name: _whole(said, name, _MOST_COUNT)
+        for name in Summary.empty(detector).accounting.as_dict()
+    }
     class_words, other_words = summary.class_words.copy(), summary.other_words.copy()
     specials = {
         "scintillator": (detector.n_cells, len(detector.scintillators)),
@@ -186,14 +194,25 @@ def _strip(
 
 def _drift(chamber: dict[str, Any], where: str) -> IntArray:
     told = _part(chamber, "drift_histogram")
-    ends = [_whole(told, name, _MOST) for name in ("below", "above")]
+    ends = [_whole(told, name, _MOST_COUNT) for name in ("below", "above")]
     counts = _array(told, "counts", f"{where}.drift_histogram.", DRIFT_BINS)
     return np.concatenate([ends[:1], counts, ends[1:]])
+
+
+def _multiplicity(part: dict[str, Any], where: str, orbits: int) -> IntArray:
+    """Return a table whose entry 0 is 0, as a Summary has it."""
+    table = _array(part, "multiplicity", where, MULTIPLICITIES)
+    if table.sum() != orbits:
+        raise FormatError(f"{where}multiplicity: found {table.sum()} orbits, expected {orbits}")
+    table[0] = 0
+    return table
 
 
 def _bins(chamber: dict[str, Any], where: str, name: str) -> tuple[IntArray, IntArray]:
     told = _part(chamber, name)
     edges = _array(told, "bin_edges", f"{where}.{name}.")
+    if (np.diff(edges) <= 0).any():
+        raise FormatError(f"{where}.{name}.bin_edges: expected numbers that ascend")
     return edges, _array(told, "bin_counts", f"{where}.{name}.", len(edges))
 
 
@@ -205,7 +224,7 @@ def _array(part: dict[str, Any], name: str, where: str, length: int | None = Non
         raise FormatError(f"{where}{name}: found {_short(told)}, expected a list of {many}")
     if not told:
         return np.empty(0, np.int64)
-    if not all(type(n) is int for n in told) or min(told) < 0 or max(told) > _MOST:
+    if not all(type(n) is int for n in told) or min(told) < 0 or max(told) > _MOST_COUNT:
         raise FormatError(f"{where}{name}: found {_short(told)}, expected whole numbers from 0")
     return np.array(told, np.int64)
 
@@ -235,5 +254,6 @@ def _text(part: dict[str, Any], name: str) -> str:
 
 
 def _short(value: object) -> str:
-    text = repr(value[:80] if isinstance(value, bytes | str) else value)
+    # of what is deep or long only the beginning
+    text = repr(value[:80]) if isinstance(value, bytes | str) else reprlib.repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
