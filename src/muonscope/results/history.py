@@ -105,7 +105,7 @@ class History:
             "run_s": np.round(places[:, 2] * ORBIT_S, 4),
             "epoch": np.ascontiguousarray(places[:, 0]),
             "window": np.ascontiguousarray(places[:, 1]),
-            "live_s": np.round(counts[:, 0] * ORBIT_S, 4),
+            "live_s": np.round(counts[:, 0] * ORBIT_S, 7),
             **{n: counts[:, i].copy() for i, n in enumerate(self._names) if i},
         }
 

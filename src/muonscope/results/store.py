@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 import zstandard
 
@@ -21,6 +22,7 @@ from muonscope.units import ORBIT_S
 
 __all__ = ["Kept", "ResultStore", "Taken", "View"]
 
+_SECOND = round(1 / ORBIT_S)
 _MOST_INTERVALS = 1_000
 _MOST_RUNS = 1_000
 _MOST_EPOCHS = 1_000
@@ -57,11 +59,19 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Windows that begin in the same second of the run."""
+    """Windows that begin in the same second of the run, which is of whole orbits."""
 
     run_orbit: int
     windows: int
     summary: Summary
+
+
+class _Message(NamedTuple):
+    """A message that is kept, and what its window is in the time of the run, orbits."""
+
+    begin: int
+    end: int
+    packed: bytes
 
 
 class ResultStore:
@@ -90,7 +100,7 @@ class ResultStore:
         self._seen: dict[int, list[tuple[int, int]]] = {}
         self._shift: dict[int, int] = {}
         self._end_orbit = 0
-        self._messages: OrderedDict[tuple[int, int], tuple[int, bytes]] = OrderedDict()
+        self._messages: OrderedDict[tuple[int, int], _Message] = OrderedDict()
         self._message_bytes = 0
         self._groups: dict[int, _Group] = {}
         self.whole = self._none
@@ -181,27 +191,28 @@ class ResultStore:
 
     def _group(self, result: WindowResult, run_orbit: int) -> None:
         """Add a window to those of its second, and forget seconds that are not recent."""
-        second = int(run_orbit * ORBIT_S)
+        second = run_orbit // _SECOND
         group = self._groups.get(second, _Group(run_orbit, 0, self._none))
         self._groups[second] = _Group(
             min(group.run_orbit, run_orbit), group.windows + 1, group.summary.merge(result.summary)
         )
         begin = self._end_orbit - self._recent_orbits
         newest = max(self._groups)
-        for old in [s for s, g in self._groups.items() if g.run_orbit < begin and s != newest]:
+        for old in [s for s in self._groups if s * _SECOND < begin and s != newest]:
             del self._groups[old]
 
     def _keep(self, result: WindowResult, run_orbit: int, data: bytes) -> None:
         packed = zstandard.compress(data, 1)
-        self._messages[result.place] = (run_orbit, packed)
+        end = run_orbit + result.summary.live_orbits
+        self._messages[result.place] = _Message(run_orbit, end, packed)
         self._message_bytes += len(packed)
         keep_from = self._end_orbit - self._history_s / ORBIT_S
         while self._messages:
-            begin, oldest = next(iter(self._messages.values()))
-            if begin >= keep_from and self._message_bytes <= self._history_bytes:
+            oldest = next(iter(self._messages.values()))
+            if oldest.begin >= keep_from and self._message_bytes <= self._history_bytes:
                 break
             self._messages.popitem(last=False)
-            self._message_bytes -= len(oldest)
+            self._message_bytes -= len(oldest.packed)
 
     def fresh_rows(self) -> list[Row]:
         """Return the rows of history since this was asked last, at most the newest 1,000."""
@@ -211,7 +222,7 @@ class ResultStore:
     def message(self, place: tuple[int, int]) -> bytes | None:
         """Return the message of a window, if it is still kept."""
         kept = self._messages.get(place)
-        return zstandard.decompress(kept[1]) if kept else None
+        return zstandard.decompress(kept.packed) if kept else None
 
     def view(self, name: str) -> View | None:
         """Return ``window``, ``recent`` or ``run`` as they are now; None before a window came."""
@@ -236,12 +247,15 @@ class ResultStore:
 
     def kept(self, name: str, place: tuple[int, int]) -> "Kept | None":
         """Return what ``window`` or ``recent`` were made of at a window; None once forgotten."""
-        if place not in self._messages:
+        last = self._messages.get(place)
+        if last is None:
             return None
-        at = self._messages[place][0]
-        first = at - self._recent_orbits if name == "recent" else at - 1
-        parts = [kept for kept in self._messages.values() if first < kept[0] <= at]
-        return Kept(name, place, self.detector, parts)
+        parts = {place: last}
+        if name == "recent":
+            second = min(-(-(last.end - self._recent_orbits) // _SECOND), last.begin // _SECOND)
+            begin = second * _SECOND
+            parts |= {p: m for p, m in self._messages.items() if begin <= m.begin <= last.begin}
+        return Kept(name, place, self.detector, [(m.begin, m.packed) for m in parts.values()])
 
 
 @dataclass(frozen=True, slots=True)
