@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from muonscope.counting.summary import Summary, merged
+from muonscope.counting.summary import Summary
 from muonscope.detector import shipped_detector
 from muonscope.errors import FormatError
 from muonscope.results.reading import read_result
