@@ -122,12 +122,15 @@ class Live:
         It is shown once ``tell`` is called.
         """
         with self._lock:
+            run = self._store.run
             try:
                 taken = self._store.take(data)
             except FormatError as exc:
                 self._counts.malformed += 1
                 self._counts.examples.append(_cut(f"malformed result: {exc}"))
                 return None
+            if self._store.run != run:
+                self._lag_base = None
             match taken:
                 case Taken.WINDOW:
                     self._note_window()

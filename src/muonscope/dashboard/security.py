@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -114,16 +114,19 @@ class Gate:
     def _refusal(self, connection: HTTPConnection) -> Response | None:
         if not self._access.answers_to(connection.headers):
             name = connection.headers.get("host", "")[:100]
-            text = f"this dashboard does not answer to {name!r}; see --allow-host\n"
-            return PlainTextResponse(text, 421)
+            return _refused(f"this dashboard does not answer to {name!r}; see --allow-host", 421)
         if connection.scope["method"] == "POST" and not _same_site(connection.headers):
-            return PlainTextResponse("a request of another site is refused\n", 403)
+            return _refused("a request of another site is refused", 403)
         path = connection.scope["path"].removeprefix(self._prefix)
         if not path or path.startswith(_OPEN) or self._access.admits(connection):
             return None
         if path == "/" and connection.scope["method"] == "GET":
             return RedirectResponse("login", 303)
-        return PlainTextResponse("a token is needed\n", 401, headers={"www-authenticate": "Bearer"})
+        return _refused("a token is needed", 401, {"www-authenticate": "Bearer"})
+
+
+def _refused(text: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"error": text}, status, headers)
 
 
 def _same_site(headers: Headers) -> bool:
@@ -135,9 +138,15 @@ def _same_site(headers: Headers) -> bool:
 
 
 class PatientProtocol(H11Protocol):
-    """HTTP/1.1 that closes connections which send no whole request in time, or are too many."""
+    """HTTP/1.1 that closes connections which send or take too little, or are too many.
+
+    A request must be there as a whole in time, and an answer must be taken in time: what
+    waits for either is cut off, the viewer that went to sleep as well as the attacker.
+    """
 
     patience_s = 15.0
+    taking_s = 30.0
+    """A viewer that takes nothing of what was sent for so long is let go."""
     most_connections = 4_000
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -145,6 +154,7 @@ class PatientProtocol(H11Protocol):
         super().connection_made(transport)
         self._seen: Any = None
         self._watch: TimerHandle | None = None
+        self._taking: TimerHandle | None = None
         if len(self.connections) > self.most_connections:
             transport.abort()
             return
@@ -152,17 +162,29 @@ class PatientProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a connection."""
-        if self._watch:
-            self._watch.cancel()
+        for timer in (self._watch, self._taking):
+            if timer:
+                timer.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Give the viewer some time to take what was sent."""
+        super().pause_writing()
+        self._taking = self.loop.call_later(self.taking_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on: the viewer has taken what was sent."""
+        super().resume_writing()
+        if self._taking:
+            self._taking.cancel()
 
     def _look_later(self) -> None:
         self._watch = self.loop.call_later(self.patience_s, self._look)
 
     def _look(self) -> None:
-        """Close the connection if no request has begun since the last look, and none is on."""
+        """Close the connection if since the last look no request has begun, or none ended."""
         cycle: Any = self.cycle  # None before the first request
-        if cycle is self._seen and (cycle is None or cycle.response_complete):
+        if cycle is self._seen and (cycle is None or cycle.response_complete or cycle.more_body):
             self.transport.abort()
             return
         self._seen = cycle

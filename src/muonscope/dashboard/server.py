@@ -8,7 +8,7 @@ describes for machines.
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from html import escape
 from importlib import resources
 from typing import Any
@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
@@ -35,11 +35,8 @@ __all__ = ["make_app"]
 _LEAST_S = 0.1
 """Views go out at most ten times a second, whatever comes."""
 _STATUS_S = 1.0
-_SEND_S = 30.0
-"""A viewer that takes nothing for so long is let go."""
 _MOST_LOGIN_BYTES = 4096
 _LONGEST_S = 62 * 86_400.0
-_MOST_PLACE = 1 << 53
 _WRONG_TOKEN_S = 0.5
 
 
@@ -69,7 +66,7 @@ class _Dashboard:
                 routes=[
                     Route("/summary", self._summary),
                     Route("/windows", self._windows),
-                    Route("/windows/{epoch:int}/{window:int}", self._message),
+                    Route("/windows/{epoch}/{window}", self._message),
                     Route("/detector", self._detector),
                     Route("/health", self._health),
                     Route("/reference", self._reference),
@@ -154,11 +151,7 @@ class _Dashboard:
     async def _login(self, request: Request) -> Response:
         if request.method == "GET" or not self._access.token:
             return _login_page("")
-        data = b""
-        async for part in request.stream():
-            data += part
-            if len(data) > _MOST_LOGIN_BYTES:
-                raise HTTPException(413, f"expected at most {_MOST_LOGIN_BYTES} bytes")
+        data = await _body(request)
         token = parse_qs(data.decode("utf-8", "replace")).get("token", [""])[0].strip()
         if not self._access.knows(token):
             await asyncio.sleep(_WRONG_TOKEN_S)
@@ -186,7 +179,7 @@ class _Dashboard:
             return _json(encoded(document))
         if name == "run":
             raise HTTPException(400, "view: found run, expected window or recent for the past")
-        place = (_whole(request, "epoch"), _whole(request, "window"))
+        place = _place(request.query_params)
         document = self._live.view_at(name, place)
         if document is None:
             raise HTTPException(404, f"window {place[1]} of epoch {place[0]} is not kept")
@@ -203,8 +196,8 @@ class _Dashboard:
         return _json(encoded(self._live.windows(last)))
 
     def _message(self, request: Request) -> Response:
-        place = (request.path_params["epoch"], request.path_params["window"])
-        data = self._live.message(place) if max(place) < _MOST_PLACE else None
+        place = _place(request.path_params)
+        data = self._live.message(place)
         if data is None:
             raise HTTPException(404, f"window {place[1]} of epoch {place[0]} is not kept")
         return _json(data)
@@ -262,8 +255,7 @@ class _Stream:
     async def _send_all(self, view: ViewName, send: Send) -> None:
         async with contextlib.aclosing(self._hub.events("status", view)) as events:
             async for data in events:
-                async with asyncio.timeout(_SEND_S):
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
+                await send({"type": "http.response.body", "body": data, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
 
@@ -276,6 +268,19 @@ def _event(name: str, document: dict[str, Any]) -> bytes:
     return b"event: " + name.encode() + b"\ndata: " + encoded(document) + b"\n\n"
 
 
+async def _body(request: Request) -> bytes:
+    """Return what was posted, which must be short."""
+    data = b""
+    try:
+        async for part in request.stream():
+            data += part
+            if len(data) > _MOST_LOGIN_BYTES:
+                raise HTTPException(413, f"expected at most {_MOST_LOGIN_BYTES} bytes")
+    except ClientDisconnect as exc:
+        raise HTTPException(400, "the request has no end") from exc
+    return data
+
+
 def _view(name: str) -> ViewName:
     for view in VIEWS:
         if name == view:
@@ -283,8 +288,13 @@ def _view(name: str) -> ViewName:
     raise HTTPException(400, f"view: found {name[:50]!r}, expected one of {', '.join(VIEWS)}")
 
 
-def _whole(request: Request, name: str) -> int:
-    text = request.query_params.get(name, "")
+def _place(given: Mapping[str, str]) -> tuple[int, int]:
+    """Return the epoch and the window that are asked for."""
+    return _whole(given, "epoch"), _whole(given, "window")
+
+
+def _whole(given: Mapping[str, str], name: str) -> int:
+    text = given.get(name, "")
     if not (text.isascii() and text.isdecimal() and len(text) < 16):
         raise HTTPException(400, f"{name}: found {text[:50]!r}, expected a whole number")
     return int(text)
