@@ -1,0 +1,341 @@
+"""The state of a dashboard: in which state it is, how late, and what the documents say."""
+
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from dashboard.lives import LEGNARO, Clock, fed, live_of, window
+from muonscope.counting.summary import Summary, merged
+from muonscope.dashboard.live import Live, Progress, SourceStatus
+from muonscope.dashboard.plan import VIEWS, detector_document, encoded
+from muonscope.detector import setup_names, shipped_detector
+from muonscope.results.message import ByteAccounting
+from muonscope.results.reading import read_result
+from muonscope.results.store import Taken
+from muonscope.units import ORBIT_S
+from window_messages import SECOND, ends_of
+
+Document = dict[str, Any]
+
+
+def decoded(document: Document | None) -> Document:
+    """Return a document as a reader of its JSON has it."""
+    assert document is not None
+    told: Document = orjson.loads(encoded(document))
+    return told
+
+
+def counts(*windows: int) -> Summary:
+    """Return the merge of some windows, read one by one."""
+    return merged([read_result(window(n), LEGNARO).summary for n in windows], LEGNARO)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that tests move."""
+    return Clock()
+
+
+# --- states --------------------------------------------------------------------------------
+
+
+def test_before_the_first_window_it_waits_and_says_for_what(clock: Clock) -> None:
+    live = live_of(clock=clock)
+    clock.now += 1000
+    status = live.status(0)
+    assert (status["state"], status["age_s"]) == ("waiting", None)
+    assert "sim:legnaro" in status["reason"]
+    for name in ("detector_s", "lag_s", "rates", "words_per_s", "latency_ms", "bytes", "reset_at"):
+        assert status[name] is None
+    assert [live.view(name) for name in VIEWS] == [None] * 3
+
+
+def test_while_windows_come_it_receives_and_then_is_stale_until_the_next(clock: Clock) -> None:
+    live = live_of([window(0)], clock=clock)
+    states = []
+    for _ in range(7):
+        clock.now += 1.0
+        states.append(live.status(0)["state"])
+    assert states == ["receiving"] * 5 + ["stale"] * 2
+    assert live.status(0)["age_s"] == 7.0
+    assert "7 s ago" in live.status(0)["reason"]
+    fed(live, [window(1)], clock)
+    assert live.status(0)["state"] == "receiving"
+
+
+def test_a_window_that_was_counted_before_is_no_sign_of_life(clock: Clock) -> None:
+    live = live_of([window(0)], clock=clock)
+    clock.now += 20.0
+    assert live.take(window(0)) is Taken.DUPLICATE
+    assert live.take(b"garbage") is None
+    assert live.status(0)["state"] == "stale"
+    assert live.status(0)["age_s"] == 20.0
+
+
+@pytest.mark.parametrize(
+    ("window_s", "speed", "fresh_s", "old_s"),
+    [(1.0, 1.0, 5.0, 30.0), (0.1, 1.0, 5.0, 30.0), (10.0, 1.0, 30.0, 180.0),
+     (10.0, 10.0, 5.0, 30.0), (1.0, 0.1, 30.0, 180.0)],
+)  # fmt: skip
+def test_how_long_data_are_fresh_follows_from_how_often_windows_come(
+    clock: Clock, window_s: float, speed: float, fresh_s: float, old_s: float
+) -> None:
+    live = live_of([window(0)], clock=clock, window_s=window_s, speed=speed)
+    status = live.status(0)
+    assert (status["fresh_s"], status["old_s"]) == pytest.approx((fresh_s, old_s))
+    clock.now += fresh_s - 0.1
+    assert live.status(0)["state"] == "receiving"
+    clock.now += 0.2
+    assert live.status(0)["state"] == "stale"
+
+
+def test_when_the_feed_stops_it_says_why(clock: Clock) -> None:
+    live = live_of([window(0)], clock=clock)
+    live.stop("run.dat: permission denied")
+    status = live.status(0)
+    assert (status["state"], status["reason"]) == ("stopped", "run.dat: permission denied")
+
+
+def test_when_the_run_has_ended_it_says_so_until_windows_come_again(clock: Clock) -> None:
+    live = live_of([window(0), ends_of()], clock=clock)
+    assert live.status(0)["state"] == "stopped"
+    assert "run r has ended" in live.status(0)["reason"]
+    fed(live, [window(0, run="next")], clock)
+    assert live.status(0)["state"] == "receiving"
+
+
+# --- times ---------------------------------------------------------------------------------
+
+
+def test_the_lag_is_how_much_later_windows_come_than_the_earliest_did(clock: Clock) -> None:
+    live, lags = live_of(clock=clock), []
+    for n, delay in enumerate((0.5, 0.2, 1.2, 3.2, 0.2)):
+        clock.now = 1_700_000_000.0 + n * SECOND * ORBIT_S + delay
+        fed(live, [window(n)], clock)
+        lags.append(live.status(0)["lag_s"])
+    assert lags == pytest.approx([0.0, 0.0, 1.0, 3.0, 0.0], abs=2e-3)
+
+
+def test_the_lag_is_measured_anew_in_another_run(clock: Clock) -> None:
+    live = live_of(clock=clock)
+    for n in range(50):
+        clock.now += 1.0
+        fed(live, [window(n, run="first")], clock)
+    fed(live, [window(0, run="second")], clock)
+    assert live.status(0)["lag_s"] == pytest.approx(0.0, abs=0.1)
+
+
+def test_at_another_speed_the_lag_is_that_of_the_clock_on_the_wall(clock: Clock) -> None:
+    live = live_of(clock=clock, speed=10.0)
+    for n in range(30):
+        clock.now += 0.1
+        fed(live, [window(n)], clock)
+    assert live.status(0)["lag_s"] == pytest.approx(0.0, abs=2e-3)
+
+
+def test_the_latency_is_from_the_words_to_the_broadcast(clock: Clock) -> None:
+    live = live_of(clock=clock)
+    for n in range(100):
+        live.take(window(n))
+        live.tell(Progress(), arrived=clock.now)
+        clock.now += 1.0 if n == 50 else 0.010
+        live.renew_rows()
+    latency = live.status(0)["latency_ms"]
+    assert latency["p50"] == pytest.approx(10.0, abs=0.1)
+    assert 10.0 < latency["p99"] <= 1000.0
+    assert latency["windows"] == 100
+
+
+def test_latencies_are_kept_within_bounds(clock: Clock) -> None:
+    live = live_of(clock=clock)
+    for n in range(1200):
+        live.take(window(n))
+    live.tell(Progress(), clock.now)
+    live.renew_rows()
+    assert live.status(0)["latency_ms"]["windows"] == 1000
+
+
+def test_words_a_second_are_those_of_the_last_reports(clock: Clock) -> None:
+    live = live_of(clock=clock)
+    for n in range(20):
+        fed(live, [], clock, words=n * 1500)
+        clock.now += 0.5
+    assert live.status(0)["words_per_s"] == 3000.0
+    assert live.status(0)["words"] == 19 * 1500
+
+
+def test_rates_are_those_of_the_last_ten_seconds(clock: Clock) -> None:
+    rates = live_of([window(n) for n in range(60)], clock=clock).status(0)["rates"]
+    last = counts(*range(49, 60))
+    assert rates["hits"] == pytest.approx(last.total_hits / last.live_s, rel=1e-3)
+    wanted = (last.hits_per_chamber / last.live_s).tolist()
+    assert rates["chambers"] == pytest.approx(wanted, abs=2e-3)
+    assert rates["scintillator"] == pytest.approx(last.scintillator_words / last.live_s, rel=1e-3)
+
+
+# --- what the status says ------------------------------------------------------------------
+
+
+def test_the_status_tells_what_was_dropped_and_why() -> None:
+    live = live_of([window(0), window(0), b"garbage", window(0, run="new"), window(1)])
+    live.take(window(1, run="r"))
+    status = live.status(7)
+    assert (status["duplicates"], status["malformed"], status["other_runs"]) == (1, 1, 2)
+    assert status["viewers"] == 7
+    assert status["examples"] == ["malformed result: " + status["examples"][0][18:]]
+    assert "b'garbage'" in status["examples"][0]
+    assert (status["run"], status["windows"]) == ("new", 1)
+
+
+def test_examples_and_notes_are_few_and_short(clock: Clock) -> None:
+    live = live_of(clock=clock)
+    for n in range(100):
+        live.take(b'{"schema": "' + str(n).encode() * 10_000)
+    for n in range(100):
+        fed(live, [], clock, notes=[f"{n} " + "x" * 10_000], rejects=["y" * 10_000] * 100)
+    status = live.status(0)
+    assert status["malformed"] == 100
+    assert len(status["examples"]) <= 40
+    assert len(status["notes"]) == 20
+    assert max(map(len, [*status["examples"], *status["notes"]])) <= 303
+    assert status["notes"][-1].startswith("99 ")
+
+
+def test_the_status_tells_how_far_each_source_was_read(clock: Clock) -> None:
+    parts = [
+        SourceStatus(name="t", partition=p, read=10 * p, behind=p, unit="messages") for p in (0, 1)
+    ]
+    account = ByteAccounting(bytes_in=10, bytes_decoded=8, bytes_rejected=2, rejects={"X": 1})
+    status = fed(live_of(clock=clock), [], clock, sources=parts, bytes=account).status(0)
+    assert status["sources"][1] == {
+        "name": "t", "partition": 1, "read": 10, "behind": 1, "unit": "messages",
+    }  # fmt: skip
+    assert status["bytes"] == {"bytes_in": 10, "bytes_decoded": 8, "bytes_rejected": 2}
+    assert status["rejects"] == {"X": 1}
+
+
+def test_the_account_is_that_of_the_run_with_what_belongs_to_no_window() -> None:
+    live = live_of([window(0), window(1)])
+    assert live.status(0)["accounting"] == counts(0, 1).accounting.as_dict()
+    live.reset()
+    assert live.status(0)["accounting"] == counts(0, 1).accounting.as_dict()
+    live.take(ends_of())
+    account = live.status(0)["accounting"]
+    assert account["words_in"] == counts(0, 1).accounting.words_in + 1
+    assert live.status(0)["bytes"]["bytes_in"] == 30
+    assert live.status(0)["rejects"] == {"TRUNCATED": 1}
+
+
+def test_a_reset_is_told_with_its_time(clock: Clock) -> None:
+    live = live_of([window(0)], clock=clock)
+    before = live.changes
+    live.reset()
+    assert live.changes != before
+    assert live.status(0)["reset_at"] == "2023-11-14T22:13:20.000Z"
+    assert decoded(live.view("run"))["windows"] == 0
+
+
+# --- views ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_the_tables_of_a_view_are_its_counts(name: str) -> None:
+    document = decoded(live_of([window(n) for n in range(3)]).view(name))  # type: ignore[arg-type]
+    wanted = counts(2) if name == "window" else counts(0, 1, 2)
+    tables = document["tables"]
+    assert document["accounting"] == wanted.accounting.as_dict()
+    assert (document["hits"], document["scintillator"]) == (
+        wanted.total_hits, wanted.scintillator_words,
+    )  # fmt: skip
+    assert tables["chambers"]["hits"] == wanted.hits_per_chamber.tolist()
+    assert tables["chambers"]["scint"] == wanted.scint_hits_per_chamber.tolist()
+    for c in range(4):
+        cells = slice(64 * c, 64 * c + 64)
+        assert tables[f"cells{c}"]["hits"] == wanted.hits_per_cell[cells].tolist()
+        assert tables[f"cells{c}"]["scint"] == wanted.scint_hits[cells].tolist()
+        assert tables[f"drift{c}"]["counts"] == wanted.drift_histogram[c, 1:-1].tolist()
+        assert tables[f"multiplicity{c}"]["orbits"][1:] == wanted.multiplicity[c, 1:].tolist()
+        assert sum(tables[f"multiplicity{c}"]["orbits"]) == wanted.live_orbits
+    latest = read_result(window(2), LEGNARO)
+    strip = tables["orbits1"]
+    assert strip["hits"] == latest.orbit_hits[1].tolist()  # type: ignore[union-attr]
+    assert sum(strip["hits"]) == latest.summary.hits_per_chamber[1]
+    assert all(0 <= s < 1 for s in strip["time"])
+    assert np.all(np.diff(strip["time"]) > 0)
+
+
+def test_a_view_says_what_it_is_of() -> None:
+    document = decoded(live_of([window(n + 5) for n in range(3)]).view("run"))
+    second = SECOND * ORBIT_S
+    names = ("view", "run", "detector", "epoch", "window", "windows", "seq")
+    assert [document[name] for name in names] == ["run", "r", "legnaro", 0, 7, 3, 3]
+    times = {name: document[name] for name in ("start_s", "end_s", "first_s", "run_s", "live_s")}
+    wanted = {"start_s": 7, "end_s": 8, "first_s": 0, "run_s": 3, "live_s": 3}
+    assert times == pytest.approx({name: n * second for name, n in wanted.items()}, abs=1e-5)
+
+
+def test_the_rows_of_the_trend_follow_one_another_without_a_gap() -> None:
+    live, next_row, hits = live_of(), 0, 0
+    for n in range(12):
+        live.take(window(n))
+        if n % 3 == 2:
+            live.renew_rows()
+            trend = decoded(live.view("recent"))["trend"]
+            assert trend["first"] == next_row
+            next_row += len(trend["columns"]["hits"])
+            hits += sum(trend["columns"]["hits"])
+    assert (next_row, hits) == (12, counts(*range(12)).total_hits)
+    windows = decoded(live.windows(1e6))
+    assert (windows["first"], windows["next"]) == (0, 12)
+
+
+def test_a_view_of_the_past_is_that_of_then() -> None:
+    lines = [window(n) for n in range(90)]
+    live = live_of(lines)
+    then = decoded(live_of(lines[:80]).view("recent"))
+    past = decoded(live.view_at("recent", (0, 79)))
+    for name in ("tables", "accounting", "windows", "live_s", "first_s", "run_s"):
+        assert past[name] == then[name]
+    assert live.view_at("window", (3, 3)) is None
+
+
+@pytest.mark.parametrize("name", setup_names())
+def test_the_document_of_a_detector_has_all_its_cells(name: str) -> None:
+    detector = shipped_detector(name)
+    document = decoded(detector_document(detector))
+    assert document["name"] == name
+    for chamber, told in zip(detector.chambers, document["chambers"], strict=True):
+        channels = list(range(chamber.first_channel, chamber.last_channel + 1))
+        assert sorted(told["cells"]["channel"]) == channels
+        assert {len(column) for column in told["cells"].values()} == {len(channels)}
+
+
+def test_whoever_asks_while_the_feed_writes_gets_whole_states() -> None:
+    live = live_of([window(0)])
+    done: list[bool] = []
+
+    def feed() -> None:
+        for n in range(1, 150):
+            live.take(window(n))
+            live.tell(Progress(), 0.0)
+        done.append(True)
+
+    thread = Thread(target=feed)
+    thread.start()
+    while not done:
+        check_whole(live)
+    thread.join()
+    check_whole(live)
+    assert decoded(live.view("run"))["windows"] == 150
+
+
+def check_whole(live: Live) -> None:
+    """Check that the numbers of a view agree with one another."""
+    document = decoded(live.view("run"))
+    account = document["accounting"]
+    assert account["words_in"] == sum(n for name, n in account.items() if name != "words_in")
+    assert document["hits"] == sum(document["tables"]["chambers"]["hits"])
+    assert document["live_s"] == pytest.approx(document["windows"] * SECOND * ORBIT_S, abs=1e-5)
