@@ -17,8 +17,8 @@ help: ## Show what there is to make.
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: .venv/installed ## Process recordings (or a simulated one); show tables and a plot.
-	$(BIN)/python examples/first_look.py --recordings $(REALDATA) --out demo
+demo: .venv/installed ## The live dashboard on a simulated telescope, on 127.0.0.1:5006, until Ctrl-C.
+	$(BIN)/muonscope demo --open
 
 test: .venv/installed lint docs unit ## Everything that must pass: style, types, structure, docs, tests.
 
@@ -43,6 +43,7 @@ soak: .venv/installed ## Kill replay, process and Spark at 1,000 random moments;
 bench: .venv/installed ## Measure against the peers; prints ratios, checks the answers.
 	$(BIN)/python benchmarks/run.py
 	PYTHONPATH=tests:tools:benchmarks $(BIN)/python benchmarks/kafka_run.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/dashboard_run.py
 
 figures: .venv/installed ## Draw the plots of the documentation again.
 	$(BIN)/python examples/simulation_plots.py --recordings $(REALDATA)
