@@ -37,7 +37,8 @@ unit: .venv/installed ## The tests and doctests.
 kafka: .venv/installed ## A Kafka broker on 127.0.0.1:9092, from jars, until Ctrl-C.
 	$(BIN)/python tools/local_kafka.py
 
-soak: .venv/installed ## Kill replay, process and Spark at 1,000 random moments; takes hours.
+soak: .venv/installed ## A week on the dashboard; kill replay, process and Spark 1,000 times; takes hours.
+	$(BIN)/python tests/dashboard/soak.py --days 7
 	$(BIN)/python tests/kafka/soak.py --kills 1000
 
 bench: .venv/installed ## Measure against the peers; prints ratios, checks the answers.
