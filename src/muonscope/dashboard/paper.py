@@ -40,6 +40,7 @@ from bokeh.models import (
     PlainText,
     Range1d,
 )
+from bokeh.models.annotations import ColorBar
 from bokeh.plotting import figure
 
 from muonscope.dashboard.look import Look
@@ -166,7 +167,7 @@ def _dress_axis(paper: Paper, axis: Axis) -> None:
     axis.major_label_standoff = 3
 
 
-def count_axis(axis: Axis, *, log: bool = False, ticks: int = 4) -> None:
+def count_axis(axis: Axis | ColorBar, *, log: bool = False, ticks: int = 4) -> None:
     """Give ``axis`` short numbers (2.5k) and few ticks."""
     axis.formatter = NumeralTickFormatter(format="0[.]0[00]a")
     axis.ticker = (
