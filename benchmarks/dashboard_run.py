@@ -25,7 +25,7 @@ from browser import chromium, heap_mb, open_page
 MUONSCOPE = str(Path(sys.executable).with_name("muonscope"))
 HOST = "127.0.0.1"
 VIEWERS = (0, 1, 10, 100, 500)
-CHAMBERS = "#page=chambers"
+CHAMBERS = "#chambers?"
 FIRST_PLOT = "() => window.muonscope && window.muonscope.state().updates > 0"
 
 
@@ -114,7 +114,7 @@ def latency_section(seconds: float) -> None:
     """Measure from the words that close a window to the bars changed, in a real browser."""
     for others in (0, 199):
         with dashboard() as server, chromium() as browser:
-            page = open_page(browser, f"{server.url}{CHAMBERS}&view=window").page
+            page = open_page(browser, f"{server.url}{CHAMBERS}view=window").page
             page.wait_for_function(FIRST_PLOT)
             time.sleep(8)
             beside = viewers_beside(server, others, seconds + 5) if others else None
@@ -154,7 +154,7 @@ def browser_section(updates: int) -> None:
         dashboard("dashboard", "sim:legnaro?seconds=inf", "--speed", "5") as server,
         chromium() as browser,
     ):
-        page = open_page(browser, f"{server.url}{CHAMBERS}&view=recent").page
+        page = open_page(browser, f"{server.url}{CHAMBERS}view=recent").page
         page.wait_for_function(FIRST_PLOT)
         costs: list[float] = []
         heaps: list[float] = []
