@@ -17,8 +17,8 @@ help: ## Show what there is to make.
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: .venv/installed ## Process recordings (or a simulated one); show tables and a plot.
-	$(BIN)/python examples/first_look.py --recordings $(REALDATA) --out demo
+demo: .venv/installed ## The live dashboard on a simulated telescope, on 127.0.0.1:5006, until Ctrl-C.
+	$(BIN)/muonscope demo --open
 
 test: .venv/installed lint docs unit ## Everything that must pass: style, types, structure, docs, tests.
 
@@ -37,12 +37,14 @@ unit: .venv/installed ## The tests and doctests.
 kafka: .venv/installed ## A Kafka broker on 127.0.0.1:9092, from jars, until Ctrl-C.
 	$(BIN)/python tools/local_kafka.py
 
-soak: .venv/installed ## Kill replay, process and Spark at 1,000 random moments; takes hours.
+soak: .venv/installed ## A week on the dashboard; kill replay, process and Spark 1,000 times; takes hours.
+	$(BIN)/python tests/dashboard/soak.py --days 7
 	$(BIN)/python tests/kafka/soak.py --kills 1000
 
 bench: .venv/installed ## Measure against the peers; prints ratios, checks the answers.
 	$(BIN)/python benchmarks/run.py
 	PYTHONPATH=tests:tools:benchmarks $(BIN)/python benchmarks/kafka_run.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/dashboard_run.py
 
 figures: .venv/installed ## Draw the plots of the documentation again.
 	$(BIN)/python examples/simulation_plots.py --recordings $(REALDATA)

@@ -1,7 +1,6 @@
 """A first look at recordings: their tables, and a plot of occupancy and orbits.
 
-Takes the recordings of a folder where they are at hand, and a simulated one otherwise:
-``make demo`` runs it.
+Takes the recordings of a folder where they are at hand, and a simulated one otherwise.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The example that ``make demo`` runs."""
+"""The example of a first look runs as it stands."""
 
 import subprocess
 import sys

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from served import serving
 from simulated import simulated_words
 
 ROOT = Path(__file__).parents[1]
@@ -16,6 +17,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(sh|python)\n(.*?)```", README, re.DOTALL)
 INSTALLERS = ("make", "python3 -m venv", ".venv/bin/pip")
 """Commands that set up an environment: CI runs them before this test can run."""
+SERVERS = ("muonscope demo", "muonscope dashboard")
 STREAM = "kafka://"
 """Commands that need a broker: tests/kafka/test_readme_stream.py runs them."""
 
@@ -42,6 +44,14 @@ def run(command: str, folder: Path) -> str:
     return done.stdout
 
 
+def serve(command: str, folder: Path) -> None:
+    """Run a command that serves a page until it has windows, then interrupt it."""
+    with serving(shlex.split(command)[1:], cwd=folder) as dashboard:
+        assert dashboard.url == "http://127.0.0.1:5006/"
+        dashboard.wait_for_windows()
+        assert dashboard.interrupt() == 0
+
+
 def test_the_readme_runs(workplace: Path) -> None:
     ran = 0
     for language, block in BLOCKS:
@@ -50,10 +60,14 @@ def test_the_readme_runs(workplace: Path) -> None:
             ran += 1
             continue
         for line in block.splitlines():
-            if not line.startswith(INSTALLERS) and STREAM not in line:
+            if line.startswith(SERVERS) and STREAM not in line:
+                serve(line, workplace)
+            elif not line.startswith(INSTALLERS) and STREAM not in line:
                 run(line, workplace)
-                ran += 1
-    assert ran == 14
+            else:
+                continue
+            ran += 1
+    assert ran == 17
     for results in (
         "results",
         "recordings",

@@ -14,6 +14,7 @@ import pytest
 from cli.command import until
 from kafka_topics import read_topic
 from local_kafka import Broker
+from served import serving
 
 pytestmark = pytest.mark.xdist_group("spark")
 
@@ -51,7 +52,7 @@ def windows(broker: Broker, topic: str) -> int:
 
 
 def test_the_three_terminals(broker: Broker, spark_jars: Path) -> None:
-    replay, process, spark, topics = COMMANDS
+    replay, process, spark, topics, dashboard = COMMANDS
     with running(replay, broker):
         with running(process, broker):
             until(lambda: windows(broker, "topic_results") >= 3, "windows")
@@ -63,3 +64,5 @@ def test_the_three_terminals(broker: Broker, spark_jars: Path) -> None:
         assert shown.returncode == 0
         assert b"topic_stream" in out
         assert b"topic_results" in out
+    with serving(shlex.split(dashboard.replace(PORT, broker.servers))[1:]) as served:
+        served.wait_for_windows(before)

@@ -1,5 +1,6 @@
 """The ``dashboard`` and ``demo`` commands: a feed, and a server that shows what it brings."""
 
+import os
 import socket
 import sys
 import threading
@@ -170,8 +171,13 @@ def _announce(options: Options, listening: socket.socket, prefix: str, greeting:
     if greeting:
         print(greeting.strip(), file=sys.stderr)  # noqa: T201
     say(f"dashboard of {' '.join(options.sources)} on {url}")
-    if options.open:
+    if options.open and _has_display():
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+
+def _has_display() -> bool:
+    """Tell whether a browser can open a window; one in the terminal is not wanted."""
+    return sys.platform == "darwin" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
 
 
 def _access(options: Options) -> Access:

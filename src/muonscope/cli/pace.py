@@ -92,18 +92,13 @@ class Paced:
         self._speed = speed
 
     def batches(self) -> Iterator[Batch[Token]]:
-        """Yield the batches of the other, cut into what is due."""
+        """Yield what is known of each batch of the other, then its words as they are due."""
         pace = Pace(self._stop, speed=self._speed)
         for batch in self._inner.batches():
             words = batch.decoded.words
-            left = len(words)
-            for part in pace.parts(words, self._clock.take(words)):
-                left -= len(part)
-                if left:
-                    yield Batch(Decoded(part), Token())
-                else:
-                    yield Batch(Decoded(part, batch.decoded.rejects), batch.token, batch.checkpoint)
+            read = Batch(Decoded(words[:0], batch.decoded.rejects), batch.token, batch.checkpoint)
+            yield read
+            for part in pace.parts(words, self._clock.take(words)) if len(words) else ():
+                yield Batch(Decoded(part), Token())
             if self._stop:
                 return
-            if not len(words):
-                yield batch

@@ -107,6 +107,7 @@ class Live:
         self._stopped = ""
         self._reset_at: float | None = None
         self._seq = self._taken = 0
+        self._closed_at = self._started
         self._rows: dict[str, Any] = {"first": 0, "columns": {}}
         self._changed: Callable[[], None] = lambda: None
 
@@ -160,6 +161,7 @@ class Live:
         with self._lock:
             self._seq += self._taken
             self._arrived.extend([arrived] * min(self._taken, _LATENCIES))
+            self._closed_at = arrived if self._taken else self._closed_at
             self._taken = 0
             self._progress = progress
             self._counts.notes.extend(map(_cut, progress.notes))
@@ -209,7 +211,10 @@ class Live:
         """Return the document of a view with the newest rows of history; None without data."""
         with self._lock:
             view = self._store.view(name)
-            return view_document(view, seq=self._seq) | {"trend": self._rows} if view else None
+            if view is None:
+                return None
+            more = {"closed_at": round(self._closed_at, 4), "trend": self._rows}
+            return view_document(view, seq=self._seq) | more
 
     def view_at(self, name: ViewName, place: tuple[int, int]) -> dict[str, Any] | None:
         """Return the document of a view at an earlier window; None where it is not kept."""

@@ -23,6 +23,9 @@ _FILES = (
     "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
 )
 
+_CALL = "An error occurred while calling "
+"""How py4j begins the text of whatever Java threw."""
+
 
 @contextmanager
 def spark_session(
@@ -70,7 +73,6 @@ def make_session(master: str, *, jars: str = "", connector: bool = True) -> "Spa
     if find_spec("pyspark") is None:
         raise OptionError("--engine spark needs pyspark: pip install 'muonscope[spark]'")
     import pyspark
-    from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -101,9 +103,13 @@ def make_session(master: str, *, jars: str = "", connector: bool = True) -> "Spa
         builder = builder.config(name, value)
     try:
         return builder.master(master or "local[*]").getOrCreate()
-    except (PySparkException, OSError, RuntimeError) as exc:
-        raise SourceError(f"Spark at {master or 'local[*]'} does not start: {exc}") from exc
-    except Exception as exc:  # what py4j raises is no common kind
-        lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
-        told = next((line for line in lines[1:] if not line.startswith("at ")), lines[0])
-        raise SourceError(f"Spark at {master or 'local[*]'} does not start: {told}") from exc
+    except Exception as exc:  # pyspark's, the system's, and py4j's, which have nothing in common
+        where = master or "local[*]"
+        raise SourceError(f"Spark at {where} does not start: {_reason(exc)}") from exc
+
+
+def _reason(exc: Exception) -> str:
+    """Return the line that tells why: the first one of py4j only says that a call failed."""
+    lines = [line.strip().removeprefix(": ") for line in str(exc).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(_CALL)]
+    return [*telling, *lines, type(exc).__name__][0]

@@ -1,0 +1,165 @@
+"""The figures of the dashboard's pages, as Bokeh models that a browser draws.
+
+A plot is a function from a :class:`~muonscope.dashboard.paper.Paper` to a figure, and a
+line in ``PLOTS``; nothing else has to know it. The models hold no data but what never
+changes: where the cells are, how wide the bins are. The numbers come with the updates,
+and the page puts them into the sources by name (see :mod:`muonscope.dashboard.paper`).
+
+There is no JavaScript in the models: the page's security policy forbids to evaluate any.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Literal
+
+from bokeh.core.json_encoder import serialize_json
+from bokeh.document import Document
+from bokeh.embed.util import standalone_docs_json_and_render_items
+from bokeh.models.renderers import GlyphRenderer
+from bokeh.plotting import figure
+
+from muonscope.dashboard.look import Look
+from muonscope.dashboard.paper import Paper
+from muonscope.dashboard.plots import cells, chambers, drift, orbits, rates
+from muonscope.detector import Detector
+
+__all__ = ["PAGES", "PLOTS", "Look", "Page", "Plot", "layout"]
+
+Page = Literal["overview", "chambers", "trends"]
+
+PAGES: tuple[Page, ...] = ("overview", "chambers", "trends")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """One plot of a page."""
+
+    page: Page
+    title: str
+    """What it shows, for people."""
+    draw: Callable[[Paper], figure]
+    per_chamber: bool = False
+    """One of these for each chamber."""
+    with_reference: bool = False
+    """Only drawn where there is a reference."""
+    hint: str = ""
+    """How to read it, for people."""
+
+
+_SELECTED = "light: all hits; solid: in orbits with a scintillator hit"
+
+PLOTS: dict[str, Plot] = {
+    "rates": Plot(page="overview", title="Hit rate", draw=rates.hit_rates),
+    "scintillator": Plot(
+        page="overview", title="Scintillator rate", draw=rates.scintillator_rate
+    ),
+    "bars": Plot(
+        page="overview", title="Hits per chamber", draw=chambers.chamber_bars, hint=_SELECTED
+    ),
+    "channels": Plot(
+        page="chambers", title="Hits per channel", draw=cells.channels, per_chamber=True,
+        hint=_SELECTED,
+    ),
+    "channels_ratio": Plot(
+        page="chambers", title="Hits per channel / reference", draw=cells.channels_ratio,
+        per_chamber=True, with_reference=True,
+    ),
+    "occupancy": Plot(
+        page="chambers", title="Cells", draw=cells.occupancy, per_chamber=True,
+        hint="grey: no hit; pink: off the scale",
+    ),
+    "drift": Plot(page="chambers", title="Drift time", draw=drift.drift, per_chamber=True),
+    "drift_ratio": Plot(
+        page="chambers", title="Drift time / reference", draw=drift.drift_ratio, per_chamber=True,
+        with_reference=True,
+    ),
+    "multiplicity": Plot(
+        page="chambers", title="Hits per orbit", draw=orbits.multiplicity, per_chamber=True
+    ),
+    "orbits": Plot(
+        page="chambers", title="Orbits of the window", draw=orbits.orbits, per_chamber=True
+    ),
+    "trend_hits": Plot(page="trends", title="Hits", draw=rates.lines("hits")),
+    "trend_scint": Plot(
+        page="trends", title="Hits with scintillator", draw=rates.lines("scint"),
+        hint="hits in orbits that have a scintillator hit",
+    ),
+    "trend_scintillator": Plot(
+        page="trends", title="Scintillator", draw=rates.lines("scintillator")
+    ),
+    "trend_words": Plot(page="trends", title="Words", draw=rates.lines("words_in")),
+    "trend_other": Plot(
+        page="trends", title="Trigger and ancillary words",
+        draw=rates.lines("trigger", "ancillary"),
+    ),
+    "trend_dropped": Plot(
+        page="trends", title="Words not used", draw=rates.lines("late", "unmapped", "invalid")
+    ),
+}  # fmt: skip
+"""The plots by name. To add one, write its function and add a line here."""
+
+
+def layout(page: str, look: Look, detector: Detector) -> bytes:
+    """Return the figures of ``page`` as JSON: Bokeh documents, and where each panel goes.
+
+    Raises
+    ------
+    ValueError
+        If there is no such page.
+    """
+    if page not in PAGES:
+        raise ValueError(f"page: found {page!r}, expected {', '.join(PAGES)}")
+    wanted = tuple(
+        (name, plot)
+        for name, plot in PLOTS.items()
+        if plot.page == page and (look.reference or not plot.with_reference)
+    )
+    return _layout(wanted, look, detector)
+
+
+@lru_cache(maxsize=64)
+def _layout(wanted: tuple[tuple[str, Plot], ...], look: Look, detector: Detector) -> bytes:
+    document = Document()
+    panels: list[dict[str, Any]] = []
+    with document.models.freeze():  # or each root walks through all models again
+        for paper, name, plot, chamber in _sheets(wanted, look, detector):
+            made = plot.draw(paper)
+            document.add_root(made)
+            panels.append(_panel(made, name, plot, chamber))
+    docs, items = standalone_docs_json_and_render_items(document)
+    elements = {panel["figure"]: panel["element"] for panel in panels}
+    rendered = [item.to_json() | {"roots": elements} for item in items]
+    palette = look.palette
+    colours = [palette.chamber(c) for c in range(detector.n_chambers)]
+    return serialize_json(
+        {"docs": docs, "items": rendered, "panels": panels, "colours": colours}
+    ).encode()
+
+
+def _sheets(
+    wanted: tuple[tuple[str, Plot], ...], look: Look, detector: Detector
+) -> Iterator[tuple[Paper, str, Plot, int | None]]:
+    """Yield a paper for each panel; those of a page share their sources."""
+    paper = Paper(look=look, detector=detector)
+    for name, plot in wanted:
+        for chamber in range(detector.n_chambers) if plot.per_chamber else (None,):
+            yield replace(paper, number=chamber or 0), name, plot, chamber
+
+
+def _panel(made: figure, name: str, plot: Plot, chamber: int | None) -> dict[str, Any]:
+    full_name = name if chamber is None else f"{name}{chamber}"
+    drawn = [r for r in made.renderers if isinstance(r, GlyphRenderer)]
+    return {
+        "name": full_name,
+        "plot": name,
+        "chamber": chamber,
+        "title": plot.title,
+        "hint": plot.hint,
+        "element": f"panel-{full_name}",
+        "figure": made.id,
+        "table": drawn[0].data_source.name,
+        "series": [
+            {"name": r.name, "colour": r.glyph.line_color} for r in drawn if r.name is not None
+        ],
+    }

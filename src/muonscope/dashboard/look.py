@@ -1,0 +1,110 @@
+"""How the figures of a page look: what a viewer has chosen that changes a figure itself.
+
+Pure values. What is drawn, the counts, is no part of a look: it comes with each update.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+__all__ = ["Look", "Palette", "Theme", "Unit"]
+
+Theme = Literal["light", "dark"]
+Unit = Literal["counts", "hz"]
+
+_T = TypeVar("_T")
+_THEMES: dict[str, Theme] = {"light": "light", "dark": "dark"}
+_UNITS: dict[str, Unit] = {"counts": "counts", "hz": "hz"}
+_SWITCHES = {"0": False, "1": True}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Palette:
+    """Colours of one theme; those of the page (``app.css``) agree with them."""
+
+    ink: str
+    """Text, and the line of a total."""
+    muted: str
+    """Axes and their labels."""
+    grid: str
+    """Lines behind the data."""
+    reference: str
+    """Whatever was drawn from the reference."""
+    empty: str
+    """A cell without a hit."""
+    hot: str
+    """A cell that is off the colour scale."""
+    chambers: tuple[str, ...]
+    """One for each chamber, in order; they begin again after the last."""
+
+    def chamber(self, number: int) -> str:
+        """Return the colour of chamber ``number``, from 0."""
+        return self.chambers[number % len(self.chambers)]
+
+
+_PALETTES: dict[Theme, Palette] = {
+    "light": Palette(
+        ink="#1c2430", muted="#4d5866", grid="#e3e7ec", reference="#6b7480", empty="#eef0f3",
+        hot="#e6007e",
+        chambers=(
+            "#d62728", "#e69f00", "#0072b2", "#009e73",
+            "#cc79a7", "#56b4e9", "#8c6d31", "#7f7f7f",
+        ),
+    ),
+    "dark": Palette(
+        ink="#e8edf3", muted="#a3afbd", grid="#29323d", reference="#9aa6b4", empty="#222a33",
+        hot="#ff4fb0",
+        chambers=(
+            "#ff6b66", "#f2b134", "#4aa8e8", "#2fc79a",
+            "#e59ac6", "#8fd0f5", "#c9a96a", "#a8a8a8",
+        ),
+    ),
+}  # fmt: skip
+"""Red, orange, blue, green first: told apart by colour-blind people in either theme."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What changes a figure itself."""
+
+    theme: Theme = "light"
+    log: bool = False
+    """Logarithmic counts."""
+    unit: Unit = "counts"
+    reference: bool = False
+    """Draw the reference behind, and the ratio to it below."""
+
+    @classmethod
+    def parse(cls, choices: Mapping[str, str]) -> "Look":
+        """Return the look of query parameters; what is missing has its default.
+
+        Raises
+        ------
+        ValueError
+            If a name or a value is not known.
+
+        Examples
+        --------
+        >>> Look.parse({"theme": "dark", "log": "1"})
+        Look(theme='dark', log=True, unit='counts', reference=False)
+        """
+        unknown = sorted(set(choices) - {"theme", "log", "unit", "reference"})
+        if unknown:
+            raise ValueError(f"found {unknown[0]!r}, expected theme, log, unit or reference")
+        return cls(
+            theme=_known("theme", choices.get("theme", "light"), _THEMES),
+            log=_known("log", choices.get("log", "0"), _SWITCHES),
+            unit=_known("unit", choices.get("unit", "counts"), _UNITS),
+            reference=_known("reference", choices.get("reference", "0"), _SWITCHES),
+        )
+
+    @property
+    def palette(self) -> Palette:
+        """The colours of the theme."""
+        return _PALETTES[self.theme]
+
+
+def _known(name: str, found: str, expected: Mapping[str, _T]) -> _T:
+    if found not in expected:
+        raise ValueError(f"{name}: found {found!r}, expected {' or '.join(expected)}")
+    return expected[found]

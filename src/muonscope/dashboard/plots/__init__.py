@@ -1,0 +1,1 @@
+"""The plots: one function each, from a paper to a Bokeh figure."""

@@ -1,0 +1,50 @@
+"""The plot that compares the chambers."""
+
+from typing import Any
+
+from bokeh.models import FixedTicker, PlainText
+from bokeh.plotting import figure
+
+from muonscope.dashboard.paper import Axes, Paper, count_axis, hover, new_figure
+
+__all__ = ["chamber_bars"]
+
+
+def chamber_bars(paper: Paper) -> figure:
+    """Draw the hits of each chamber; in front, those of orbits with a scintillator hit."""
+    chambers, palette = paper.detector.chambers, paper.look.palette
+    numbers, log = list(range(len(chambers))), paper.look.log
+    made = new_figure(
+        paper,
+        Axes(
+            x_label=paper.counted("hits"),
+            y_label="chamber [number]",
+            x=(0.5, 10) if log else (0, 10),
+            y=(len(chambers) - 0.5, -0.5),
+            log="x" if log else "",
+        ),
+        scale={"table": "chambers", "columns": ["hits"], "log": log, "axis": "x"},
+    )
+    made.ygrid.grid_line_color, made.xgrid.grid_line_color = None, palette.grid
+    made.yaxis.ticker = FixedTicker(ticks=numbers)
+    made.yaxis.major_label_overrides = {n: PlainText(text=str(n)) for n in numbers}
+    count_axis(made.xaxis[0], log=log)
+    source = paper.source(
+        "chambers",
+        {"chamber": numbers, "colour": [palette.chamber(n) for n in numbers]},
+        ("hits", "scint"),
+        counts=["hits", "scint"],
+    )
+    bars: dict[str, Any] = {
+        "y": "chamber", "left": 1e-6 if log else 0, "source": source, "fill_color": "colour",
+        "line_color": None, "height": 0.7,
+    }  # fmt: skip
+    every = made.hbar(right="hits", fill_alpha=0.35, **bars)
+    made.hbar(right="scint", **bars)
+    rows = (
+        ("chamber", "@chamber"),
+        ("hits", "@hits_n{0,0} (@hits_hz{0,0.0} Hz)"),
+        ("with scintillator", "@scint_n{0,0} (@scint_hz{0,0.00} Hz)"),
+    )
+    hover(made, every, rows, mode="hline")
+    return made

@@ -1,0 +1,259 @@
+/* The page: joins the choices of the viewer, the stream of the server, and what is drawn. */
+
+import { Choices } from "./choices.js";
+import { Connection } from "./connection.js";
+import { Controls, referenceDialog } from "./controls.js";
+import { byId, save, setText } from "./dom.js";
+import { clock, count, fileName } from "./format.js";
+import { History } from "./history.js";
+import * as overview from "./overview.js";
+import { Pages } from "./pages.js";
+import { Pulse } from "./pulse.js";
+import { Reference } from "./reference.js";
+import { showTables } from "./system.js";
+import { Trend } from "./trend.js";
+
+const OVERVIEW_S = 1800;
+const STATS = { updates: 0, seq: null, lastApplied: null, lastMs: null };
+
+const choices = new Choices();
+const trend = new Trend();
+const reference = new Reference();
+const history = new History(() => draw());
+let live = null; // the newest view document
+let detector = null;
+let notice = "";
+
+const pulse = new Pulse((status, state) => {
+  if (status) overview.updateStatus(status, state);
+  if (status && choices.now.page === "system") showTables(byId("system"), status);
+  showBanner();
+  showEmpty();
+});
+
+const controls = new Controls(choices, trend, {
+  pause: () => live && choices.set({ at: placeOf(shown() ?? live) }),
+  resume: () => choices.set({ at: null }),
+  step: (by) => goTo((choices.now.at ? trend.find(choices.now.at) : trend.length - 1) + by),
+  go: goTo,
+  save: saveShown,
+  reset: resetRun,
+});
+
+const pages = new Pages({
+  detector: () => detector,
+  describe: () => {
+    const document = shown();
+    if (!document) return { run: "", shown: "", place: "" };
+    const { run, view, epoch, window, live_s } = document;
+    const text = `${view}, epoch ${epoch}, window ${window}, ${clock(document.run_s)} in the run, ${count(live_s)} s live`;
+    return { run, shown: text, live_s, place: `${view}-${epoch}-${window}` };
+  },
+  clicked: (s) => goTo(trend.at(s)),
+  loaded: (page, sheet) => {
+    if (page === "trends") controls.addTrends(sheet.panels);
+    controls.recolour(sheet.colours);
+    controls.update();
+    draw();
+  },
+});
+
+/* What is on the screen: of the past while paused. */
+function shown() {
+  return choices.now.at ? history.document : live;
+}
+
+const placeOf = ({ epoch, window }) => ({ epoch, window });
+
+function goTo(row) {
+  if (trend.length === 0) return;
+  if (row >= trend.length) choices.set({ at: null });
+  else choices.set({ at: placeOf(trend.row(Math.max(0, row))) });
+}
+
+/* Draw the page that is seen, and note what it cost. */
+function draw() {
+  const { page, chambers, show } = choices.now;
+  showBanner();
+  showEmpty();
+  controls.updateHistory();
+  const document = shown();
+  const sheet = pages.ready(page);
+  if (!document || !sheet) return;
+  measured(document.seq, () => {
+    pages.select(page, chambers, show);
+    const cursor = choices.now.at ? document.run_s : null;
+    const span = page === "trends" ? choices.now.span : OVERVIEW_S;
+    pages.draw(page, document, contextOf(document), trend, span, cursor);
+  });
+  if (page === "overview") overview.updateView(document);
+}
+
+const contextOf = (document) => ({
+  unit: choices.now.unit,
+  live: document.live_s,
+  reference: choices.now.reference ? reference.document : null,
+});
+
+/* Time of applying, and of the painting that follows in the next frame. */
+function measured(seq, apply) {
+  let painting = 0;
+  requestAnimationFrame(() => (painting = performance.now()));
+  const began = performance.now();
+  apply();
+  const applied = performance.now() - began;
+  requestAnimationFrame(() => {
+    const now = performance.now();
+    Object.assign(STATS, { seq, lastApplied: performance.timeOrigin + now, lastMs: applied + now - painting });
+    STATS.updates++;
+  });
+}
+
+function lookFor(page) {
+  const { log, unit, reference: wanted } = choices.now;
+  return {
+    theme: document.documentElement.dataset.theme,
+    log: log ? "1" : "0",
+    unit: page === "trends" ? "counts" : unit,
+    reference: page === "chambers" && wanted && reference.document ? "1" : "0",
+  };
+}
+
+function showBanner() {
+  const { at } = choices.now;
+  const banner = byId("banner");
+  const document = history.document;
+  const lines = [
+    pulse.line === "disconnected" ? "Disconnected from the server: what is shown is the last that came. Trying again." : "",
+    at && document ? `Paused at ${clock(document.run_s)} in the run (epoch ${document.epoch}, window ${document.window})${document.view === choices.now.view ? "" : ": the 60 s up to then"}.` : "",
+    at ? history.problem : "",
+    notice,
+  ].filter(Boolean);
+  banner.hidden = lines.length === 0;
+  banner.dataset.kind = pulse.line === "disconnected" ? "problem" : "";
+  setText(banner, lines.join(" "));
+}
+
+/* Nothing to draw: say what is missing. */
+function showEmpty() {
+  const empty = shown() === null && choices.now.page !== "system";
+  byId("empty").hidden = !empty;
+  byId("main").classList.toggle("is-empty", empty);
+  if (!empty) return;
+  const { status, state } = pulse;
+  const titles = { waiting: "Waiting for the first window", stopped: "Stopped without a window", disconnected: "No connection to the server" };
+  setText(byId("empty-title"), choices.now.at ? "Looking for the window" : (titles[state.kind] ?? "One moment"));
+  const words = status ? ` Source: ${status.source}. Words so far: ${count(status.words)}.` : "";
+  setText(byId("empty-text"), `${choices.now.at && history.problem ? history.problem : state.reason}.${words}`.replace("..", "."));
+}
+
+function say(text) {
+  notice = text;
+  showBanner();
+}
+
+function saveShown() {
+  const document = shown();
+  if (!document) return;
+  const { trend: _rows, ...kept } = document;
+  const name = fileName(document.run, document.view, document.epoch, document.window);
+  save(new Blob([JSON.stringify(kept)], { type: "application/json" }), `${name}.json`);
+}
+
+async function resetRun() {
+  try {
+    const answer = await fetch("api/v1/reset", { method: "POST", headers: { "X-Muonscope": "1" } });
+    say(answer.ok ? "" : `The reset was refused (${answer.status}).`);
+    if (answer.ok) pages.forget();
+  } catch {
+    say("The reset was not done: the server did not answer.");
+  }
+}
+
+async function loadTrend(lastS) {
+  const answer = await fetch(`api/v1/windows?last=${lastS}`);
+  if (answer.ok) trend.load(await answer.json(), lastS);
+  draw();
+}
+
+let loading = null;
+
+/* Ask for the history again, once, where some of it was missed or more is wanted. */
+function reloadTrend(lastS) {
+  loading ??= loadTrend(lastS)
+    .catch(() => undefined)
+    .finally(() => (loading = null));
+}
+
+function take(document) {
+  if (live && (document.run !== live.run || document.live_s < live.live_s)) pages.forget();
+  live = document;
+  if (document.trend && !trend.append(document.trend)) reloadTrend(trend.loadedS || OVERVIEW_S);
+  if (choices.now.at) controls.updateHistory();
+  else draw();
+}
+
+function applyTheme() {
+  const { theme } = choices.now;
+  const dark = theme === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : theme === "dark";
+  document.documentElement.dataset.theme = dark ? "dark" : "light";
+}
+
+/* Everything that follows from the choices. */
+function follow(now, before) {
+  applyTheme();
+  if (now.view !== before?.view) pages.forget();
+  if (connection) connection.view = now.view;
+  if (now.at) {
+    const same = before?.at && write(before) === write(now);
+    if (!same) history.show(now.view, now.at);
+  } else history.live();
+  if (now.page === "trends" && now.span > trend.loadedS) reloadTrend(now.span);
+  if (now.page === "system" && pulse.status) showTables(byId("system"), pulse.status);
+  pages.show(now.page, lookFor(now.page));
+  controls.update();
+  draw();
+}
+
+const write = ({ at, view }) => JSON.stringify([at, view]);
+
+let connection = null;
+
+async function start() {
+  overview.build();
+  applyTheme();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => follow(choices.now, choices.now));
+  connection = new Connection(choices.now.view, {
+    view: take,
+    status: (status) => pulse.hear(status),
+    line: (line) => (pulse.connection = line),
+  });
+  const answer = await fetch("api/v1/detector");
+  detector = await answer.json();
+  setText(byId("detector"), detector.name);
+  controls.addChambers(detector);
+  referenceDialog({ reference, choices, screen: shown, detector: () => detector, changed: () => follow(choices.now, choices.now) });
+  if (choices.now.reference && !reference.document) {
+    await reference.fromServer().catch((problem) => say(`No reference: ${problem.message}`));
+  }
+  choices.onChange(follow);
+  reloadTrend(Math.max(OVERVIEW_S, choices.now.page === "trends" ? choices.now.span : 0));
+  follow(choices.now, null);
+  await pages.settled();
+}
+
+/* For tests and the curious: what is shown, to be read only. */
+window.muonscope = Object.freeze({
+  ready: start(),
+  state: () => ({
+    ...STATS,
+    choices: { ...choices.now },
+    line: pulse.line,
+    freshness: pulse.freshness,
+    status: pulse.status,
+    shown: shown() && { ...placeOf(shown()), seq: shown().seq, view: shown().view, live_s: shown().live_s },
+    trendRows: trend.length,
+    reference: reference.document ? reference.name : null,
+  }),
+  source: (name) => pages.ready(choices.now.page)?.data(name) ?? null,
+});

@@ -1,0 +1,91 @@
+/* What the viewer has chosen, kept in the fragment of the address: #page?name=value&... */
+
+const PAGES = ["overview", "chambers", "trends", "system"];
+const DEFAULTS = {
+  page: "overview",
+  view: "recent",
+  unit: "counts",
+  log: false,
+  chambers: null, // numbers, or null for all
+  at: null, // {epoch, window}: paused there
+  theme: "auto",
+  reference: false,
+  show: ["trend_hits", "trend_scintillator"], // plots of the trends page
+  span: 1800, // s of history on the trends page
+};
+const READERS = {
+  view: oneOf("window", "recent", "run"),
+  unit: oneOf("counts", "hz"),
+  log: (text) => text === "1",
+  reference: (text) => text === "1",
+  theme: oneOf("auto", "light", "dark"),
+  chambers: (text) => (/^\d+(,\d+)*$/.test(text) ? text.split(",").map(Number) : undefined),
+  at: (text) => {
+    const found = /^(\d{1,15})\.(\d{1,15})$/.exec(text);
+    return found ? { epoch: Number(found[1]), window: Number(found[2]) } : undefined;
+  },
+  show: (text) => (/^[\w,]*$/.test(text) ? text.split(",").filter(Boolean) : undefined),
+  span: (text) => (/^\d{2,7}$/.test(text) ? Number(text) : undefined),
+};
+const WRITERS = {
+  log: (value) => (value ? "1" : "0"),
+  reference: (value) => (value ? "1" : "0"),
+  at: ({ epoch, window }) => `${epoch}.${window}`,
+};
+
+function oneOf(...known) {
+  return (text) => (known.includes(text) ? text : undefined);
+}
+
+/* What is not known in an address is left at its default. */
+export function parse(fragment) {
+  const [page, query = ""] = fragment.replace(/^#/, "").split("?");
+  const choices = { ...DEFAULTS, page: PAGES.includes(page) ? page : DEFAULTS.page };
+  for (const [name, text] of new URLSearchParams(query)) {
+    const value = Object.hasOwn(READERS, name) ? READERS[name](text) : undefined;
+    if (value !== undefined) choices[name] = value;
+  }
+  return choices;
+}
+
+export function write(choices) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(choices)) {
+    if (name === "page" || value === null || String(value) === String(DEFAULTS[name])) continue;
+    query.set(name, name in WRITERS ? WRITERS[name](value) : String(value));
+  }
+  const text = query.toString().replaceAll("%2C", ",");
+  return `#${choices.page}${text ? `?${text}` : ""}`;
+}
+
+/* The choices of this page, and who is told when they change. */
+export class Choices {
+  #listeners = [];
+
+  constructor() {
+    this.now = parse(location.hash);
+    addEventListener("hashchange", () => this.#become(parse(location.hash)));
+  }
+
+  onChange(listener) {
+    this.#listeners.push(listener);
+  }
+
+  /* Choose; going to another page can be undone with the browser's back button. */
+  set(changes) {
+    const next = { ...this.now, ...changes };
+    const fragment = write(next);
+    if (fragment !== location.hash) {
+      const call = next.page === this.now.page ? "replaceState" : "pushState";
+      history[call](null, "", fragment);
+    }
+    this.#become(next);
+  }
+
+  #become(next) {
+    const before = this.now;
+    if (write(before) === write(next)) return;
+    this.now = next;
+    for (const listener of this.#listeners) listener(next, before);
+  }
+}

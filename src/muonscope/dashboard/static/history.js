@@ -1,0 +1,45 @@
+/* Pause, and go back and forth through the windows that are kept. */
+
+const SETTLE_MS = 120; // a moving slider asks once it rests
+
+export class History {
+  document = null; // what is shown while paused
+  problem = "";
+  #asked = 0;
+  #timer = 0;
+  #changed;
+
+  constructor(changed) {
+    this.#changed = changed;
+  }
+
+  /* Fetch the view at a place; the run view has no past: a minute stands in for it. */
+  show(view, { epoch, window }) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#fetch(view === "run" ? "recent" : view, epoch, window), SETTLE_MS);
+  }
+
+  live() {
+    clearTimeout(this.#timer);
+    this.#asked++;
+    this.document = null;
+    this.problem = "";
+  }
+
+  async #fetch(view, epoch, window) {
+    const asked = ++this.#asked;
+    let found = null;
+    let problem = "";
+    try {
+      const answer = await fetch(`api/v1/summary?${new URLSearchParams({ view, epoch, window })}`);
+      if (answer.ok) found = await answer.json();
+      else problem = `Window ${window} of epoch ${epoch} is not kept in detail any more.`;
+    } catch {
+      problem = "The server did not answer.";
+    }
+    if (asked !== this.#asked) return;
+    this.document = found ?? this.document;
+    this.problem = problem;
+    this.#changed();
+  }
+}

@@ -1,0 +1,2 @@
+/* Keep the fragment over the login: it says what the viewer wants to see. */
+document.getElementById("login").action += location.hash;

@@ -1,0 +1,98 @@
+/* The pages with figures: each is built when it is first seen, and again when its look changes. */
+
+import { byId } from "./dom.js";
+import { clear, placer, updateChambers, updateLegends } from "./panels.js";
+import { Sheet } from "./sheet.js";
+
+const DRAWN = ["overview", "chambers", "trends"];
+
+export class Pages {
+  #built = new Map(); // page -> {key, sheet}
+  #wanted = null; // {page, look}
+  #work = Promise.resolve();
+  #with;
+
+  /* with: {detector(), describe(), clicked(s), loaded(page, sheet)} */
+  constructor(withWhat) {
+    this.#with = withWhat;
+  }
+
+  /* Show a page, and build its figures if need be. */
+  show(page, look) {
+    for (const section of document.querySelectorAll("main > section[data-page]")) section.hidden = section.dataset.page !== page;
+    this.#wanted = { page, look };
+    if (DRAWN.includes(page)) this.#work = this.#work.then(() => this.#build(page, look));
+  }
+
+  async settled() {
+    await this.#work;
+  }
+
+  /* The figures of a page, if they are there. */
+  ready(page) {
+    return this.#built.get(page)?.sheet ?? null;
+  }
+
+  forget() {
+    for (const { sheet } of this.#built.values()) sheet?.forget();
+  }
+
+  async #build(page, look) {
+    const key = JSON.stringify(look);
+    const outdated = this.#wanted.page !== page || JSON.stringify(this.#wanted.look) !== key;
+    if (outdated || this.#built.get(page)?.key === key) return;
+    const sheet = new Sheet();
+    try {
+      const layout = await sheet.fetch(page, look);
+      const section = byId(page);
+      section.style.minHeight = `${section.offsetHeight}px`;
+      this.#built.get(page)?.sheet?.dispose();
+      this.#built.set(page, { key, sheet: null });
+      clear(page);
+      await sheet.build(layout, placer(page, this.#with.detector(), (panel) => this.#of(sheet, panel)));
+      this.#built.set(page, { key, sheet });
+      sheet.onTimeClick((s) => this.#with.clicked(s));
+      this.#with.loaded(page, sheet);
+      section.style.minHeight = "";
+    } catch (problem) {
+      this.#built.delete(page);
+      console.warn(`the figures of ${page} could not be built:`, problem);
+    }
+  }
+
+  #of(sheet, panel) {
+    const { view } = sheet.figure(panel.name);
+    return { view, columns: sheet.data(panel.table), what: this.#with.describe() };
+  }
+
+  /* Hide what is not chosen: panels of chambers, lines of chambers, plots of trends. */
+  select(page, chambers, show) {
+    const sheet = this.ready(page);
+    const off = (c) => c !== null && chambers !== null && !chambers.includes(c);
+    const hidden = ({ plot, chamber }) => off(chamber) || (page === "trends" && !show.includes(plot));
+    sheet.hide(hidden);
+    const ofChamber = (name) => /^(?:hits|scint)(\d+)$/.exec(name)?.[1];
+    sheet.showSeries((name) => !off(ofChamber(name) === undefined ? null : Number(ofChamber(name))));
+    const section = byId(page);
+    for (const item of section.querySelectorAll(".legend li")) {
+      const c = ofChamber(item.dataset.series);
+      item.hidden = c !== undefined && off(Number(c));
+    }
+    if (page === "chambers") {
+      const homes = section.querySelectorAll(".chamber");
+      homes.forEach((home, c) => (home.hidden = off(c)));
+      section.dataset.chambers = String([...homes].filter((home) => !home.hidden).length);
+    }
+    if (page === "trends") {
+      for (const panel of section.querySelectorAll(".panel")) panel.hidden = !show.includes(panel.dataset.plot);
+    }
+  }
+
+  draw(page, document, context, trend, spanS, cursorS) {
+    const sheet = this.ready(page);
+    sheet.show(document, context);
+    const rates = sheet.showTrend(trend, spanS, cursorS);
+    if (rates) updateLegends(byId(page), rates);
+    if (page === "chambers") updateChambers(document);
+  }
+}

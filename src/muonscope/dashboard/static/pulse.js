@@ -1,0 +1,61 @@
+/* Is it well, and how old is what is shown: the state in one word, on every page. */
+
+import { byId, setText } from "./dom.js";
+import { ago } from "./format.js";
+
+export class Pulse {
+  line = "connecting";
+  status = null;
+  #heard = 0;
+  #tell;
+
+  /* tell(status, state) is called whenever something changed, and once a second. */
+  constructor(tell) {
+    this.#tell = tell;
+    setInterval(() => this.#beat(), 1000);
+  }
+
+  hear(status) {
+    this.status = status;
+    this.#heard = performance.now();
+    this.#beat();
+  }
+
+  set connection(line) {
+    this.line = line;
+    this.#beat();
+  }
+
+  /* Age of the newest window, s, counted on while the server is silent. */
+  get age() {
+    const { status } = this;
+    return status === null || status.age_s === null ? NaN : status.age_s + (performance.now() - this.#heard) / 1000;
+  }
+
+  get freshness() {
+    if (!Number.isFinite(this.age)) return "none";
+    if (this.age < this.status.fresh_s) return "fresh";
+    return this.age < this.status.old_s ? "ageing" : "old";
+  }
+
+  /* {word, kind, reason}: what people read, what colours it, and why. */
+  get state() {
+    if (this.line === "disconnected") {
+      return { word: "disconnected", kind: "disconnected", reason: "no connection to the server; trying again" };
+    }
+    const { status } = this;
+    if (status === null) return { word: "connecting", kind: "waiting", reason: "the server has not answered yet" };
+    return { word: status.state, kind: status.state, reason: status.reason };
+  }
+
+  #beat() {
+    const { state, freshness, age } = this;
+    const pulse = byId("pulse");
+    pulse.dataset.state = state.kind;
+    pulse.title = state.reason;
+    document.documentElement.dataset.freshness = freshness;
+    setText(byId("state"), state.word);
+    setText(byId("age"), freshness === "none" ? "no data yet" : `${ago(age)} old \u00b7 ${freshness}`);
+    this.#tell(this.status, state);
+  }
+}

@@ -1,0 +1,71 @@
+/* Ends of axes that do not jump: they grow at once, to a round number, and shrink late. */
+
+const STEPS = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
+const QUIET_SHARE = 0.4; // of an axis; below it the axis is too long
+const QUIET_UPDATES = 10;
+const HEADROOM = 1.04;
+
+/* The round number at or above x > 0. */
+export function nice(x) {
+  if (!(x > 0) || !Number.isFinite(x)) return 1;
+  const decade = 10 ** Math.floor(Math.log10(x));
+  return decade * STEPS.find((step) => step * decade >= x * (1 - 1e-12));
+}
+
+/* The power of ten at or below x > 0. */
+export const decadeBelow = (x) => 10 ** Math.floor(Math.log10(x) + 1e-9);
+
+export class Follower {
+  #high = 0;
+  #quiet = 0;
+  #least;
+
+  constructor(least = 0) {
+    this.#least = least;
+  }
+
+  /* Take the greatest value of an update; return where the axis ends. */
+  follow(most) {
+    const wanted = Math.max(nice(Math.max(most, 0) * HEADROOM), this.#least);
+    if (wanted > this.#high) this.#become(wanted);
+    else if (most >= QUIET_SHARE * this.#high || wanted === this.#high) this.#quiet = 0;
+    else if (++this.#quiet >= QUIET_UPDATES) this.#become(wanted);
+    return this.#high;
+  }
+
+  /* Something else is shown from now on: fit at once. */
+  forget() {
+    this.#become(0);
+  }
+
+  #become(high) {
+    this.#high = high;
+    this.#quiet = 0;
+  }
+}
+
+/* The greatest finite value of some columns, or 0. */
+export function greatest(columns) {
+  let most = 0;
+  for (const column of columns) {
+    for (const value of column) if (value > most && value < Infinity) most = value;
+  }
+  return most;
+}
+
+/* The least value above zero, or 0 if there is none. */
+export function leastAboveZero(columns) {
+  let least = Infinity;
+  for (const column of columns) {
+    for (const value of column) if (value > 0 && value < least) least = value;
+  }
+  return least === Infinity ? 0 : least;
+}
+
+/* The median of what is above zero, or 0 if nothing is. */
+export function medianAboveZero(column) {
+  const sorted = Array.from(column)
+    .filter((value) => value > 0)
+    .sort((a, b) => a - b);
+  return sorted.length ? sorted[sorted.length >> 1] : 0;
+}

@@ -1,0 +1,181 @@
+/* The figures of one page: declared by the server, drawn here, fed by name. */
+
+import { decadeBelow, Follower, greatest, leastAboveZero, medianAboveZero, nice } from "./scales.js";
+import { fill } from "./tables.js";
+
+const MAP_SCALE = 2; // the top of a colour scale, in medians of the cells that have hits
+const SPANS_S = [60, 120, 300, 600, 1200, 1800];
+
+export class Sheet {
+  panels = [];
+  colours = [];
+  #documents = [];
+  #managers = [];
+  #sources = new Map(); // name -> {model, tags, fixed}
+  #figures = new Map(); // name of the panel -> {model, view, tags, follower}
+  #mappers = [];
+
+  /* Ask for the figures of a page. */
+  async fetch(page, look) {
+    const answer = await fetch(`layout/${page}?${new URLSearchParams(look)}`);
+    if (!answer.ok) throw new Error(`layout of ${page}: ${answer.status}`);
+    return answer.json();
+  }
+
+  /* Draw them; place(panel, colours) makes room for each. */
+  async build({ docs, items, panels, colours }, place) {
+    this.panels = panels;
+    this.colours = colours;
+    for (const panel of panels) place(panel, colours);
+    this.#managers = await Bokeh.embed.embed_items(docs, items);
+    this.#find();
+  }
+
+  #find() {
+    const views = new Map();
+    for (const manager of this.#managers) for (const view of manager.roots) views.set(view.model.id, view);
+    for (const panel of this.panels) {
+      const view = views.get(panel.figure);
+      const model = view.model;
+      const tags = model.tags[0] ?? {};
+      const follower = new Follower(tags.scale?.least ?? 0);
+      this.#figures.set(panel.name, { model, view, tags, follower, panel, hidden: false });
+      this.#documents = [...new Set([...this.#documents, model.document])];
+    }
+    for (const document of this.#documents) {
+      for (const model of document._all_models.values()) this.#note(model);
+    }
+  }
+
+  #note(model) {
+    const tags = model.tags?.[0] ?? {};
+    if (model.type === "ColumnDataSource" && model.name) {
+      const filled = new Set(tags.filled);
+      const fixed = Object.fromEntries(Object.entries(columnsOf(model)).filter(([name]) => !filled.has(name)));
+      this.#sources.set(model.name, { model, tags, fixed });
+    } else if (/ColorMapper$/.test(model.type) && tags.table) {
+      this.#mappers.push({ model, tags, follower: new Follower() });
+    }
+  }
+
+  /* Draw a view document; context: see tables.js. Of hidden panels nothing is drawn. */
+  show(document, context) {
+    const wanted = new Set(this.#shown().map(({ panel }) => panel.table));
+    for (const [name, { model, tags, fixed }] of this.#sources) {
+      const table = document.tables[name];
+      if (!table || !wanted.has(name)) continue;
+      const columns = fill(tags, fixed, table, context, name);
+      if (columns) model.data = columns;
+    }
+    for (const figure of this.#shown()) this.#fit(figure, document, context);
+    for (const mapper of this.#mappers) if (wanted.has(mapper.tags.table)) this.#colour(mapper, context);
+  }
+
+  /* Draw the history: the last spanS, or less where the run is younger. Return the rates. */
+  showTrend(trend, spanS, cursorS) {
+    const source = this.#sources.get("trend");
+    const figures = this.#shown().filter(({ panel }) => panel.table === "trend");
+    if (!source || figures.length === 0) return null;
+    const drawn = new Set(figures.flatMap(({ tags }) => tags.scale.columns));
+    const rates = trend.rates(source.tags.rates.filter((name) => drawn.has(name)), spanS);
+    const unused = rates.time.map(() => NaN);
+    const columns = { ...rates };
+    for (const name of source.tags.rates) columns[name] ??= unused;
+    source.model.data = columns;
+    const covered = trend.length ? trend.end - trend.columns.run_s[0] : 0;
+    const span = SPANS_S.find((s) => s >= Math.min(covered, spanS)) ?? spanS;
+    const start = covered > spanS ? trend.end - spanS : (trend.columns.run_s[0] ?? 0);
+    for (const figure of figures) {
+      setRange(figure.model.x_range, start, start + Math.min(span, spanS));
+      this.#fit(figure, null, {});
+      const cursor = figure.model.center.find((model) => model.name === "cursor");
+      cursor?.setv({ visible: cursorS !== null, location: cursorS ?? 0 });
+    }
+    return rates;
+  }
+
+  /* Show or hide a panel's lines by name. */
+  showSeries(visible) {
+    for (const { model } of this.#figures.values()) {
+      for (const renderer of model.renderers) {
+        if (renderer.name) renderer.visible = visible(renderer.name);
+      }
+    }
+  }
+
+  /* Panels that are not shown cost nothing. */
+  hide(hidden) {
+    for (const figure of this.#figures.values()) figure.hidden = hidden(figure.panel);
+  }
+
+  /* Something else is shown from now on: axes fit at once. */
+  forget() {
+    for (const { follower } of this.#figures.values()) follower.forget();
+    for (const { follower } of this.#mappers) follower.forget();
+  }
+
+  /* Call back with the time in the run where the history was clicked, s. */
+  onTimeClick(call) {
+    for (const { model, tags } of this.#figures.values()) {
+      if (tags.along === "run") model.on_event("tap", (event) => call(event.x));
+    }
+  }
+
+  figure(name) {
+    return this.#figures.get(name);
+  }
+
+  /* The columns of a source. */
+  data(name) {
+    const model = this.#sources.get(name)?.model;
+    return model ? columnsOf(model) : null;
+  }
+
+  dispose() {
+    for (const document of this.#documents) {
+      document.clear();
+      const i = Bokeh.documents.indexOf(document);
+      if (i >= 0) Bokeh.documents.splice(i, 1);
+    }
+    for (const manager of this.#managers) manager.clear();
+    this.#figures.clear();
+    this.#sources.clear();
+    this.#mappers = [];
+  }
+
+  #shown() {
+    return [...this.#figures.values()].filter(({ hidden }) => !hidden);
+  }
+
+  #fit({ model, tags, follower }, document, { unit, live }) {
+    if (tags.along === "window" && document) setRange(model.x_range, 0, document.end_s - document.start_s);
+    if (!tags.scale) return;
+    const { table, columns, log, axis } = tags.scale;
+    const data = this.#sources.get(table).model.data;
+    const visible = columns.filter((name) => model.renderers.every((r) => r.name !== name || r.visible));
+    const values = visible.flatMap((name) => [data[name], data[`${name}_ref`]]).filter(Boolean);
+    const high = follower.follow(greatest(values));
+    const low = !log ? 0 : table === "trend" ? lowRate(values, high) : 0.5 * (unit === "hz" && live > 0 ? decadeBelow(1 / live) : 1);
+    setRange(axis === "x" ? model.x_range : model.y_range, low, Math.max(high, 10 * low));
+  }
+
+  #colour({ model, tags, follower }, { unit, live }) {
+    const values = this.#sources.get(tags.table).model.data[tags.column];
+    const high = follower.follow(MAP_SCALE * medianAboveZero(values));
+    const one = unit === "hz" && live > 0 ? 1 / live : 1;
+    const low = tags.log ? 0.5 * decadeBelow(one) : 1e-9;
+    const top = Math.max(high, tags.log ? 10 * low : low);
+    if (model.low !== low || model.high !== top) model.setv({ low, high: top });
+  }
+}
+
+const columnsOf = ({ data }) => (data instanceof Map ? Object.fromEntries(data) : data);
+
+function lowRate(values, high) {
+  const least = leastAboveZero(values);
+  return least ? Math.min(decadeBelow(least), nice(high) / 10) : high / 1000;
+}
+
+function setRange(range, start, end) {
+  if (range.start !== start || range.end !== end) range.setv({ start, end });
+}

@@ -1,0 +1,108 @@
+/* The history of the run in this browser: rows of counts, as many as are worth drawing. */
+
+const MOST_ROWS = 7_500;
+const SLACK = 500; // rows beyond, so that not every update moves all of them
+const POINTS = 360;
+const WIDTHS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600];
+const NOT_COUNTS = new Set(["run_s", "epoch", "window", "live_s"]);
+
+export class Trend {
+  columns = { run_s: [], epoch: [], window: [], live_s: [] };
+  next = 0;
+  loadedS = 0; // how far back was asked
+
+  get length() {
+    return this.columns.run_s.length;
+  }
+
+  get end() {
+    return this.length ? this.columns.run_s.at(-1) + this.columns.live_s.at(-1) : 0;
+  }
+
+  /* Take all of an answer of api/v1/windows. */
+  load({ next, columns }, lastS) {
+    this.columns = Object.fromEntries(
+      Object.entries(columns).map(([name, values]) => [name, values.slice(-MOST_ROWS)]),
+    );
+    this.next = next;
+    this.loadedS = lastS;
+  }
+
+  /* Take the rows of an update; return false if some between were missed. */
+  append({ first, columns }) {
+    const rows = columns?.run_s?.length ?? 0;
+    if (rows === 0) return true;
+    if (first > this.next || first + rows < this.next) return false;
+    const skip = this.next - first;
+    for (const [name, values] of Object.entries(columns)) {
+      (this.columns[name] ??= []).push(...values.slice(skip));
+    }
+    this.next = first + rows;
+    if (this.length > MOST_ROWS + SLACK) {
+      for (const values of Object.values(this.columns)) values.splice(0, values.length - MOST_ROWS);
+    }
+    return true;
+  }
+
+  row(i) {
+    return Object.fromEntries(Object.entries(this.columns).map(([name, values]) => [name, values[i]]));
+  }
+
+  /* The row of a window, or -1; rows are in the order of time. */
+  find({ epoch, window }) {
+    const { epoch: epochs, window: windows } = this.columns;
+    for (let i = this.length - 1; i >= 0; i--) {
+      if (epochs[i] < epoch || (epochs[i] === epoch && windows[i] <= window)) return i;
+    }
+    return -1;
+  }
+
+  /* The row in which the run was at s. */
+  at(s) {
+    const { run_s } = this.columns;
+    let i = run_s.findLastIndex((start) => start <= s);
+    return Math.min(Math.max(i, 0), this.length - 1);
+  }
+
+  /* Rates in Hz of some counters over the last spanS up to endS, in at most ~400 points. */
+  rates(counters, spanS, endS = this.end) {
+    const width = WIDTHS_S.find((w) => w >= spanS / POINTS) ?? WIDTHS_S.at(-1);
+    const out = { time: [], live_s: [] };
+    for (const counter of counters) out[counter] = [];
+    const { run_s, live_s } = this.columns;
+    let i = run_s.findIndex((start) => start >= endS - spanS);
+    if (i < 0) return out;
+    let previousEnd = run_s[i];
+    while (i < run_s.length && run_s[i] < endS) {
+      if (run_s[i] - previousEnd > 2 * width + live_s[i]) breakLine(out, counters, run_s[i]);
+      const from = i;
+      const bin = Math.floor(run_s[i] / width + 1e-6);
+      let live = 0;
+      while (i < run_s.length && run_s[i] < endS && Math.floor(run_s[i] / width + 1e-6) === bin) {
+        live += live_s[i++];
+      }
+      previousEnd = run_s[i - 1] + live_s[i - 1];
+      out.time.push((run_s[from] + previousEnd) / 2);
+      out.live_s.push(live);
+      for (const counter of counters) out[counter].push(sum(this.columns[counter], from, i) / live);
+    }
+    return out;
+  }
+
+  get counters() {
+    return Object.keys(this.columns).filter((name) => !NOT_COUNTS.has(name));
+  }
+}
+
+function sum(values, from, to) {
+  let total = 0;
+  for (let i = from; i < to; i++) total += values?.[i] ?? NaN;
+  return total;
+}
+
+/* Nothing was counted for a while: the line shall not say that something was. */
+function breakLine(out, counters, at) {
+  out.time.push(at);
+  out.live_s.push(NaN);
+  for (const counter of counters) out[counter].push(NaN);
+}
