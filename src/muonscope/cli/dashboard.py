@@ -108,6 +108,8 @@ def show_dashboard(options: Options, greeting: str = "") -> int:
         thread = threading.Thread(target=_fed, args=(feed, live, stop), daemon=True)
         server = _server(live, access, prefix)
         _announce(options, listening, prefix, greeting)
+        if stop:  # before there was a server to hear it
+            return 0
         thread.start()
         server.run(sockets=[listening])
         stop.signal = stop.signal or 1

@@ -150,18 +150,23 @@ class _Dashboard:
 
     async def _login(self, request: Request) -> Response:
         if request.method == "GET" or not self._access.token:
-            return _login_page("")
+            return self._login_page("")
         data = await _body(request)
         token = parse_qs(data.decode("utf-8", "replace")).get("token", [""])[0].strip()
         if not self._access.knows(token):
             await asyncio.sleep(_WRONG_TOKEN_S)
-            return _login_page("That is not the token.", 403)
+            return self._login_page("That is not the token.", 403)
         response = RedirectResponse("./", 303)
         response.set_cookie(
             COOKIE, self._access.session, httponly=True, samesite="strict",
             secure=request.url.scheme == "https",
         )  # fmt: skip
         return response
+
+    def _login_page(self, problem: str, status: int = 200) -> Response:
+        asset = assets()["login.html"]
+        data = _filled(asset.data, problem=problem, version=self._live.version)
+        return Response(data, status, media_type=asset.type)
 
     async def _logout(self, _request: Request) -> Response:
         response = RedirectResponse("./", 303)
@@ -308,11 +313,6 @@ async def _problem(_request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     body = encoded({"error": exc.detail})
     return Response(body, exc.status_code, dict(exc.headers or {}), "application/json")
-
-
-def _login_page(problem: str, status: int = 200) -> Response:
-    asset = assets()["login.html"]
-    return Response(_filled(asset.data, problem=problem), status, media_type=asset.type)
 
 
 def _filled(page: bytes, **values: str) -> bytes:
