@@ -1,0 +1,103 @@
+"""A dashboard served for real on a free port, in a thread, as the command serves it."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+import uvicorn
+
+from dashboard.lives import Clock, live_of
+from muonscope.dashboard.live import Live
+from muonscope.dashboard.security import Access, PatientProtocol
+from muonscope.dashboard.server import make_app
+
+__all__ = ["Event", "Serving", "events", "serving", "until"]
+
+PATIENCE_S = 20.0
+
+Event = tuple[str, dict[str, Any]]
+
+
+def until(condition: Any, what: str) -> None:
+    """Wait until a condition is true; fail if it does not come."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain: {what}"
+        time.sleep(0.005)
+
+
+def events(response: httpx.Response) -> Iterator[Event]:
+    """Yield the events of a stream, their data decoded."""
+    name = ""
+    for line in response.iter_lines():
+        kind, _, value = line.partition(": ")
+        if kind == "event":
+            name = value
+        elif kind == "data":
+            yield name, orjson.loads(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """A dashboard that is served."""
+
+    live: Live
+    port: int
+    prefix: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}{self.prefix}/"
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        """Ask for something."""
+        return httpx.get(self.url + path, timeout=PATIENCE_S, **options)
+
+    def status(self) -> dict[str, Any]:
+        """Return the status document."""
+        told: dict[str, Any] = self.get("api/v1/health").json()
+        return told
+
+    @contextmanager
+    def watching(self, view: str = "run") -> Iterator[Iterator[Event]]:
+        """Give the events that a viewer gets."""
+        with httpx.stream("GET", f"{self.url}stream?view={view}", timeout=PATIENCE_S) as response:
+            assert response.status_code == 200
+            yield events(response)
+
+    def connected(self) -> socket.socket:
+        """Return a connection on which nothing was sent yet."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
+
+
+@contextmanager
+def serving(
+    live: Live | None = None, *, access: Access | None = None, prefix: str = "",
+    most_viewers: int = 1000, **patience: float,
+) -> Iterator[Serving]:  # fmt: skip
+    """Serve a dashboard; ``patience`` are settings of its connections."""
+    live = live or live_of(clock=Clock())
+    protocol = type("Protocol", (PatientProtocol,), dict(patience))
+    app = make_app(live, access or Access(), prefix=prefix, most_viewers=most_viewers)
+    config = uvicorn.Config(
+        app, http=protocol, ws="none", lifespan="on", log_level="error", log_config=None,
+        access_log=False, timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        until(lambda: server.started, "the server")
+        yield Serving(live=live, port=listening.getsockname()[1], prefix=prefix)
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
