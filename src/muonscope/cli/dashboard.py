@@ -137,7 +137,15 @@ def _server(live: Live, access: Access, prefix: str) -> uvicorn.Server:
         app, http=PatientProtocol, ws="none", lifespan="on", log_level="error",
         access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S,
     )  # fmt: skip
-    return uvicorn.Server(config)
+    return _Server(config)
+
+
+class _Server(uvicorn.Server):
+    """A server that ends its streams before it waits for them to end."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.config.app.state.let_go()  # type: ignore[union-attr] # it is always our app
+        await super().shutdown(sockets)
 
 
 def _let_files_open() -> None:

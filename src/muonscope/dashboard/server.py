@@ -43,7 +43,10 @@ _WRONG_TOKEN_S = 0.5
 def make_app(
     live: Live, access: Access, *, prefix: str = "", most_viewers: int = 1_000
 ) -> Starlette:
-    """Return the app; ``prefix`` is the path it answers under, such as ``/muonscope``."""
+    """Return the app; ``prefix`` is the path it answers under, such as ``/muonscope``.
+
+    Its ``state.let_go()`` ends the streams to all viewers, to be called before it stops.
+    """
     return _Dashboard(live, access, most_viewers).app(prefix)
 
 
@@ -75,12 +78,14 @@ class _Dashboard:
                 ],
             ),
         ]
-        return Starlette(
+        app = Starlette(
             routes=[Mount(prefix, routes=routes)] if prefix else routes,
             middleware=[Middleware(Gate, access=self._access, prefix=prefix)],
             exception_handlers={HTTPException: _problem},
             lifespan=self._lifespan,
         )
+        app.state.let_go = self._hub.close
+        return app
 
     # ---- broadcasting
 
