@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from bokeh.models import ColumnDataSource, FixedTicker, LinearColorMapper, LogColorMapper
+from bokeh.models import (
+    BasicTicker,
+    ColumnDataSource,
+    FixedTicker,
+    LinearColorMapper,
+    LogColorMapper,
+)
 from bokeh.models.annotations import ColorBar
 from bokeh.palettes import viridis
 from bokeh.plotting import figure
@@ -75,7 +81,8 @@ def occupancy(paper: Paper) -> figure:
             y=(min(z_mm) - 0.6 * CELL_HEIGHT_MM, max(z_mm) + 0.6 * CELL_HEIGHT_MM),
         ),
     )
-    made.grid.grid_line_color = None
+    made.grid.visible = False
+    made.xaxis.ticker = BasicTicker(desired_num_ticks=4, num_minor_ticks=0)
     heights = dict(zip(z_mm, cells["layer"], strict=True))
     made.yaxis.ticker = FixedTicker(ticks=sorted(heights))
     made.yaxis.major_label_overrides = {z: str(layer) for z, layer in heights.items()}

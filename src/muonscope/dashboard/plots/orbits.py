@@ -20,7 +20,7 @@ def multiplicity(paper: Paper) -> figure:
     made = new_figure(
         paper,
         Axes(
-            x_label="hits per orbit [count]",
+            x_label="hits [per orbit]",
             y_label=paper.counted("orbits"),
             x=(0.4, _LAST + 0.6),
             y=(0.5, 10),
@@ -28,7 +28,7 @@ def multiplicity(paper: Paper) -> figure:
         ),
         scale={"table": table, "columns": ["orbits"], "log": True},
     )
-    made.xaxis.ticker = FixedTicker(ticks=[1, 5, 10, 15, _LAST])
+    made.xaxis.ticker = FixedTicker(ticks=[1, 5, 10, _LAST])
     made.xaxis.major_label_overrides = {_LAST: f"{_LAST}+"}
     count_axis(made.yaxis[0], log=True)
     source = paper.source(

@@ -17,7 +17,7 @@ def draw_ratio(
 ) -> figure:
     """Draw ``column`` over its reference against ``x``."""
     made = new_figure(
-        paper, Axes(x_label="", y_label="ratio [1]", x=x_range, y=(0.0, RATIO_TOP * 1.05))
+        paper, Axes(x_label="", y_label="ratio [1]", x=x_range, y=(-0.05 * RATIO_TOP, 1.05 * RATIO_TOP))
     )
     made.yaxis.ticker = FixedTicker(ticks=[0, 1, 2])
     made.xaxis.visible = False
