@@ -190,16 +190,19 @@ def time_axis(axis: Axis) -> None:
 
 
 def hover(
+    paper: Paper,
     made: figure,
     renderer: Any,
     rows: Sequence[tuple[str, str]],
     mode: Literal["mouse", "hline", "vline"] = "mouse",
 ) -> None:
     """Show ``rows`` of (name, format) of what is under the pointer."""
+    name = f'<td style="color: {paper.look.palette.muted}; padding-right: 8px">'
+    lines = "".join(f"<tr>{name}{label}</td><td>{form}</td></tr>" for label, form in rows)
     made.add_tools(
         HoverTool(
             renderers=[renderer],
-            tooltips=list(rows),
+            tooltips=f'<table style="font: 12px {FONT}">{lines}</table>',
             mode=mode,
             point_policy="follow_mouse",
             line_policy="nearest",

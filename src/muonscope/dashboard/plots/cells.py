@@ -52,7 +52,7 @@ def channels(paper: Paper) -> figure:
             line_color=paper.look.palette.reference, line_width=1.5,
         )  # fmt: skip
     made.vbar(top="scint", fill_color=paper.colour, **bars)
-    hover(made, every, _CELL_ROWS, mode="vline")
+    hover(paper, made, every, _CELL_ROWS, mode="vline")
     return made
 
 
@@ -101,7 +101,7 @@ def occupancy(paper: Paper) -> figure:
         source=source, line_color=None, fill_color={"field": "hits", "transform": mapper},
     )  # fmt: skip
     made.add_layout(_colour_bar(paper, mapper), "right")
-    hover(made, drawn, _CELL_ROWS)
+    hover(paper, made, drawn, _CELL_ROWS)
     return made
 
 

@@ -52,5 +52,5 @@ def chamber_bars(paper: Paper) -> figure:
         ("hits", "@hits_n{0,0} (@hits_hz{0,0.0} Hz)"),
         ("with scintillator", "@scint_n{0,0} (@scint_hz{0,0.00} Hz)"),
     )
-    hover(made, every, rows, mode="hline")
+    hover(paper, made, every, rows, mode="hline")
     return made

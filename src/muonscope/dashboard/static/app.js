@@ -155,8 +155,9 @@ function showEmpty() {
   const { status, state } = pulse;
   const titles = { waiting: "Waiting for the first window", stopped: "Stopped without a window", disconnected: "No connection to the server" };
   setText(byId("empty-title"), choices.now.at ? "Looking for the window" : (titles[state.kind] ?? "One moment"));
-  const words = status ? ` Source: ${status.source}. Words so far: ${count(status.words)}.` : "";
-  setText(byId("empty-text"), `${choices.now.at && history.problem ? history.problem : state.reason}.${words}`.replace("..", "."));
+  const reason = choices.now.at && history.problem ? history.problem : state.reason;
+  const words = status ? `Source: ${status.source}; words so far: ${count(status.words)}.` : "";
+  setText(byId("empty-text"), `${reason[0].toUpperCase()}${reason.slice(1).replace(/\.?$/, ".")} ${words}`);
 }
 
 function say(text) {

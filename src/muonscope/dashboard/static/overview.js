@@ -48,7 +48,7 @@ export function updateStatus(status, state) {
   fact("state", state.word, state.reason);
   byId("fact-state").dataset.state = state.kind;
   fact("run", status.run ?? "\u2013", status.source);
-  fact("time", clock(status.detector_s ?? NaN), `${count(status.windows)} windows`);
+  fact("time", clock(status.detector_s ?? NaN), status.windows === 1 ? "1 window" : `${count(status.windows)} windows`);
   fact("lag", status.lag_s === null ? "\u2013" : ago(status.lag_s), "behind the wall clock");
   fact("rate", hertz(status.rates?.hits ?? NaN), "mean of the last 10 s");
   fact("scintillator", hertz(status.rates?.scintillator ?? NaN), "mean of the last 10 s");
