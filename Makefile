@@ -48,6 +48,7 @@ bench: .venv/installed ## Measure against the peers; prints ratios, checks the a
 
 figures: .venv/installed ## Draw the plots of the documentation again.
 	$(BIN)/python examples/simulation_plots.py --recordings $(REALDATA)
+	$(BIN)/python examples/dashboard_pictures.py
 
 fuzz: .venv/installed ## Feed the codecs garbage for a minute each.
 	$(BIN)/python tests/words/fuzz.py --seconds 60

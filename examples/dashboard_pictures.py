@@ -1,0 +1,61 @@
+"""Take the pictures of the dashboard that the documentation shows, with a real browser.
+
+A simulated telescope runs sixty times as fast as a real one until half an hour has been
+seen; then each page is taken on a desk and on a phone, light and dark. ``make figures``
+runs it.
+"""
+
+import argparse
+import io
+import sys
+import time
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser
+
+sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
+
+from browser import chromium, open_page
+from served import Served, serving
+
+PAGES = ("overview", "chambers", "trends", "system")
+SIZES = {"": {"width": 1920, "height": 1080}, "-phone": {"width": 390, "height": 844}}
+WINDOWS = 1_800
+SPEED = 60
+COLOURS = 200
+
+
+def main() -> int:
+    """Take all pictures; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("docs/images"))
+    options = parser.parse_args()
+    with (
+        serving(["dashboard", "sim:legnaro", "--speed", SPEED, "--port", "0"]) as served,
+        chromium() as browser,
+    ):
+        served.wait_for_windows(WINDOWS)
+        for page in PAGES:
+            for theme in ("light", "dark"):
+                for size in SIZES:
+                    path = options.out / f"dashboard-{page}-{theme}{size}.png"
+                    take(browser, served, page, theme, size).save(path, optimize=True)
+                    print(path)
+    return 0
+
+
+def take(browser: Browser, served: Served, page: str, theme: str, size: str) -> Image.Image:
+    """Return a picture of a page, in few colours, which is small."""
+    view = "run" if page == "chambers" else "recent"
+    address = f"{served.url}#{page}?view={view}&theme={theme}"
+    watched = open_page(browser, address, viewport=SIZES[size])
+    watched.page.wait_for_function("() => window.muonscope?.state().status")
+    time.sleep(3)
+    picture = Image.open(io.BytesIO(watched.page.screenshot()))
+    watched.page.context.close()
+    return picture.convert("RGB").quantize(COLOURS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
