@@ -80,9 +80,12 @@ class Serving:
 @contextmanager
 def serving(
     live: Live | None = None, *, access: Access | None = None, prefix: str = "",
-    most_viewers: int = 1000, **patience: float,
+    most_viewers: int = 1000, send_buffer: int = 0, **patience: float,
 ) -> Iterator[Serving]:  # fmt: skip
-    """Serve a dashboard; ``patience`` are settings of its connections."""
+    """Serve a dashboard; ``patience`` are settings of its connections.
+
+    ``send_buffer`` is what the system may hold for a viewer, bytes.
+    """
     live = live or live_of(clock=Clock())
     protocol = type("Protocol", (PatientProtocol,), dict(patience))
     app = make_app(live, access or Access(), prefix=prefix, most_viewers=most_viewers)
@@ -92,6 +95,8 @@ def serving(
     )  # fmt: skip
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    if send_buffer:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -1,6 +1,7 @@
 """The app: every route, what it refuses, and what leaves with every answer."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib import resources
 from typing import Any
@@ -13,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dashboard.asking import Client, client_of
 from dashboard.lives import LEGNARO, Clock, fed, live_of, window
-from dashboard.serving import serving
+from dashboard.serving import Serving, serving
 from muonscope.dashboard.live import Live, SourceStatus
 from muonscope.dashboard.plan import VIEWS
 from muonscope.dashboard.security import COOKIE, Access
@@ -32,6 +33,13 @@ LAYOUTS = ("overview", "chambers", "trends")
 def client() -> Client:
     """A client of a dashboard that has five windows; tests only read."""
     return client_of()
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Serving]:
+    """A dashboard that is served for real; tests only read."""
+    with serving(live_of([window(0)])) as served:
+        yield served
 
 
 @pytest.fixture
@@ -323,8 +331,8 @@ def test_other_methods_are_refused(client: Client, method: str) -> None:
      "..\\server.py", "..%5cserver.py", "bokeh/../../server.py", "bokeh/bokeh.js",
      "app.js%00.css", "app.js/", "./app.js", "%2e/app.js", "APP.JS", "file:///etc/passwd"],
 )  # fmt: skip
-def test_no_other_file_can_be_reached(name: str) -> None:
-    with serving(live_of([window(0)])) as served, served.connected() as connection:
+def test_no_other_file_can_be_reached(served: Serving, name: str) -> None:
+    with served.connected() as connection:
         request = f"GET /static/{name} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
         connection.sendall(request.encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
