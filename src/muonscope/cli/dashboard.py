@@ -24,7 +24,7 @@ from muonscope.cli.say import say
 from muonscope.cli.stopping import Stop
 from muonscope.dashboard.live import Live
 from muonscope.dashboard.security import LOOPBACK, Access, PatientProtocol, is_loopback
-from muonscope.dashboard.server import make_app
+from muonscope.dashboard.server import DashboardServer, make_app
 from muonscope.detector import Detector
 from muonscope.errors import MuonscopeError, OptionError, SinkError
 from muonscope.results.store import ResultStore, View
@@ -137,7 +137,7 @@ def _server(live: Live, access: Access, prefix: str) -> uvicorn.Server:
         app, http=PatientProtocol, ws="none", lifespan="on", log_level="error",
         access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S,
     )  # fmt: skip
-    return uvicorn.Server(config)
+    return DashboardServer(config, app)
 
 
 def _let_files_open() -> None:
@@ -210,7 +210,8 @@ def _token(name: str) -> str:
 
 def _prefix(text: str) -> str:
     prefix = "/" + text.strip("/") if text.strip("/") else ""
-    if not all(c.isalnum() or c in "/-_.~" for c in prefix) or not prefix.isascii():
+    plain = prefix.isascii() and all(c.isalnum() or c in "/-_.~" for c in prefix)
+    if not plain or not {"", ".", ".."}.isdisjoint(prefix.split("/")[1:]):
         raise OptionError(f"--prefix: found {text!r}, expected a path such as /muonscope")
     return prefix
 
