@@ -15,7 +15,7 @@ import uvicorn
 from dashboard.lives import Clock, live_of
 from muonscope.dashboard.live import Live
 from muonscope.dashboard.security import Access, PatientProtocol
-from muonscope.dashboard.server import make_app
+from muonscope.dashboard.server import DashboardServer, make_app
 
 __all__ = ["Event", "Serving", "events", "serving", "until"]
 
@@ -93,7 +93,7 @@ def serving(
         app, http=protocol, ws="none", lifespan="on", log_level="error", log_config=None,
         access_log=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = DashboardServer(config, app)
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     if send_buffer:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)

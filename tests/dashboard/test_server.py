@@ -11,6 +11,7 @@ import jsonschema
 import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.routing import Mount
 
 from dashboard.asking import Client, client_of
 from dashboard.lives import LEGNARO, Clock, fed, live_of, window
@@ -112,8 +113,8 @@ def test_the_numbers_of_the_api_are_those_of_the_store(client: Client) -> None:
         assert told["windows"] == view.windows
     assert client.get("/api/v1/summary").json()["view"] == "run"
     columns = client.get("/api/v1/windows").json()["columns"]
-    for name, column in store.history.columns(1e6).items():
-        assert columns[name] == column.tolist()
+    for counter, column in store.history.columns(1e6).items():
+        assert columns[counter] == column.tolist()
     past = client.get("/api/v1/summary?view=recent&epoch=0&window=2").json()
     kept = store.kept("recent", (0, 2))
     assert kept is not None
@@ -217,8 +218,8 @@ def test_the_openapi_document_names_every_route_of_the_api(client: Client) -> No
     jsonschema.Draft202012Validator.check_schema({"$defs": openapi["components"]["schemas"]})
     assert openapi["openapi"].startswith("3.1")
     assert openapi["info"]["version"] == "1.2.3"
-    mount = next(route for route in client.app.routes if getattr(route, "path", "") == "/api/v1")
-    assert set(openapi["paths"]) == {route.path for route in mount.routes}
+    (mount,) = (r for r in client.app.routes if isinstance(r, Mount) and r.path == "/api/v1")
+    assert set(openapi["paths"]) == {getattr(route, "path", "") for route in mount.routes}
 
 
 def test_what_the_schemas_do_not_know_is_refused(client: Client) -> None:
