@@ -17,7 +17,7 @@ import uvicorn
 from muonscope import __version__
 from muonscope.cli import plan as plans
 from muonscope.cli.feeds import Feed, WordFeed
-from muonscope.cli.kernels import kernels_for, load_kernels, set_pace
+from muonscope.cli.kernels import set_pace
 from muonscope.cli.pace import check_speed
 from muonscope.cli.results_source import Found, find_results
 from muonscope.cli.say import say
@@ -102,8 +102,6 @@ def show_dashboard(options: Options, greeting: str = "") -> int:
             reference=_reference(options, plan.detector, stop),
         )  # fmt: skip
         feed = found.feed(speed) if found else WordFeed(plan, speed)
-        if isinstance(feed, WordFeed):
-            load_kernels(kernels_for(options.sources))
         set_pace()
         thread = threading.Thread(target=_fed, args=(feed, live, stop), daemon=True)
         server = _server(live, access, prefix)
@@ -257,7 +255,6 @@ def _reference(options: Options, detector: Detector, stop: Stop) -> View | None:
     else:
         asked = replace(options, sources=[options.reference], follow=False, run="")
         plan = plans.plan_of(_process_options(asked, None), stop)
-        load_kernels(kernels_for([options.reference]))
         WordFeed(replace(plan, detector=detector), None).run(live, stop)
     view = store.view("run")
     if view is None:

@@ -45,7 +45,10 @@ _WRONG_TOKEN_S = 0.5
 def make_app(
     live: Live, access: Access, *, prefix: str = "", most_viewers: int = 1_000
 ) -> Starlette:
-    """Return the app; ``prefix`` is the path it answers under, such as ``/muonscope``."""
+    """Return the app; ``prefix`` is the path it answers under, such as ``/muonscope``.
+
+    Its ``state.let_go()`` ends the streams to all viewers, to be called before it stops.
+    """
     return _Dashboard(live, access, most_viewers).app(prefix)
 
 

@@ -1,0 +1,347 @@
+"""The pages in a real browser: what they draw is what the API says, and the controls work."""
+
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from cli.command import until
+from served import Served, serving
+
+pytestmark = pytest.mark.xdist_group("pages")
+
+PAGES = ("overview", "chambers", "trends", "system")
+Look = Callable[..., Any]
+Serve = Callable[..., Served]
+
+
+def state(page: Page) -> dict[str, Any]:
+    found: dict[str, Any] = page.evaluate("() => window.muonscope.state()")
+    return found
+
+
+def columns(page: Page, name: str) -> dict[str, list[float]]:
+    """Return the columns of a source of the page that is shown."""
+    found: dict[str, list[float]] = page.evaluate(
+        "(name) => Object.fromEntries(Object.entries(window.muonscope.source(name) ?? {})"
+        ".map(([column, values]) => [column, Array.from(values)]))",
+        name,
+    )
+    return found
+
+
+def drawn(page: Page, updates: int = 1) -> None:
+    """Wait until so many updates have been drawn."""
+    page.wait_for_function("(n) => window.muonscope.state().updates >= n", arg=updates)
+
+
+def colours(page: Page, selector: str) -> int:
+    """Return how many colours are in a part of the page."""
+    picture = Image.open(io.BytesIO(page.locator(selector).first.screenshot())).convert("RGB")
+    return len(picture.getcolors(1 << 24) or [])
+
+
+def check(page: Page, box: str) -> None:
+    """Tick or untick a box, which is drawn by what is beside it."""
+    page.locator(box).evaluate("(input) => input.click()")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("page_name", PAGES)
+def test_every_page_draws_something_and_is_accessible(
+    finished: Served, look: Look, page_name: str, theme: str
+) -> None:
+    page = look(f"{finished.url}#{page_name}?theme={theme}").page
+    if page_name != "system":
+        drawn(page)
+        page.wait_for_timeout(300)
+        plots = page.locator(f"#{page_name} .plot:visible")
+        assert plots.count() == {"overview": 3, "chambers": 20, "trends": 2}[page_name]
+        for n in range(plots.count()):
+            picture = Image.open(io.BytesIO(plots.nth(n).screenshot())).convert("RGB")
+            assert len(picture.getcolors(1 << 24) or []) > 10, n
+    found = Axe().run(page).response["violations"]
+    serious = [v["id"] for v in found if v["impact"] in {"serious", "critical"}]
+    assert serious == []
+
+
+@pytest.mark.parametrize("view", ["window", "recent", "run"])
+def test_the_chambers_page_holds_the_numbers_of_the_api(
+    finished: Served, look: Look, view: str
+) -> None:
+    page = look(f"{finished.url}#chambers?view={view}").page
+    drawn(page)
+    said = finished.get(f"api/v1/summary?view={view}")
+    assert state(page)["shown"]["live_s"] == said["live_s"]
+    for c in range(4):
+        cells, tables = columns(page, f"cells{c}"), said["tables"]
+        assert cells["hits"] == tables[f"cells{c}"]["hits"]
+        assert cells["scint"] == tables[f"cells{c}"]["scint"]
+        drift = columns(page, f"drift{c}")["counts"]
+        assert sum(drift) == sum(tables[f"drift{c}"]["counts"]) > 0
+        orbits = columns(page, f"multiplicity{c}")["orbits"]
+        assert sum(orbits) == sum(tables[f"multiplicity{c}"]["orbits"][1:])
+        assert max(columns(page, f"orbits{c}")["hits"]) == max(tables[f"orbits{c}"]["hits"])
+
+
+def test_hertz_are_counts_by_live_time(finished: Served, look: Look) -> None:
+    page = look(f"{finished.url}#chambers?view=run&unit=hz").page
+    drawn(page)
+    said = finished.get("api/v1/summary?view=run")
+    expected = [n / said["live_s"] for n in said["tables"]["cells2"]["hits"]]
+    assert columns(page, "cells2")["hits"] == pytest.approx(expected)
+    assert "Hz" in page.locator("#chambers").inner_text()
+
+
+def test_the_overview_holds_the_numbers_of_the_api(finished: Served, look: Look) -> None:
+    page = look(f"{finished.url}#overview?view=run").page
+    drawn(page)
+    said, status = finished.get("api/v1/summary?view=run"), finished.health()
+    assert columns(page, "chambers")["hits"] == said["tables"]["chambers"]["hits"]
+    text = page.locator("#overview").inner_text()
+    for number in (said["hits"], status["accounting"]["words_in"]):
+        assert f"{number:,}" in text
+    for name in ("late", "unmapped", "invalid", "ancillary", "trigger"):
+        assert name in text
+
+
+def test_trends_hold_the_whole_history(finished: Served, look: Look) -> None:
+    page = look(f"{finished.url}#trends?span=7200").page
+    drawn(page)
+    rows = finished.get("api/v1/windows?last=7200")["columns"]
+    assert state(page)["trendRows"] == len(rows["run_s"])
+    rates = columns(page, "trend")["hits"]
+    assert min(rates) > 0
+    assert max(rates) <= max(n / s for n, s in zip(rows["hits"], rows["live_s"], strict=True))
+
+
+def test_the_system_page_tells_of_the_source(finished: Served, look: Look) -> None:
+    page = look(f"{finished.url}#system").page
+    page.wait_for_selector("#system table")
+    text = page.locator("#system").inner_text()
+    status = finished.health()
+    assert status["source"] in text
+    assert status["version"] in text
+    assert f"{status['sources'][0]['read']:,}" in text
+
+
+def test_two_browsers_see_the_same_and_a_reload_goes_on(running: Served, look: Look) -> None:
+    address = f"{running.url}#chambers?view=run"
+    first, second = look(address).page, look(address).page
+    drawn(first, 2)
+    drawn(second, 2)
+    until(lambda: state(first)["seq"] == state(second)["seq"], "the same state")
+    first.reload()
+    first.wait_for_function("() => window.muonscope?.state().updates > 1")
+    assert state(first)["choices"]["view"] == "run"
+
+
+def test_a_deep_link_keeps_every_choice(finished: Served, look: Look) -> None:
+    windows = finished.get("api/v1/windows?last=7200")["columns"]
+    at = f"{windows['epoch'][3]}.{windows['window'][3]}"
+    link = f"#chambers?view=window&unit=hz&log=1&chambers=0,2&at={at}&theme=dark&reference=1"
+    page = look(f"{finished.url}{link}").page
+    drawn(page)
+    shown = state(page)
+    assert shown["shown"]["window"] == windows["window"][3]
+    assert shown["reference"] is not None
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    assert page.locator("#log").is_checked()
+    assert [page.locator(f"#chamber-{c}").is_visible() for c in range(4)] == [1, 0, 1, 0]
+    assert page.evaluate("() => location.hash") == link
+    assert set(columns(page, "cells0")) >= {"hits_ref", "hits_ratio"}
+
+
+def test_pause_holds_the_page_and_the_arrows_go_back(running: Served, look: Look) -> None:
+    page = look(f"{running.url}#chambers?view=window").page
+    drawn(page, 3)
+    page.locator("#pause").click()
+    page.wait_for_function("() => window.muonscope.state().choices.at")
+    held = state(page)["choices"]["at"]
+    page.wait_for_function(
+        "(w) => window.muonscope.state().shown?.window === w", arg=held["window"]
+    )
+    before = columns(page, "cells1")["hits"]
+    windows = running.health()["windows"]
+    until(lambda: running.health()["windows"] > windows + 1, "two more windows")
+    assert columns(page, "cells1")["hits"] == before
+    page.locator("#back").click()
+    page.wait_for_function("(w) => window.muonscope.state().shown?.window < w", arg=held["window"])
+    page.wait_for_timeout(200)
+    shown = state(page)["shown"]
+    place = f"epoch={shown['epoch']}&window={shown['window']}"
+    said = running.get(f"api/v1/summary?view=window&{place}")
+    assert columns(page, "cells1")["hits"] == said["tables"]["cells1"]["hits"]
+    page.locator("#pause").click()
+    page.wait_for_function("() => window.muonscope.state().choices.at === null")
+    page.wait_for_function("(w) => window.muonscope.state().shown.window > w", arg=held["window"])
+
+
+def test_a_run_is_its_own_reference(finished: Served, look: Look) -> None:
+    page = look(f"{finished.url}#chambers?view=run&reference=1").page
+    drawn(page)
+    cells = columns(page, "cells3")
+    assert cells["hits_ref"] == pytest.approx(cells["hits"])
+    assert {round(r, 9) for r in cells["hits_ratio"] if r == r} == {1.0}  # noqa: PLR0124 not NaN
+    assert page.locator(".plot-channels_ratio").count() == 4
+
+
+def test_a_reference_is_loaded_from_a_file_of_results(
+    finished: Served, results: Path, look: Look
+) -> None:
+    page = look(f"{finished.url}#chambers?view=run").page
+    drawn(page)
+    page.locator("#reference-choose").click()
+    page.locator("#reference-file").set_input_files(results)
+    page.wait_for_function("() => window.muonscope.source('cells0')?.hits_ref")
+    page.wait_for_timeout(300)
+    cells = columns(page, "cells0")
+    assert cells["hits_ref"] == pytest.approx(cells["hits"])
+
+
+def test_numbers_and_pictures_are_saved(finished: Served, look: Look, tmp_path: Path) -> None:
+    page = look(f"{finished.url}#chambers?view=run").page
+    drawn(page)
+    saved = {}
+    for kind in ("CSV", "JSON", "PNG"):
+        page.locator(".plot-channels summary").first.click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"{kind} of Hits per channel, chamber 0").click()
+        saved[kind] = Path(download.value.path()).read_bytes()
+    hits = finished.get("api/v1/summary?view=run")["tables"]["cells0"]["hits"]
+    assert json.loads(saved["JSON"])["columns"]["hits"] == hits
+    rows = saved["CSV"].decode().splitlines()
+    at = rows[1].split(",").index("hits")
+    assert [int(row.split(",")[at]) for row in rows[2:]] == hits
+    assert Image.open(io.BytesIO(saved["PNG"])).size[0] > 200
+
+
+def test_reset_begins_the_run_view_anew_for_all(running: Served, look: Look) -> None:
+    first = look(f"{running.url}#overview?view=run").page
+    second = look(f"{running.url}#overview?view=run").page
+    drawn(first, 3)
+    drawn(second, 3)
+    before = state(second)["shown"]["live_s"]
+    first.locator("#reset").click()
+    first.get_by_role("button", name="Reset the run view").click()
+    second.wait_for_function("(s) => window.muonscope.state().shown.live_s < s", arg=before)
+    assert running.health()["reset_at"] is not None
+
+
+def test_the_page_connects_again_when_the_server_comes_back(results: Path, look: Look) -> None:
+    with serving(["dashboard", results, "--port", "0"]) as served:
+        watched = look(f"{served.url}#overview")
+        page, port = watched.page, served.url.rstrip("/").rpartition(":")[2]
+        drawn(page)
+        assert served.interrupt() == 0
+    page.wait_for_function("() => window.muonscope.state().line === 'disconnected'")
+    assert "isconnected" in page.locator("#banner").inner_text()
+    with serving(["dashboard", results, "--port", port]):
+        page.wait_for_function("() => window.muonscope.state().line === 'connected'")
+    refused = [e for e in watched.errors if "ERR_CONNECTION_REFUSED" in e]
+    assert refused
+    watched.errors[:] = [e for e in watched.errors if e not in refused]
+
+
+def test_what_stops_is_told_to_be_stale(
+    results: Path, look: Look, serve: Serve, tmp_path: Path
+) -> None:
+    lines = results.read_bytes().splitlines(keepends=True)
+    growing = tmp_path / "growing.jsonl"
+    growing.write_bytes(b"".join(lines[:3]))
+    served = serve(growing)
+    page = look(f"{served.url}#overview").page
+    page.wait_for_function("() => window.muonscope.state().status?.state === 'receiving'")
+    page.wait_for_function("() => window.muonscope.state().status?.state === 'stale'")
+    assert page.locator("#state").inner_text().lower() == "stale"
+    assert "no window since" in page.locator("#overview").inner_text()
+    with growing.open("ab") as file:
+        file.write(lines[3])
+    page.wait_for_function("() => window.muonscope.state().status?.state === 'receiving'")
+
+
+def test_an_empty_page_says_what_is_missing(look: Look, serve: Serve, tmp_path: Path) -> None:
+    served = serve(tmp_path / "later.jsonl")
+    page = look(f"{served.url}#chambers").page
+    page.wait_for_selector("#empty:visible")
+    text = page.locator("#empty").inner_text()
+    assert "Waiting for the first window" in text
+    assert "later.jsonl" in text
+
+
+def test_ten_minutes_fast_forwarded_are_all_there(look: Look, serve: Serve) -> None:
+    source = "sim:legnaro?seconds=600s&rate-scale=0.2"
+    served = serve(source, "--speed", "60")
+    page = look(f"{served.url}#chambers?view=run").page
+    until(lambda: served.health()["state"] == "stopped", "the end")
+    said = served.get("api/v1/summary?view=run")
+    page.wait_for_function("(n) => window.muonscope.state().seq === n", arg=said["seq"])
+    assert said["windows"] >= 600
+    for c in range(4):
+        assert columns(page, f"cells{c}")["hits"] == said["tables"][f"cells{c}"]["hits"]
+    assert served.health()["accounting"]["words_in"] == served.health()["words"]
+
+
+def test_hostile_texts_are_only_text(
+    results: Path, look: Look, serve: Serve, tmp_path: Path
+) -> None:
+    evil = "<img src=x onerror='window.owned=1'><script>window.owned=1</script>"
+    file = tmp_path / "evil.jsonl"
+    lines = []
+    for line in results.read_bytes().splitlines()[:5]:
+        message = json.loads(line)
+        lines.append(json.dumps(message | {"run": evil}).encode())
+    lines.append(json.dumps({"schema": f"muonscope.window/1{evil}"}).encode())
+    file.write_bytes(b"\n".join(lines) + b"\n")
+    served = serve(file)
+    for name in PAGES:
+        page = look(f"{served.url}#{name}?{evil}&view={evil}").page
+        page.wait_for_function("() => window.muonscope.state().status")
+        page.wait_for_timeout(500)
+        assert page.evaluate("() => window.owned") is None
+        assert page.locator("img").count() == 0
+    assert evil in page.locator("#system").inner_text()
+
+
+def test_a_phone_shows_all_of_it_in_its_width(finished: Served, look: Look) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
+    for name in PAGES:
+        page = look(f"{finished.url}#{name}", **phone).page
+        page.wait_for_timeout(800)
+        width = page.evaluate("() => document.scrollingElement.scrollWidth")
+        assert width <= 390, name
+
+
+def test_a_token_is_asked_for_once(
+    results: Path, browser: Browser, serve: Serve, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("a-token-of-many-letters\n")
+    served = serve(results, "--token-file", token)
+    url = re.sub(r"//[^:/]+:", "//127.0.0.1:", served.url)
+    page = browser.new_page()
+    page.goto(url)
+    page.locator("input[type=password]").fill("wrong token wrong")
+    page.locator("form button").click()
+    assert "not the token" in page.locator("body").inner_text()
+    page.locator("input[type=password]").fill(token.read_text().strip())
+    page.locator("form button").click()
+    page.wait_for_function("() => window.muonscope?.state().updates > 0")
+    page.reload()
+    page.wait_for_function("() => window.muonscope?.state().updates > 0")
+    page.close()
+
+
+def test_it_runs_under_a_path(results: Path, look: Look, serve: Serve) -> None:
+    served = serve(results, "--prefix", "/muon/scope")
+    assert served.url.endswith("/muon/scope/")
+    page = look(f"{served.url}#chambers").page
+    drawn(page)
+    assert state(page)["line"] == "connected"
