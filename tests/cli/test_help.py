@@ -10,8 +10,7 @@ from cli.command import Command
 
 COMMANDS = (
     "process", "inspect", "convert", "simulate", "replay", "topics", "dashboard", "demo",
-    "detectors list",
-    "detectors show", "detectors check",
+    "detectors list", "detectors show", "detectors check",
 )  # fmt: skip
 LINES = {"process": 33, "replay": 25, "dashboard": 29}
 """What a screen has room for, where that is not 24: a run from Kafka with Spark has options."""
