@@ -47,7 +47,7 @@ class Plot:
     """How to read it, for people."""
 
 
-_SELECTED = "light: all hits; solid: in orbits with a scintillator hit"
+_SELECTED = "light: all, solid: with scintillator"
 
 PLOTS: dict[str, Plot] = {
     "rates": Plot(page="overview", title="Hit rate", draw=rates.hit_rates),

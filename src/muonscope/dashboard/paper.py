@@ -9,6 +9,8 @@ table on its way into a source is said in the tags of the source:
 ``counts``
     Columns of counts. Each column ``c`` is divided by the live time when the unit is Hz;
     ``c_n`` has the bare count and ``c_hz`` the rate, whatever the unit.
+``texts``
+    Columns for which ``c_text`` is filled with the number, written for people.
 ``reference``
     Columns for which ``c_ref`` is filled with the reference, scaled to the same live time,
     ``c_ratio`` with the ratio to it, and ``c_shown`` with the ratio cut at the axis.
@@ -98,6 +100,7 @@ class Paper:
             columns = [*filled]
             for name in tags.get("counts", ()):
                 columns += [f"{name}_n", f"{name}_hz"]
+            columns += [f"{name}_text" for name in tags.get("texts", ())]
             if not self.look.reference:
                 tags.pop("reference", None)
             for name in tags.get("reference", ()):
@@ -132,6 +135,7 @@ def new_figure(paper: Paper, axes: Axes, **tags: Any) -> figure:
         y_axis_type="log" if axes.log == "y" else "linear",
         x_axis_label=PlainText(text=axes.x_label),
         y_axis_label=PlainText(text=axes.y_label),
+        title=None,
         tools="",
         toolbar_location=None,
         output_backend="canvas",
@@ -145,8 +149,8 @@ def new_figure(paper: Paper, axes: Axes, **tags: Any) -> figure:
     )
     for axis in (made.xaxis[0], made.yaxis[0]):
         _dress_axis(paper, axis)
-    made.ygrid.grid_line_color = paper.look.palette.grid
-    made.xgrid.grid_line_color = None
+    made.grid.grid_line_color = paper.look.palette.grid
+    made.xgrid.visible = False
     return made
 
 
@@ -181,21 +185,24 @@ def time_axis(axis: Axis) -> None:
     """Give ``axis`` hours, minutes and seconds."""
     axis.formatter = NumeralTickFormatter(format="00:00:00")
     axis.ticker = AdaptiveTicker(
-        base=60, mantissas=[1, 2, 5, 10, 20, 30], desired_num_ticks=6, num_minor_ticks=0
+        base=60, mantissas=[1, 2, 5, 10, 20, 30], desired_num_ticks=4, num_minor_ticks=0
     )
 
 
 def hover(
+    paper: Paper,
     made: figure,
     renderer: Any,
     rows: Sequence[tuple[str, str]],
     mode: Literal["mouse", "hline", "vline"] = "mouse",
 ) -> None:
     """Show ``rows`` of (name, format) of what is under the pointer."""
+    name = f'<td style="color: {paper.look.palette.muted}; padding-right: 8px">'
+    lines = "".join(f"<tr>{name}{label}</td><td>{form}</td></tr>" for label, form in rows)
     made.add_tools(
         HoverTool(
             renderers=[renderer],
-            tooltips=list(rows),
+            tooltips=f'<table style="font: 12px {FONT}">{lines}</table>',
             mode=mode,
             point_policy="follow_mouse",
             line_policy="nearest",

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from bokeh.models import ColumnDataSource, FixedTicker, LinearColorMapper, LogColorMapper
+from bokeh.models import (
+    BasicTicker,
+    ColumnDataSource,
+    FixedTicker,
+    LinearColorMapper,
+    LogColorMapper,
+)
 from bokeh.models.annotations import ColorBar
 from bokeh.palettes import viridis
 from bokeh.plotting import figure
@@ -46,7 +52,7 @@ def channels(paper: Paper) -> figure:
             line_color=paper.look.palette.reference, line_width=1.5,
         )  # fmt: skip
     made.vbar(top="scint", fill_color=paper.colour, **bars)
-    hover(made, every, _CELL_ROWS, mode="vline")
+    hover(paper, made, every, _CELL_ROWS, mode="vline")
     return made
 
 
@@ -75,7 +81,8 @@ def occupancy(paper: Paper) -> figure:
             y=(min(z_mm) - 0.6 * CELL_HEIGHT_MM, max(z_mm) + 0.6 * CELL_HEIGHT_MM),
         ),
     )
-    made.grid.grid_line_color = None
+    made.grid.visible = False
+    made.xaxis.ticker = BasicTicker(desired_num_ticks=4, num_minor_ticks=0)
     heights = dict(zip(z_mm, cells["layer"], strict=True))
     made.yaxis.ticker = FixedTicker(ticks=sorted(heights))
     made.yaxis.major_label_overrides = {z: str(layer) for z, layer in heights.items()}
@@ -94,7 +101,7 @@ def occupancy(paper: Paper) -> figure:
         source=source, line_color=None, fill_color={"field": "hits", "transform": mapper},
     )  # fmt: skip
     made.add_layout(_colour_bar(paper, mapper), "right")
-    hover(made, drawn, _CELL_ROWS)
+    hover(paper, made, drawn, _CELL_ROWS)
     return made
 
 

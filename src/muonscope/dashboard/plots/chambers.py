@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from bokeh.core.properties import value
 from bokeh.models import FixedTicker, PlainText
 from bokeh.plotting import figure
 
-from muonscope.dashboard.paper import Axes, Paper, count_axis, hover, new_figure
+from muonscope.dashboard.paper import FONT, Axes, Paper, count_axis, hover, new_figure
 
 __all__ = ["chamber_bars"]
 
@@ -25,7 +26,7 @@ def chamber_bars(paper: Paper) -> figure:
         ),
         scale={"table": "chambers", "columns": ["hits"], "log": log, "axis": "x"},
     )
-    made.ygrid.grid_line_color, made.xgrid.grid_line_color = None, palette.grid
+    made.ygrid.visible, made.xgrid.visible = False, True
     made.yaxis.ticker = FixedTicker(ticks=numbers)
     made.yaxis.major_label_overrides = {n: PlainText(text=str(n)) for n in numbers}
     count_axis(made.xaxis[0], log=log)
@@ -34,6 +35,7 @@ def chamber_bars(paper: Paper) -> figure:
         {"chamber": numbers, "colour": [palette.chamber(n) for n in numbers]},
         ("hits", "scint"),
         counts=["hits", "scint"],
+        texts=["hits"],
     )
     bars: dict[str, Any] = {
         "y": "chamber", "left": 1e-6 if log else 0, "source": source, "fill_color": "colour",
@@ -41,10 +43,14 @@ def chamber_bars(paper: Paper) -> figure:
     }  # fmt: skip
     every = made.hbar(right="hits", fill_alpha=0.35, **bars)
     made.hbar(right="scint", **bars)
+    made.text(
+        x="hits", y="chamber", text="hits_text", source=source, x_offset=6, text_baseline="middle",
+        text_color=palette.ink, text_font=value(FONT), text_font_size="13px",
+    )  # fmt: skip
     rows = (
         ("chamber", "@chamber"),
         ("hits", "@hits_n{0,0} (@hits_hz{0,0.0} Hz)"),
         ("with scintillator", "@scint_n{0,0} (@scint_hz{0,0.00} Hz)"),
     )
-    hover(made, every, rows, mode="hline")
+    hover(paper, made, every, rows, mode="hline")
     return made

@@ -44,7 +44,7 @@ def drift(paper: Paper) -> figure:
         ("drift time", "@left to @right ns"),
         ("hits", "@counts_n{0,0} (@counts_hz{0,0.000} Hz)"),
     )
-    hover(made, box, rows, mode="vline")
+    hover(paper, made, box, rows, mode="vline")
     return made
 
 

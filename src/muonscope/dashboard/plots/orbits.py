@@ -20,7 +20,7 @@ def multiplicity(paper: Paper) -> figure:
     made = new_figure(
         paper,
         Axes(
-            x_label="hits per orbit [count]",
+            x_label="hits [per orbit]",
             y_label=paper.counted("orbits"),
             x=(0.4, _LAST + 0.6),
             y=(0.5, 10),
@@ -28,7 +28,7 @@ def multiplicity(paper: Paper) -> figure:
         ),
         scale={"table": table, "columns": ["orbits"], "log": True},
     )
-    made.xaxis.ticker = FixedTicker(ticks=[1, 5, 10, 15, _LAST])
+    made.xaxis.ticker = FixedTicker(ticks=[1, 5, 10, _LAST])
     made.xaxis.major_label_overrides = {_LAST: f"{_LAST}+"}
     count_axis(made.yaxis[0], log=True)
     source = paper.source(
@@ -46,7 +46,7 @@ def multiplicity(paper: Paper) -> figure:
         )  # fmt: skip
     rows = (("hits per orbit", f"@n ({_LAST}: or more)"),
             ("orbits", "@orbits_n{0,0} (@orbits_hz{0,0.000} Hz)"))  # fmt: skip
-    hover(made, bars, rows, mode="vline")
+    hover(paper, made, bars, rows, mode="vline")
     return made
 
 
@@ -65,5 +65,10 @@ def orbits(paper: Paper) -> figure:
     strip = made.segment(
         x0="time", x1="time", y0=0, y1="hits", source=source, line_color=paper.colour, line_width=1
     )
-    hover(made, strip, [("time in the window", "@time{0.0000} s"), ("hits in the orbit", "@hits")])
+    hover(
+        paper,
+        made,
+        strip,
+        [("time in the window", "@time{0.0000} s"), ("hits in the orbit", "@hits")],
+    )
     return made

@@ -72,7 +72,7 @@ def _against_time(paper: Paper, counters: Sequence[str], label: str) -> figure:
     ]  # fmt: skip
     rows = [("time in the run", "@time{00:00:00}"), ("averaged over", "@live_s{0.0} s")]
     rates = [(counter, f"@{counter}{{0,0.00}} Hz") for counter in counters]
-    hover(made, drawn[0], rows + rates, mode="vline")
+    hover(paper, made, drawn[0], rows + rates, mode="vline")
     made.add_layout(
         Span(
             dimension="height", location=0, visible=False, name="cursor", line_dash="dashed",

@@ -17,7 +17,8 @@ def draw_ratio(
 ) -> figure:
     """Draw ``column`` over its reference against ``x``."""
     made = new_figure(
-        paper, Axes(x_label="", y_label="ratio [1]", x=x_range, y=(0.0, RATIO_TOP * 1.05))
+        paper,
+        Axes(x_label="", y_label="ratio [1]", x=x_range, y=(-0.05 * RATIO_TOP, 1.05 * RATIO_TOP)),
     )
     made.yaxis.ticker = FixedTicker(ticks=[0, 1, 2])
     made.xaxis.visible = False
@@ -26,6 +27,10 @@ def draw_ratio(
         x=x, y=f"{column}_shown", size=4, source=source, fill_color=paper.colour, line_color=None
     )
     hover(
-        made, dots, [(x.replace("_", " "), f"@{x}"), ("ratio", f"@{column}_ratio{{0.00}}")], "vline"
+        paper,
+        made,
+        dots,
+        [(x.replace("_", " "), f"@{x}"), ("ratio", f"@{column}_ratio{{0.00}}")],
+        "vline",
     )
     return made

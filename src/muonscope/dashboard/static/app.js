@@ -14,7 +14,7 @@ import { showTables } from "./system.js";
 import { Trend } from "./trend.js";
 
 const OVERVIEW_S = 1800;
-const STATS = { updates: 0, seq: null, lastApplied: null, lastMs: null };
+const STATS = { updates: 0, seq: null, closedAt: null, lastApplied: null, lastMs: null };
 
 const choices = new Choices();
 const trend = new Trend();
@@ -80,7 +80,7 @@ function draw() {
   const document = shown();
   const sheet = pages.ready(page);
   if (!document || !sheet) return;
-  measured(document.seq, () => {
+  measured(document, () => {
     pages.select(page, chambers, show);
     const cursor = choices.now.at ? document.run_s : null;
     const span = page === "trends" ? choices.now.span : OVERVIEW_S;
@@ -95,18 +95,30 @@ const contextOf = (document) => ({
   reference: choices.now.reference ? reference.document : null,
 });
 
-/* Time of applying, and of the painting that follows in the next frame. */
-function measured(seq, apply) {
-  let painting = 0;
-  requestAnimationFrame(() => (painting = performance.now()));
+/* Time on the main thread: of applying, and of the frame that follows, painting included. */
+function measured({ seq, closed_at: closedAt }, apply) {
+  let applied = 0;
+  requestAnimationFrame(() => {
+    const frame = performance.now();
+    afterFrame(() => {
+      const now = performance.now();
+      Object.assign(STATS, { seq, closedAt, lastApplied: performance.timeOrigin + now, lastMs: applied + now - frame });
+      STATS.updates++;
+    });
+  });
   const began = performance.now();
   apply();
-  const applied = performance.now() - began;
-  requestAnimationFrame(() => {
-    const now = performance.now();
-    Object.assign(STATS, { seq, lastApplied: performance.timeOrigin + now, lastMs: applied + now - painting });
-    STATS.updates++;
-  });
+  applied = performance.now() - began;
+}
+
+/* A message that is sent at the beginning of a frame comes when the frame is done. */
+function afterFrame(call) {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    call();
+  };
+  port2.postMessage(null);
 }
 
 function lookFor(page) {
@@ -143,8 +155,9 @@ function showEmpty() {
   const { status, state } = pulse;
   const titles = { waiting: "Waiting for the first window", stopped: "Stopped without a window", disconnected: "No connection to the server" };
   setText(byId("empty-title"), choices.now.at ? "Looking for the window" : (titles[state.kind] ?? "One moment"));
-  const words = status ? ` Source: ${status.source}. Words so far: ${count(status.words)}.` : "";
-  setText(byId("empty-text"), `${choices.now.at && history.problem ? history.problem : state.reason}.${words}`.replace("..", "."));
+  const reason = choices.now.at && history.problem ? history.problem : state.reason;
+  const words = status ? `Source: ${status.source}; words so far: ${count(status.words)}.` : "";
+  setText(byId("empty-text"), `${reason[0].toUpperCase()}${reason.slice(1).replace(/\.?$/, ".")} ${words}`);
 }
 
 function say(text) {

@@ -1,6 +1,5 @@
-/* What the viewer has chosen, kept in the fragment of the address: #page?name=value&... */
+/* What the viewer has chosen, kept in the fragment of the address: #page=chambers&view=run&... */
 
-const PAGES = ["overview", "chambers", "trends", "system"];
 const DEFAULTS = {
   page: "overview",
   view: "recent",
@@ -14,6 +13,7 @@ const DEFAULTS = {
   span: 1800, // s of history on the trends page
 };
 const READERS = {
+  page: oneOf("overview", "chambers", "trends", "system"),
   view: oneOf("window", "recent", "run"),
   unit: oneOf("counts", "hz"),
   log: (text) => text === "1",
@@ -39,9 +39,8 @@ function oneOf(...known) {
 
 /* What is not known in an address is left at its default. */
 export function parse(fragment) {
-  const [page, query = ""] = fragment.replace(/^#/, "").split("?");
-  const choices = { ...DEFAULTS, page: PAGES.includes(page) ? page : DEFAULTS.page };
-  for (const [name, text] of new URLSearchParams(query)) {
+  const choices = { ...DEFAULTS };
+  for (const [name, text] of new URLSearchParams(fragment.replace(/^#/, ""))) {
     const value = Object.hasOwn(READERS, name) ? READERS[name](text) : undefined;
     if (value !== undefined) choices[name] = value;
   }
@@ -49,13 +48,12 @@ export function parse(fragment) {
 }
 
 export function write(choices) {
-  const query = new URLSearchParams();
+  const query = new URLSearchParams({ page: choices.page });
   for (const [name, value] of Object.entries(choices)) {
     if (name === "page" || value === null || String(value) === String(DEFAULTS[name])) continue;
     query.set(name, name in WRITERS ? WRITERS[name](value) : String(value));
   }
-  const text = query.toString().replaceAll("%2C", ",");
-  return `#${choices.page}${text ? `?${text}` : ""}`;
+  return `#${query.toString().replaceAll("%2C", ",")}`;
 }
 
 /* The choices of this page, and who is told when they change. */

@@ -65,7 +65,10 @@ export class Controls {
   addChambers(detector) {
     const chips = detector.chambers.map(({ label }, c) => {
       const mark = el("span", { class: "mark", "aria-hidden": "true" });
-      return chip(String(c), [mark, label], () => this.#chooseChambers());
+      const made = chip(String(c), [mark, String(c)], () => this.#chooseChambers());
+      made.title = label;
+      made.firstChild.setAttribute("aria-label", label);
+      return made;
     });
     byId("chambers-control").append(...chips);
   }
@@ -126,7 +129,7 @@ export class Controls {
     place.max = String(last);
     if (document.activeElement !== place || !at) place.value = String(row);
     place.disabled = trend.length === 0;
-    place.setAttribute("aria-valuetext", trend.length ? `${clock(trend.columns.run_s[row])} in the run` : "no window yet");
+    place.setAttribute("aria-valuetext", trend.length ? `${clock(trend.columns.run_s[row] + trend.columns.live_s[row])} in the run` : "no window yet");
     byId("back").disabled = row === 0;
     byId("forward").disabled = !at;
     const pause = byId("pause");

@@ -6,11 +6,12 @@ export const byId = (id) => document.getElementById(id);
 export function el(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined) continue;
     if (name === "class") made.className = value;
     else if (name in made && typeof value !== "string") made[name] = value;
-    else if (value !== null && value !== undefined) made.setAttribute(name, value);
+    else made.setAttribute(name, value);
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined));
+  made.append(...children.filter((child) => child !== null));
   return made;
 }
 

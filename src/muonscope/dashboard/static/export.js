@@ -3,7 +3,7 @@
 import { el, icon, save } from "./dom.js";
 import { fileName } from "./format.js";
 
-const TITLE_PX = 30;
+const TITLE_PX = 44;
 
 /* The menu in the corner of a panel; find() gives {view, columns, what}: its figure, its numbers, and of what they are. */
 export function saveMenu(label, find) {
@@ -60,7 +60,9 @@ function picture(view, label, what) {
   context.scale(scale, scale);
   context.fillStyle = style.getPropertyValue("--ink");
   context.font = "600 13px system-ui, sans-serif";
-  context.fillText(`${label} \u00b7 ${what.run} \u00b7 ${what.shown}`, 10, 20, view.bbox.width - 20);
+  context.fillText(`${label} \u00b7 ${what.run}`, 10, 18, view.bbox.width - 20);
+  context.font = "11px system-ui, sans-serif";
+  context.fillText(what.shown, 10, 35, view.bbox.width - 20);
   return canvas;
 }
 

@@ -8,7 +8,7 @@ const FACTS = [
   ["state", "State"],
   ["run", "Run"],
   ["time", "Detector time"],
-  ["lag", "Behind"],
+  ["lag", "Lag"],
   ["rate", "Hit rate now"],
   ["hits", "Hits"],
   ["scintillator", "Scintillator now"],
@@ -29,7 +29,11 @@ export function build() {
   );
   byId("facts").append(...facts);
   byId("overview-plots").append(
-    el("article", { class: "panel plot-accounting", id: "accounting" }, el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Accounting" })),
+    el(
+      "article",
+      { class: "panel plot-accounting", id: "accounting" },
+      el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Where the words of the run went" }),
+    ),
   );
 }
 
@@ -44,8 +48,8 @@ export function updateStatus(status, state) {
   fact("state", state.word, state.reason);
   byId("fact-state").dataset.state = state.kind;
   fact("run", status.run ?? "\u2013", status.source);
-  fact("time", clock(status.detector_s ?? NaN), `${count(status.windows)} windows`);
-  fact("lag", status.lag_s === null ? "\u2013" : ago(status.lag_s), "detector time behind the wall clock");
+  fact("time", clock(status.detector_s ?? NaN), status.windows === 1 ? "1 window" : `${count(status.windows)} windows`);
+  fact("lag", status.lag_s === null ? "\u2013" : ago(status.lag_s), "behind the wall clock");
   fact("rate", hertz(status.rates?.hits ?? NaN), "mean of the last 10 s");
   fact("scintillator", hertz(status.rates?.scintillator ?? NaN), "mean of the last 10 s");
   const { late, unmapped, invalid } = status.accounting;

@@ -1,9 +1,11 @@
 /* The figures of one page: declared by the server, drawn here, fed by name. */
 
 import { decadeBelow, Follower, greatest, leastAboveZero, medianAboveZero, nice } from "./scales.js";
+import { spare } from "./spare.js";
 import { fill } from "./tables.js";
 
 const MAP_SCALE = 2; // the top of a colour scale, in medians of the cells that have hits
+const ROOM_FOR_TEXT = 1.12; // numbers stand behind the ends of horizontal bars
 const SPANS_S = [60, 120, 300, 600, 1200, 1800];
 
 export class Sheet {
@@ -41,6 +43,8 @@ export class Sheet {
       const follower = new Follower(tags.scale?.least ?? 0);
       this.#figures.set(panel.name, { model, view, tags, follower, panel, hidden: false });
       this.#documents = [...new Set([...this.#documents, model.document])];
+      spare(view);
+      view.canvas_view.events_el.removeAttribute("tabindex"); // a picture takes no key
     }
     for (const document of this.#documents) {
       for (const model of document._all_models.values()) this.#note(model);
@@ -65,10 +69,10 @@ export class Sheet {
       const table = document.tables[name];
       if (!table || !wanted.has(name)) continue;
       const columns = fill(tags, fixed, table, context, name);
-      if (columns) model.data = columns;
+      if (columns && !sameColumns(columns, columnsOf(model))) model.data = columns;
     }
     for (const figure of this.#shown()) this.#fit(figure, document, context);
-    for (const mapper of this.#mappers) if (wanted.has(mapper.tags.table)) this.#colour(mapper, context);
+    for (const mapper of this.#mappers) if (wanted.has(mapper.tags.table)) this.#colour(mapper);
   }
 
   /* Draw the history: the last spanS, or less where the run is younger. Return the rates. */
@@ -76,17 +80,17 @@ export class Sheet {
     const source = this.#sources.get("trend");
     const figures = this.#shown().filter(({ panel }) => panel.table === "trend");
     if (!source || figures.length === 0) return null;
+    const covered = trend.length ? trend.end - trend.columns.run_s[0] : 0;
+    const span = Math.min(spanS, SPANS_S.find((s) => s >= covered) ?? spanS);
+    const start = covered > spanS ? trend.end - spanS : (trend.columns.run_s[0] ?? 0);
     const drawn = new Set(figures.flatMap(({ tags }) => tags.scale.columns));
-    const rates = trend.rates(source.tags.rates.filter((name) => drawn.has(name)), spanS);
+    const rates = trend.rates(source.tags.rates.filter((name) => drawn.has(name)), span);
     const unused = rates.time.map(() => NaN);
     const columns = { ...rates };
     for (const name of source.tags.rates) columns[name] ??= unused;
     source.model.data = columns;
-    const covered = trend.length ? trend.end - trend.columns.run_s[0] : 0;
-    const span = SPANS_S.find((s) => s >= Math.min(covered, spanS)) ?? spanS;
-    const start = covered > spanS ? trend.end - spanS : (trend.columns.run_s[0] ?? 0);
     for (const figure of figures) {
-      setRange(figure.model.x_range, start, start + Math.min(span, spanS));
+      setRange(figure.model.x_range, start, start + span);
       this.#fit(figure, null, {});
       const cursor = figure.model.center.find((model) => model.name === "cursor");
       cursor?.setv({ visible: cursorS !== null, location: cursorS ?? 0 });
@@ -151,25 +155,34 @@ export class Sheet {
     if (tags.along === "window" && document) setRange(model.x_range, 0, document.end_s - document.start_s);
     if (!tags.scale) return;
     const { table, columns, log, axis } = tags.scale;
-    const data = this.#sources.get(table).model.data;
+    const data = columnsOf(this.#sources.get(table).model);
     const visible = columns.filter((name) => model.renderers.every((r) => r.name !== name || r.visible));
     const values = visible.flatMap((name) => [data[name], data[`${name}_ref`]]).filter(Boolean);
-    const high = follower.follow(greatest(values));
+    const room = axis === "x" ? ROOM_FOR_TEXT : 1;
+    const high = follower.follow(room * greatest(values));
     const low = !log ? 0 : table === "trend" ? lowRate(values, high) : 0.5 * (unit === "hz" && live > 0 ? decadeBelow(1 / live) : 1);
     setRange(axis === "x" ? model.x_range : model.y_range, low, Math.max(high, 10 * low));
   }
 
-  #colour({ model, tags, follower }, { unit, live }) {
-    const values = this.#sources.get(tags.table).model.data[tags.column];
+  #colour({ model, tags, follower }) {
+    const values = columnsOf(this.#sources.get(tags.table).model)[tags.column];
     const high = follower.follow(MAP_SCALE * medianAboveZero(values));
-    const one = unit === "hz" && live > 0 ? 1 / live : 1;
-    const low = tags.log ? 0.5 * decadeBelow(one) : 1e-9;
-    const top = Math.max(high, tags.log ? 10 * low : low);
+    const least = leastAboveZero([values]) || high / 10;
+    const low = tags.log ? Math.min(decadeBelow(least), high / 10) : 1e-9;
+    const top = Math.max(high, low);
     if (model.low !== low || model.high !== top) model.setv({ low, high: top });
   }
 }
 
 const columnsOf = ({ data }) => (data instanceof Map ? Object.fromEntries(data) : data);
+
+/* What has not changed is not painted again. */
+function sameColumns(some, others) {
+  return Object.entries(some).every(([name, values]) => {
+    const other = others[name];
+    return values === other || (values.length === other?.length && values.every((value, i) => Object.is(value, other[i])));
+  });
+}
 
 function lowRate(values, high) {
   const least = leastAboveZero(values);

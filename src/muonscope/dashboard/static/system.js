@@ -24,10 +24,11 @@ export function accountingTable(account, extra = []) {
       [name.replace("_", " "), DROPS.has(name) ? "drop" : ""],
       [count(n), dropped ? "number dropped" : "number"],
       [share, "number"],
-      dropped ? `dropped: ${MEANINGS[name]}` : (MEANINGS[name] ?? ""),
-    ].map((cell, i) => (dropped && i === 3 ? [cell, "dropped"] : cell));
+      dropped ? [`dropped: ${MEANINGS[name]}`, "dropped"] : [MEANINGS[name] ?? "", "meaning"],
+    ];
   });
-  return table("Where the words went", ["words", ["number", "number"], ["share", "number"], "meaning"], [...rows, ...extra]);
+  const head = ["words", ["number", "number"], ["share", "number"], ["meaning", "meaning"]];
+  return table("Where the words of the run went", head, [...rows, ...extra]);
 }
 
 /* Other things that are not in the plots, for the accounting of the overview. */
@@ -41,7 +42,7 @@ export function dropRows(status) {
   return rows.map(([name, n, meaning]) =>
     n > 0
       ? [[name, "drop"], [count(n), "number dropped"], "", [meaning, "dropped"]]
-      : [[name, "drop"], [count(n ?? NaN), "number"], "", meaning.replace("dropped: ", "")],
+      : [[name, "drop"], [count(n ?? NaN), "number"], "", [meaning.replace("dropped: ", ""), "meaning"]],
   );
 }
 
@@ -94,7 +95,7 @@ function stateTable(status) {
 
 function sourcesTable(status) {
   const rows = status.sources.map((source) => [
-    source.name,
+    source.name || status.source,
     [source.partition === null ? "\u2013" : String(source.partition), "number"],
     [`${count(source.read)} ${source.unit}`, "number"],
     [source.behind === null ? "not known" : `${count(source.behind)} ${source.unit}`, "number"],
@@ -106,4 +107,4 @@ function sourcesTable(status) {
 const list = (caption, texts, none) => table(caption, [], texts.map((line) => [[line, "text"]]), none);
 
 const text = (value) =>
-  value === null || value === undefined ? "\u2013" : typeof value === "object" ? JSON.stringify(value) : String(value);
+  value === null || value === undefined || value === "" ? "\u2013" : typeof value === "object" ? JSON.stringify(value) : String(value);

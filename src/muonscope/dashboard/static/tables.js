@@ -3,6 +3,8 @@
    Pure: see paper.py for what the tags mean. context: {unit, live, reference}, where
    reference is null or a view document. */
 
+import { count, hertz } from "./format.js";
+
 const RATIO_TOP = 2;
 
 export function fill(tags, fixed, table, context, name) {
@@ -12,6 +14,7 @@ export function fill(tags, fixed, table, context, name) {
   const rows = Object.values(fixed)[0]?.length;
   if (rows !== undefined && Object.values(columns).some((values) => values.length !== rows)) return null;
   for (const column of tags.counts ?? []) addRates(columns, column, context);
+  for (const column of tags.texts ?? []) columns[`${column}_text`] = columns[column].map(context.unit === "hz" ? hertz : count);
   for (const column of tags.reference ?? []) addReference(columns, column, tags, context, name);
   return columns;
 }

@@ -64,8 +64,9 @@ export class Trend {
     return Math.min(Math.max(i, 0), this.length - 1);
   }
 
-  /* Rates in Hz of some counters over the last spanS up to endS, in at most ~400 points. */
-  rates(counters, spanS, endS = this.end) {
+  /* Rates in Hz of some counters over the last spanS, in at most ~400 points. */
+  rates(counters, spanS) {
+    const endS = this.end;
     const width = WIDTHS_S.find((w) => w >= spanS / POINTS) ?? WIDTHS_S.at(-1);
     const out = { time: [], live_s: [] };
     for (const counter of counters) out[counter] = [];
@@ -73,15 +74,16 @@ export class Trend {
     let i = run_s.findIndex((start) => start >= endS - spanS);
     if (i < 0) return out;
     let previousEnd = run_s[i];
-    while (i < run_s.length && run_s[i] < endS) {
+    while (i < run_s.length) {
       if (run_s[i] - previousEnd > 2 * width + live_s[i]) breakLine(out, counters, run_s[i]);
       const from = i;
       const bin = Math.floor(run_s[i] / width + 1e-6);
       let live = 0;
-      while (i < run_s.length && run_s[i] < endS && Math.floor(run_s[i] / width + 1e-6) === bin) {
+      while (i < run_s.length && Math.floor(run_s[i] / width + 1e-6) === bin) {
         live += live_s[i++];
       }
       previousEnd = run_s[i - 1] + live_s[i - 1];
+      if (i === run_s.length && out.time.length > 1 && live < width / 2) break; // hardly begun
       out.time.push((run_s[from] + previousEnd) / 2);
       out.live_s.push(live);
       for (const counter of counters) out[counter].push(sum(this.columns[counter], from, i) / live);
