@@ -15,7 +15,8 @@ from importlib import import_module
 from typing import Any
 
 _WARM = (
-    "rich.live", "muonscope.api", "muonscope.cli.convert", "muonscope.cli.detectors",
+    "rich.live", "muonscope.api", "muonscope.cli.convert", "muonscope.cli.dashboard",
+    "muonscope.cli.detectors",
     "muonscope.cli.inspect", "muonscope.cli.process", "muonscope.cli.report",
     "muonscope.cli.replay", "muonscope.cli.simulate", "muonscope.message_intake",
     "muonscope.transports.kafka.opening", "muonscope.transports.simulated",

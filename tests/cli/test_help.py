@@ -9,14 +9,14 @@ import pytest
 from cli.command import Command
 
 COMMANDS = (
-    "process", "inspect", "convert", "simulate", "replay", "topics", "detectors list",
-    "detectors show", "detectors check",
+    "process", "inspect", "convert", "simulate", "replay", "topics", "dashboard", "demo",
+    "detectors list", "detectors show", "detectors check",
 )  # fmt: skip
-LINES = {"process": 33, "replay": 25}
+LINES = {"process": 33, "replay": 25, "dashboard": 29}
 """What a screen has room for, where that is not 24: a run from Kafka with Spark has options."""
 HEAVY = (
     "numpy", "numba", "llvmlite", "pyarrow", "rich", "fsspec", "orjson", "s3fs", "hist",
-    "confluent_kafka", "pyspark", "prometheus_client",
+    "confluent_kafka", "pyspark", "prometheus_client", "bokeh", "starlette", "uvicorn",
 )  # fmt: skip
 
 

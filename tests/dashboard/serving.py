@@ -15,7 +15,7 @@ import uvicorn
 from dashboard.lives import Clock, live_of
 from muonscope.dashboard.live import Live
 from muonscope.dashboard.security import Access, PatientProtocol
-from muonscope.dashboard.server import make_app
+from muonscope.dashboard.server import DashboardServer, make_app
 
 __all__ = ["Event", "Serving", "events", "serving", "until"]
 
@@ -80,9 +80,12 @@ class Serving:
 @contextmanager
 def serving(
     live: Live | None = None, *, access: Access | None = None, prefix: str = "",
-    most_viewers: int = 1000, **patience: float,
+    most_viewers: int = 1000, send_buffer: int = 0, **patience: float,
 ) -> Iterator[Serving]:  # fmt: skip
-    """Serve a dashboard; ``patience`` are settings of its connections."""
+    """Serve a dashboard; ``patience`` are settings of its connections.
+
+    ``send_buffer`` is what the system may hold for a viewer, bytes.
+    """
     live = live or live_of(clock=Clock())
     protocol = type("Protocol", (PatientProtocol,), dict(patience))
     app = make_app(live, access or Access(), prefix=prefix, most_viewers=most_viewers)
@@ -90,8 +93,10 @@ def serving(
         app, http=protocol, ws="none", lifespan="on", log_level="error", log_config=None,
         access_log=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = DashboardServer(config, app)
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    if send_buffer:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -1,6 +1,7 @@
 """The app: every route, what it refuses, and what leaves with every answer."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib import resources
 from typing import Any
@@ -10,10 +11,11 @@ import jsonschema
 import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.routing import Mount
 
 from dashboard.asking import Client, client_of
 from dashboard.lives import LEGNARO, Clock, fed, live_of, window
-from dashboard.serving import serving
+from dashboard.serving import Serving, serving
 from muonscope.dashboard.live import Live, SourceStatus
 from muonscope.dashboard.plan import VIEWS
 from muonscope.dashboard.security import COOKIE, Access
@@ -32,6 +34,13 @@ LAYOUTS = ("overview", "chambers", "trends")
 def client() -> Client:
     """A client of a dashboard that has five windows; tests only read."""
     return client_of()
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Serving]:
+    """A dashboard that is served for real; tests only read."""
+    with serving(live_of([window(0)])) as served:
+        yield served
 
 
 @pytest.fixture
@@ -104,8 +113,8 @@ def test_the_numbers_of_the_api_are_those_of_the_store(client: Client) -> None:
         assert told["windows"] == view.windows
     assert client.get("/api/v1/summary").json()["view"] == "run"
     columns = client.get("/api/v1/windows").json()["columns"]
-    for name, column in store.history.columns(1e6).items():
-        assert columns[name] == column.tolist()
+    for counter, column in store.history.columns(1e6).items():
+        assert columns[counter] == column.tolist()
     past = client.get("/api/v1/summary?view=recent&epoch=0&window=2").json()
     kept = store.kept("recent", (0, 2))
     assert kept is not None
@@ -209,8 +218,8 @@ def test_the_openapi_document_names_every_route_of_the_api(client: Client) -> No
     jsonschema.Draft202012Validator.check_schema({"$defs": openapi["components"]["schemas"]})
     assert openapi["openapi"].startswith("3.1")
     assert openapi["info"]["version"] == "1.2.3"
-    mount = next(route for route in client.app.routes if getattr(route, "path", "") == "/api/v1")
-    assert set(openapi["paths"]) == {route.path for route in mount.routes}
+    (mount,) = (r for r in client.app.routes if isinstance(r, Mount) and r.path == "/api/v1")
+    assert set(openapi["paths"]) == {getattr(route, "path", "") for route in mount.routes}
 
 
 def test_what_the_schemas_do_not_know_is_refused(client: Client) -> None:
@@ -323,8 +332,8 @@ def test_other_methods_are_refused(client: Client, method: str) -> None:
      "..\\server.py", "..%5cserver.py", "bokeh/../../server.py", "bokeh/bokeh.js",
      "app.js%00.css", "app.js/", "./app.js", "%2e/app.js", "APP.JS", "file:///etc/passwd"],
 )  # fmt: skip
-def test_no_other_file_can_be_reached(name: str) -> None:
-    with serving(live_of([window(0)])) as served, served.connected() as connection:
+def test_no_other_file_can_be_reached(served: Serving, name: str) -> None:
+    with served.connected() as connection:
         request = f"GET /static/{name} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
         connection.sendall(request.encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))

@@ -67,6 +67,7 @@ def assert_reads_back(table: WindowTable) -> None:
         assert result.summary == as_told(row.summary)
         assert result.summary.accounting == row.summary.accounting
         detail = row.summary.detail
+        assert detail is not None
         for c in range(table.detector.n_chambers):
             assert result.orbits[c].tolist() == (detail.orbits[c] - row.first_orbit).tolist()
             assert result.orbit_hits[c].tolist() == detail.orbit_hits[c].tolist()

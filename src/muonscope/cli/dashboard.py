@@ -24,7 +24,7 @@ from muonscope.cli.say import say
 from muonscope.cli.stopping import Stop
 from muonscope.dashboard.live import Live
 from muonscope.dashboard.security import LOOPBACK, Access, PatientProtocol, is_loopback
-from muonscope.dashboard.server import make_app
+from muonscope.dashboard.server import DashboardServer, make_app
 from muonscope.detector import Detector
 from muonscope.errors import MuonscopeError, OptionError, SinkError
 from muonscope.results.store import ResultStore, View
@@ -135,15 +135,7 @@ def _server(live: Live, access: Access, prefix: str) -> uvicorn.Server:
         app, http=PatientProtocol, ws="none", lifespan="on", log_level="error",
         access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S,
     )  # fmt: skip
-    return _Server(config)
-
-
-class _Server(uvicorn.Server):
-    """A server that ends its streams before it waits for them to end."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.config.app.state.let_go()  # type: ignore[union-attr] # it is always our app
-        await super().shutdown(sockets)
+    return DashboardServer(config, app)
 
 
 def _let_files_open() -> None:
@@ -216,7 +208,8 @@ def _token(name: str) -> str:
 
 def _prefix(text: str) -> str:
     prefix = "/" + text.strip("/") if text.strip("/") else ""
-    if not all(c.isalnum() or c in "/-_.~" for c in prefix) or not prefix.isascii():
+    plain = prefix.isascii() and all(c.isalnum() or c in "/-_.~" for c in prefix)
+    if not plain or not {"", ".", ".."}.isdisjoint(prefix.split("/")[1:]):
         raise OptionError(f"--prefix: found {text!r}, expected a path such as /muonscope")
     return prefix
 

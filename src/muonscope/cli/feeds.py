@@ -16,10 +16,12 @@ from muonscope.cli.stopping import Stop
 from muonscope.cli.supplies import Supply, partitions_of
 from muonscope.dashboard.live import Live, Progress, SourceStatus
 from muonscope.engines.native import Batch
+from muonscope.errors import SourceNotFoundError
 from muonscope.intake import Token
 from muonscope.results.reading import MAX_MESSAGE_BYTES
 from muonscope.run import Run, Status, Taking
 from muonscope.transports.base import Piece, Published, Source
+from muonscope.transports.kafka.consumer import KafkaSource
 from muonscope.transports.kafka.opening import open_topic
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
@@ -28,6 +30,7 @@ __all__ = ["Feed", "FileResults", "TopicResults", "WordFeed"]
 
 _TELL_S = 0.5
 _WAIT_S = 0.5
+_TOLD_TO_STOP = "it was told to stop"
 
 
 class Feed(Protocol):
@@ -60,7 +63,7 @@ class WordFeed:
             for status in run.steps():
                 teller.tell(status)
             if stop:
-                return "it was told to stop"
+                return _TOLD_TO_STOP
             run.finish()
             teller.end()
         if run.errors:
@@ -171,7 +174,7 @@ class FileResults:
             self._read[piece.name] = max(self._read.get(piece.name, 0), piece.read)
             self._tell(live)
             if stop:
-                return "it was told to stop"
+                return _TOLD_TO_STOP
         return "the files have come to their end"
 
     def _tell(self, live: Live, notes: Sequence[str] = ()) -> None:
@@ -236,7 +239,9 @@ class TopicResults:
 
     def run(self, live: Live, stop: Stop) -> str:
         """Show what the topic holds, and what it gets, until told to stop."""
-        source = open_topic(self._url, self._kafka, group="muonscope-dashboard", bounded=True)
+        source = self._opened(live, stop)
+        if source is None:
+            return _TOLD_TO_STOP
         try:
             next_tell, trouble = 0.0, ""
             while not stop:
@@ -256,4 +261,18 @@ class TopicResults:
                     next_tell = time.monotonic() + _TELL_S
         finally:
             source.close()
-        return "it was told to stop"
+        return _TOLD_TO_STOP
+
+    def _opened(self, live: Live, stop: Stop) -> KafkaSource | None:
+        """Return the topic, once it is there; None if it was told to stop before."""
+        noted = False
+        while not stop:
+            try:
+                return open_topic(self._url, self._kafka, group="muonscope-dashboard", bounded=True)
+            except SourceNotFoundError:
+                if not noted:
+                    note = f"{self._url}: no such topic yet; waiting for it"
+                    live.tell(Progress(notes=[note]), time.time())
+                noted = True
+            time.sleep(_WAIT_S)
+        return None

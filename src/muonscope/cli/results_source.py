@@ -12,7 +12,7 @@ import orjson
 from muonscope.cli.feeds import Feed, FileResults, TopicResults
 from muonscope.cli.kafka import kafka_options
 from muonscope.cli.stopping import Stop
-from muonscope.errors import OptionError, SourceError
+from muonscope.errors import OptionError, SourceError, SourceNotFoundError
 from muonscope.results.message import SCHEMA
 from muonscope.results.reading import MAX_MESSAGE_BYTES
 from muonscope.simulation.options import SCHEME
@@ -48,6 +48,11 @@ def find_results(
 
     What is still empty is known by its name: a file that ends in ``.jsonl``, a topic that
     has ``results`` in it.
+
+    Raises
+    ------
+    SourceError
+        If words are asked for in a file that is not there.
     """
     first = sources[0]
     if first == "-" or first.startswith(SCHEME) or is_object_url(first):
@@ -67,8 +72,10 @@ class _Files:
         files = _listed(sources)
         beginnings = [begin for begin in map(_beginning, files) if begin.strip()]
         if not beginnings:
-            named = all(Path(source).suffix == ".jsonl" for source in sources)
-            return cls(sources, "") if named else None
+            if all(Path(source).suffix == ".jsonl" for source in sources):
+                return cls(sources, "")
+            find_files(sources)  # words must be there
+            return None
         if not all(map(_BEGINNING.match, beginnings)):
             if any(map(_BEGINNING.match, beginnings)):
                 raise OptionError(f"{' '.join(sources)}: found words and results, expected one")
@@ -127,7 +134,7 @@ class _Topic:
     def lines(self) -> Iterator[bytes]:
         from muonscope.transports.kafka.opening import open_topic  # brings the client
 
-        with suppress(SourceError):
+        with suppress(SourceNotFoundError):
             source = open_topic(self._url, self._kafka, group="muonscope-dashboard", bounded=True)
             try:
                 while not source.ended():

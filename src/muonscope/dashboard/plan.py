@@ -76,7 +76,7 @@ def _tables(view: View) -> dict[str, dict[str, npt.NDArray[Any]]]:
 
 def _with_quiet(summary: Summary, c: int) -> npt.NDArray[np.int64]:
     """Return the multiplicity of a chamber with the orbits without a hit as entry 0."""
-    orbits = summary.multiplicity[c].copy()
+    orbits: npt.NDArray[np.int64] = summary.multiplicity[c].copy()
     orbits[0] = summary.live_orbits - orbits[1:].sum()
     return orbits
 

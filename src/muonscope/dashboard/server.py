@@ -11,9 +11,11 @@ import math
 from collections.abc import AsyncIterator, Mapping
 from html import escape
 from importlib import resources
+from socket import socket
 from typing import Any
 from urllib.parse import parse_qs
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -30,7 +32,7 @@ from muonscope.dashboard.metrics import CONTENT_TYPE, metrics
 from muonscope.dashboard.plan import VIEWS, ViewName, detector_document, encoded, view_document
 from muonscope.dashboard.security import COOKIE, Access, Gate
 
-__all__ = ["make_app"]
+__all__ = ["DashboardServer", "make_app"]
 
 _LEAST_S = 0.1
 """Views go out at most ten times a second, whatever comes."""
@@ -48,6 +50,20 @@ def make_app(
     Its ``state.let_go()`` ends the streams to all viewers, to be called before it stops.
     """
     return _Dashboard(live, access, most_viewers).app(prefix)
+
+
+class DashboardServer(uvicorn.Server):
+    """Lets the viewers go when it ends, before it waits for requests to be answered."""
+
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        """Serve ``app``, which ``config`` has, too."""
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """End."""
+        self._app.state.let_go()
+        await super().shutdown(sockets)
 
 
 class _Dashboard:
