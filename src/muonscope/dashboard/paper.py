@@ -139,6 +139,7 @@ def new_figure(paper: Paper, axes: Axes, **tags: Any) -> figure:
         tools="",
         toolbar_location=None,
         output_backend="canvas",
+        lod_threshold=None,
         min_border=4,
         min_border_left=_LEFT_PX,
         min_border_right=10,

@@ -70,7 +70,6 @@ def occupancy(paper: Paper) -> figure:
     cells that have hits, so that a hot cell does not darken the others.
     """
     source, cells = _cells(paper), _static(paper)
-    palette = paper.look.palette
     x_mm, z_mm = cells["x_mm"], cells["z_mm"]
     made = new_figure(
         paper,
@@ -86,28 +85,33 @@ def occupancy(paper: Paper) -> figure:
     heights = dict(zip(z_mm, cells["layer"], strict=True))
     made.yaxis.ticker = FixedTicker(ticks=sorted(heights))
     made.yaxis.major_label_overrides = {z: str(layer) for z, layer in heights.items()}
+    drawn = made.rect(
+        x="x_mm", y="z_mm", width=0.94 * CELL_WIDTH_MM, height=0.9 * CELL_HEIGHT_MM,
+        source=source, line_color=None, fill_color={"field": "hits", "transform": _mapper(paper)},
+    )  # fmt: skip
+    made.add_layout(_colour_bar(paper), "right")
+    hover(paper, made, drawn, _CELL_ROWS)
+    return made
+
+
+def _mapper(paper: Paper) -> LinearColorMapper | LogColorMapper:
+    """Return what colours by hits; the page moves its ends."""
+    palette = paper.look.palette
     kind = LogColorMapper if paper.look.log else LinearColorMapper
-    mapper = kind(
+    return kind(
         palette=list(viridis(_SHADES)),
         low=1e-9,
         high=10,
         low_color=palette.empty,
         high_color=palette.hot,
-        name=f"mapper-{_table(paper)}",
         tags=[{"table": _table(paper), "column": "hits", "log": paper.look.log}],
     )
-    drawn = made.rect(
-        x="x_mm", y="z_mm", width=0.94 * CELL_WIDTH_MM, height=0.9 * CELL_HEIGHT_MM,
-        source=source, line_color=None, fill_color={"field": "hits", "transform": mapper},
-    )  # fmt: skip
-    made.add_layout(_colour_bar(paper, mapper), "right")
-    hover(paper, made, drawn, _CELL_ROWS)
-    return made
 
 
-def _colour_bar(paper: Paper, mapper: LinearColorMapper | LogColorMapper) -> ColorBar:
+def _colour_bar(paper: Paper) -> ColorBar:
+    """Return the scale, with a mapper of its own: else each update would lay it out anew."""
     bar = ColorBar(
-        color_mapper=mapper,
+        color_mapper=_mapper(paper),
         width=8,
         padding=4,
         margin=0,
