@@ -25,7 +25,7 @@ from browser import chromium, heap_mb, open_page
 MUONSCOPE = str(Path(sys.executable).with_name("muonscope"))
 HOST = "127.0.0.1"
 VIEWERS = (0, 1, 10, 100, 500)
-CHAMBERS = "#chambers?"
+CHAMBERS = "#page=chambers&"
 FIRST_PLOT = "() => window.muonscope && window.muonscope.state().updates > 0"
 
 

@@ -48,7 +48,7 @@ def main() -> int:
 def take(browser: Browser, served: Served, page: str, theme: str, size: str) -> Image.Image:
     """Return a picture of a page, in few colours, which is small."""
     view = "run" if page == "chambers" else "recent"
-    address = f"{served.url}#{page}?view={view}&theme={theme}"
+    address = f"{served.url}#page={page}&view={view}&theme={theme}"
     watched = open_page(browser, address, viewport=SIZES[size])
     watched.page.wait_for_function("() => window.muonscope?.state().status")
     time.sleep(3)

@@ -31,7 +31,7 @@ def main() -> int:
     source = f"sim:legnaro?seconds={seconds:.0f}s"
     with serving(["dashboard", source, "--speed", "1000000", "--port", "0"]) as served:
         with chromium() as browser:
-            watched = open_page(browser, f"{served.url}#chambers?view=recent")
+            watched = open_page(browser, f"{served.url}#page=chambers&view=recent")
             watched.page.wait_for_function("() => window.muonscope?.state().updates > 0")
             server, heap = [], []
             for rss, day in samples(served):

@@ -58,7 +58,7 @@ def check(page: Page, box: str) -> None:
 def test_every_page_draws_something_and_is_accessible(
     finished: Served, look: Look, page_name: str, theme: str
 ) -> None:
-    page = look(f"{finished.url}#{page_name}?theme={theme}").page
+    page = look(f"{finished.url}#page={page_name}&theme={theme}").page
     if page_name != "system":
         drawn(page)
         page.wait_for_timeout(300)
@@ -76,7 +76,7 @@ def test_every_page_draws_something_and_is_accessible(
 def test_the_chambers_page_holds_the_numbers_of_the_api(
     finished: Served, look: Look, view: str
 ) -> None:
-    page = look(f"{finished.url}#chambers?view={view}").page
+    page = look(f"{finished.url}#page=chambers&view={view}").page
     drawn(page)
     said = finished.get(f"api/v1/summary?view={view}")
     assert state(page)["shown"]["live_s"] == said["live_s"]
@@ -92,7 +92,7 @@ def test_the_chambers_page_holds_the_numbers_of_the_api(
 
 
 def test_hertz_are_counts_by_live_time(finished: Served, look: Look) -> None:
-    page = look(f"{finished.url}#chambers?view=run&unit=hz").page
+    page = look(f"{finished.url}#page=chambers&view=run&unit=hz").page
     drawn(page)
     said = finished.get("api/v1/summary?view=run")
     expected = [n / said["live_s"] for n in said["tables"]["cells2"]["hits"]]
@@ -101,7 +101,7 @@ def test_hertz_are_counts_by_live_time(finished: Served, look: Look) -> None:
 
 
 def test_the_overview_holds_the_numbers_of_the_api(finished: Served, look: Look) -> None:
-    page = look(f"{finished.url}#overview?view=run").page
+    page = look(f"{finished.url}#page=overview&view=run").page
     drawn(page)
     said, status = finished.get("api/v1/summary?view=run"), finished.health()
     assert columns(page, "chambers")["hits"] == said["tables"]["chambers"]["hits"]
@@ -113,7 +113,7 @@ def test_the_overview_holds_the_numbers_of_the_api(finished: Served, look: Look)
 
 
 def test_trends_hold_the_whole_history(finished: Served, look: Look) -> None:
-    page = look(f"{finished.url}#trends?span=7200").page
+    page = look(f"{finished.url}#page=trends&span=7200").page
     drawn(page)
     rows = finished.get("api/v1/windows?last=7200")["columns"]
     assert state(page)["trendRows"] == len(rows["run_s"])
@@ -123,7 +123,7 @@ def test_trends_hold_the_whole_history(finished: Served, look: Look) -> None:
 
 
 def test_the_system_page_tells_of_the_source(finished: Served, look: Look) -> None:
-    page = look(f"{finished.url}#system").page
+    page = look(f"{finished.url}#page=system").page
     page.wait_for_selector("#system table")
     text = page.locator("#system").inner_text()
     status = finished.health()
@@ -133,7 +133,7 @@ def test_the_system_page_tells_of_the_source(finished: Served, look: Look) -> No
 
 
 def test_two_browsers_see_the_same_and_a_reload_goes_on(running: Served, look: Look) -> None:
-    address = f"{running.url}#chambers?view=run"
+    address = f"{running.url}#page=chambers&view=run"
     first, second = look(address).page, look(address).page
     drawn(first, 2)
     drawn(second, 2)
@@ -146,7 +146,7 @@ def test_two_browsers_see_the_same_and_a_reload_goes_on(running: Served, look: L
 def test_a_deep_link_keeps_every_choice(finished: Served, look: Look) -> None:
     windows = finished.get("api/v1/windows?last=7200")["columns"]
     at = f"{windows['epoch'][3]}.{windows['window'][3]}"
-    link = f"#chambers?view=window&unit=hz&log=1&chambers=0,2&at={at}&theme=dark&reference=1"
+    link = f"#page=chambers&view=window&unit=hz&log=1&chambers=0,2&at={at}&theme=dark&reference=1"
     page = look(f"{finished.url}{link}").page
     drawn(page)
     shown = state(page)
@@ -160,7 +160,7 @@ def test_a_deep_link_keeps_every_choice(finished: Served, look: Look) -> None:
 
 
 def test_pause_holds_the_page_and_the_arrows_go_back(running: Served, look: Look) -> None:
-    page = look(f"{running.url}#chambers?view=window").page
+    page = look(f"{running.url}#page=chambers&view=window").page
     drawn(page, 3)
     page.locator("#pause").click()
     page.wait_for_function("() => window.muonscope.state().choices.at")
@@ -185,7 +185,7 @@ def test_pause_holds_the_page_and_the_arrows_go_back(running: Served, look: Look
 
 
 def test_a_run_is_its_own_reference(finished: Served, look: Look) -> None:
-    page = look(f"{finished.url}#chambers?view=run&reference=1").page
+    page = look(f"{finished.url}#page=chambers&view=run&reference=1").page
     drawn(page)
     cells = columns(page, "cells3")
     assert cells["hits_ref"] == pytest.approx(cells["hits"])
@@ -196,7 +196,7 @@ def test_a_run_is_its_own_reference(finished: Served, look: Look) -> None:
 def test_a_reference_is_loaded_from_a_file_of_results(
     finished: Served, results: Path, look: Look
 ) -> None:
-    page = look(f"{finished.url}#chambers?view=run").page
+    page = look(f"{finished.url}#page=chambers&view=run").page
     drawn(page)
     page.locator("#reference-choose").click()
     page.locator("#reference-file").set_input_files(results)
@@ -207,7 +207,7 @@ def test_a_reference_is_loaded_from_a_file_of_results(
 
 
 def test_numbers_and_pictures_are_saved(finished: Served, look: Look, tmp_path: Path) -> None:
-    page = look(f"{finished.url}#chambers?view=run").page
+    page = look(f"{finished.url}#page=chambers&view=run").page
     drawn(page)
     saved = {}
     for kind in ("CSV", "JSON", "PNG"):
@@ -224,8 +224,8 @@ def test_numbers_and_pictures_are_saved(finished: Served, look: Look, tmp_path: 
 
 
 def test_reset_begins_the_run_view_anew_for_all(running: Served, look: Look) -> None:
-    first = look(f"{running.url}#overview?view=run").page
-    second = look(f"{running.url}#overview?view=run").page
+    first = look(f"{running.url}#page=overview&view=run").page
+    second = look(f"{running.url}#page=overview&view=run").page
     drawn(first, 3)
     drawn(second, 3)
     before = state(second)["shown"]["live_s"]
@@ -237,7 +237,7 @@ def test_reset_begins_the_run_view_anew_for_all(running: Served, look: Look) -> 
 
 def test_the_page_connects_again_when_the_server_comes_back(results: Path, look: Look) -> None:
     with serving(["dashboard", results, "--port", "0"]) as served:
-        watched = look(f"{served.url}#overview")
+        watched = look(f"{served.url}#page=overview")
         page, port = watched.page, served.url.rstrip("/").rpartition(":")[2]
         drawn(page)
         assert served.interrupt() == 0
@@ -257,7 +257,7 @@ def test_what_stops_is_told_to_be_stale(
     growing = tmp_path / "growing.jsonl"
     growing.write_bytes(b"".join(lines[:3]))
     served = serve(growing)
-    page = look(f"{served.url}#overview").page
+    page = look(f"{served.url}#page=overview").page
     page.wait_for_function("() => window.muonscope.state().status?.state === 'receiving'")
     page.wait_for_function("() => window.muonscope.state().status?.state === 'stale'")
     assert page.locator("#state").inner_text().lower() == "stale"
@@ -269,7 +269,7 @@ def test_what_stops_is_told_to_be_stale(
 
 def test_an_empty_page_says_what_is_missing(look: Look, serve: Serve, tmp_path: Path) -> None:
     served = serve(tmp_path / "later.jsonl")
-    page = look(f"{served.url}#chambers").page
+    page = look(f"{served.url}#page=chambers").page
     page.wait_for_selector("#empty:visible")
     text = page.locator("#empty").inner_text()
     assert "Waiting for the first window" in text
@@ -279,7 +279,7 @@ def test_an_empty_page_says_what_is_missing(look: Look, serve: Serve, tmp_path: 
 def test_ten_minutes_fast_forwarded_are_all_there(look: Look, serve: Serve) -> None:
     source = "sim:legnaro?seconds=600s&rate-scale=0.2"
     served = serve(source, "--speed", "60")
-    page = look(f"{served.url}#chambers?view=run").page
+    page = look(f"{served.url}#page=chambers&view=run").page
     until(lambda: served.health()["state"] == "stopped", "the end")
     said = served.get("api/v1/summary?view=run")
     page.wait_for_function("(n) => window.muonscope.state().seq === n", arg=said["seq"])
@@ -302,7 +302,7 @@ def test_hostile_texts_are_only_text(
     file.write_bytes(b"\n".join(lines) + b"\n")
     served = serve(file)
     for name in PAGES:
-        page = look(f"{served.url}#{name}?{evil}&view={evil}").page
+        page = look(f"{served.url}#page={name}&{evil}&view={evil}").page
         page.wait_for_function("() => window.muonscope.state().status")
         page.wait_for_timeout(500)
         assert page.evaluate("() => window.owned") is None
@@ -313,7 +313,7 @@ def test_hostile_texts_are_only_text(
 def test_a_phone_shows_all_of_it_in_its_width(finished: Served, look: Look) -> None:
     phone = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
     for name in PAGES:
-        page = look(f"{finished.url}#{name}", **phone).page
+        page = look(f"{finished.url}#page={name}", **phone).page
         page.wait_for_timeout(800)
         width = page.evaluate("() => document.scrollingElement.scrollWidth")
         assert width <= 390, name
@@ -342,6 +342,6 @@ def test_a_token_is_asked_for_once(
 def test_it_runs_under_a_path(results: Path, look: Look, serve: Serve) -> None:
     served = serve(results, "--prefix", "/muon/scope")
     assert served.url.endswith("/muon/scope/")
-    page = look(f"{served.url}#chambers").page
+    page = look(f"{served.url}#page=chambers").page
     drawn(page)
     assert state(page)["line"] == "connected"
