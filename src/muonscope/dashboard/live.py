@@ -17,6 +17,7 @@ from muonscope.dashboard.plan import ViewName, view_document
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
 from muonscope.results.message import ByteAccounting
+from muonscope.results.reading import read_result
 from muonscope.results.store import ResultStore, Taken, View
 from muonscope.units import ORBIT_S
 
@@ -122,14 +123,15 @@ class Live:
 
         It is shown once ``tell`` is called.
         """
-        with self._lock:
-            run = self._store.run
-            try:
-                taken = self._store.take(data)
-            except FormatError as exc:
+        try:
+            result = read_result(data, self.detector)  # takes its time: not under the lock
+        except FormatError as exc:
+            with self._lock:
                 self._counts.malformed += 1
                 self._counts.examples.append(_cut(f"malformed result: {exc}"))
-                return None
+            return None
+        with self._lock:
+            run, taken = self._store.run, self._store.add(result, data)
             if self._store.run != run:
                 self._lag_base = None
             match taken:

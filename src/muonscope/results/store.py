@@ -121,7 +121,10 @@ class ResultStore:
         FormatError
             If it is none of this detector; nothing has changed then.
         """
-        result = read_result(data, self.detector)
+        return self.add(read_result(data, self.detector), data)
+
+    def add(self, result: WindowResult | Remainder, data: bytes) -> Taken:
+        """Take a message that was read already: ``result`` is what ``data`` says."""
         if not self._is_looked_at(result.run):
             return Taken.OTHER_RUN
         if isinstance(result, Remainder):
