@@ -14,6 +14,9 @@ import { showTables } from "./system.js";
 import { Trend } from "./trend.js";
 
 const OVERVIEW_S = 1800;
+const MARGIN_S = 5; // more than is missing, to be sure
+const AGAIN_MS = 2000; // between two questions that are not answered
+const MEND_MS = 1000; // between two questions for rows
 const STATS = { updates: 0, seq: null, closedAt: null, lastApplied: null, lastMs: null };
 
 const choices = new Choices();
@@ -183,25 +186,42 @@ async function resetRun() {
   }
 }
 
-async function loadTrend(lastS) {
+async function windows(lastS) {
   const answer = await fetch(`api/v1/windows?last=${lastS}`);
-  if (answer.ok) trend.load(await answer.json(), lastS);
-  draw();
+  return answer.ok ? answer.json() : null;
 }
 
-let loading = null;
+/* How much of the history is wanted, s. */
+const wantedS = () => (choices.now.page === "trends" ? Math.max(OVERVIEW_S, choices.now.span) : OVERVIEW_S);
 
-/* Ask for the history again, once, where some of it was missed or more is wanted. */
-function reloadTrend(lastS) {
-  loading ??= loadTrend(lastS)
-    .catch(() => undefined)
-    .finally(() => (loading = null));
+/* Ask for the rows that were missed; for all where that does not do, or more is wanted. */
+async function mendTrend() {
+  const missing = live && trend.length ? Math.ceil(live.run_s - trend.end) + MARGIN_S : 0;
+  const enough = missing > 0 && missing < trend.loadedS && wantedS() <= trend.loadedS;
+  const some = enough ? await windows(missing) : null;
+  if (some && trend.append(some)) return;
+  const lastS = Math.max(wantedS(), trend.loadedS);
+  const all = await windows(lastS);
+  if (all) trend.load(all, lastS);
+}
+
+let mending = false;
+
+async function mend() {
+  if (mending) return;
+  mending = true;
+  await mendTrend().catch(() => undefined);
+  draw();
+  setTimeout(() => {
+    mending = false;
+    if (pulse.line === "connected" && wantedS() > trend.loadedS) mend();
+  }, MEND_MS);
 }
 
 function take(document) {
   if (live && (document.run !== live.run || document.live_s < live.live_s)) pages.forget();
   live = document;
-  if (document.trend && !trend.append(document.trend)) reloadTrend(trend.loadedS || OVERVIEW_S);
+  if (document.trend && !trend.append(document.trend)) mend();
   if (choices.now.at) controls.updateHistory();
   else draw();
 }
@@ -221,7 +241,7 @@ function follow(now, before) {
     const same = before?.at && write(before) === write(now);
     if (!same) history.show(now.view, now.at);
   } else history.live();
-  if (now.page === "trends" && now.span > trend.loadedS) reloadTrend(now.span);
+  if (wantedS() > trend.loadedS) mend();
   if (now.page === "system" && pulse.status) showTables(byId("system"), pulse.status);
   pages.show(now.page, lookFor(now.page));
   controls.update();
@@ -232,6 +252,15 @@ const write = ({ at, view }) => JSON.stringify([at, view]);
 
 let connection = null;
 
+/* The detector; asked for until the server answers. */
+async function described() {
+  for (;;) {
+    const answer = await fetch("api/v1/detector").catch(() => null);
+    if (answer?.ok) return answer.json();
+    await new Promise((done) => setTimeout(done, AGAIN_MS));
+  }
+}
+
 async function start() {
   overview.build();
   applyTheme();
@@ -239,10 +268,12 @@ async function start() {
   connection = new Connection(choices.now.view, {
     view: take,
     status: (status) => pulse.hear(status),
-    line: (line) => (pulse.connection = line),
+    line: (line) => {
+      pulse.connection = line;
+      if (line === "connected" && detector) pages.show(choices.now.page, lookFor(choices.now.page));
+    },
   });
-  const answer = await fetch("api/v1/detector");
-  detector = await answer.json();
+  detector = await described();
   setText(byId("detector"), detector.name);
   controls.addChambers(detector);
   referenceDialog({ reference, choices, screen: shown, detector: () => detector, changed: () => follow(choices.now, choices.now) });
@@ -250,7 +281,6 @@ async function start() {
     await reference.fromServer().catch((problem) => say(`No reference: ${problem.message}`));
   }
   choices.onChange(follow);
-  reloadTrend(Math.max(OVERVIEW_S, choices.now.page === "trends" ? choices.now.span : 0));
   follow(choices.now, null);
   await pages.settled();
 }

@@ -62,7 +62,11 @@ export class Pages {
 
   #of(sheet, panel) {
     const { view } = sheet.figure(panel.name);
-    return { view, columns: sheet.data(panel.table), what: this.#with.describe() };
+    const columns = Object.entries(sheet.data(panel.table));
+    const lines = new Set(panel.series.map(({ name }) => name));
+    const other = ([name]) => lines.size > 0 && !lines.has(name) && name !== "time" && name !== "live_s";
+    const shown = Object.fromEntries(columns.filter((column) => !other(column)));
+    return { view, columns: shown, what: this.#with.describe() };
   }
 
   /* Hide what is not chosen: panels of chambers, lines of chambers, plots of trends. */

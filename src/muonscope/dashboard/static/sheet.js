@@ -1,12 +1,12 @@
 /* The figures of one page: declared by the server, drawn here, fed by name. */
 
 import { decadeBelow, Follower, greatest, leastAboveZero, medianAboveZero, nice } from "./scales.js";
-import { spare } from "./spare.js";
+import { releasable, spare } from "./spare.js";
 import { fill } from "./tables.js";
 
 const MAP_SCALE = 2; // the top of a colour scale, in medians of the cells that have hits
 const ROOM_FOR_TEXT = 1.12; // numbers stand behind the ends of horizontal bars
-const SPANS_S = [60, 120, 300, 600, 1200, 1800];
+const SPANS_S = [60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 57_600];
 
 export class Sheet {
   panels = [];
@@ -16,6 +16,7 @@ export class Sheet {
   #sources = new Map(); // name -> {model, tags, fixed}
   #figures = new Map(); // name of the panel -> {model, view, tags, follower}
   #mappers = [];
+  #release = () => {};
 
   /* Ask for the figures of a page. */
   async fetch(page, look) {
@@ -29,7 +30,9 @@ export class Sheet {
     this.panels = panels;
     this.colours = colours;
     for (const panel of panels) place(panel, colours);
-    this.#managers = await Bokeh.embed.embed_items(docs, items);
+    const { built, release } = await releasable(() => Bokeh.embed.embed_items(docs, items));
+    this.#managers = built;
+    this.#release = release;
     this.#find();
   }
 
@@ -136,6 +139,7 @@ export class Sheet {
   }
 
   dispose() {
+    this.#release();
     for (const document of this.#documents) {
       document.clear();
       const i = Bokeh.documents.indexOf(document);
