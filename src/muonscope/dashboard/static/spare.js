@@ -24,7 +24,8 @@ function spareGlyphs(renderer) {
   const nothing = () => {};
   renderer.update_position = nothing;
   for (const name of UNUSED) {
-    if (renderer[name]) Object.assign(renderer[name], { set_data: nothing, set_visuals: nothing, map_data: nothing });
+    if (renderer[name])
+      Object.assign(renderer[name], { set_data: nothing, set_visuals: nothing, map_data: nothing });
   }
 }
 
@@ -57,7 +58,10 @@ export async function releasable(build) {
   };
   try {
     const built = await build();
-    return { built, release: () => heard.forEach((listener) => viewport.removeEventListener(...listener)) };
+    return {
+      built,
+      release: () => heard.forEach((listener) => viewport.removeEventListener(...listener)),
+    };
   } finally {
     delete viewport.addEventListener;
   }

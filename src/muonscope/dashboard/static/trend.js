@@ -43,7 +43,9 @@ export class Trend {
   }
 
   row(i) {
-    return Object.fromEntries(Object.entries(this.columns).map(([name, values]) => [name, values[i]]));
+    return Object.fromEntries(
+      Object.entries(this.columns).map(([name, values]) => [name, values[i]]),
+    );
   }
 
   /* The row of a window, or -1; rows are in the order of time. */
@@ -96,7 +98,10 @@ function thinned(columns) {
   const rows = live_s.length;
   const first = live_s.findIndex((live) => live <= 1.5 * live_s[rows - 1]);
   const pairs = Math.min(rows - MOST_ROWS, Math.floor((rows - first) / 2));
-  if (pairs === 0) return Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values.slice(-MOST_ROWS)]));
+  if (pairs === 0)
+    return Object.fromEntries(
+      Object.entries(columns).map(([name, values]) => [name, values.slice(-MOST_ROWS)]),
+    );
   const joined = Object.entries(columns).map(([name, values]) => {
     const kept = values.slice(0, first);
     for (let i = first; i < first + 2 * pairs; i += 2) {
