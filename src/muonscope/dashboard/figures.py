@@ -45,6 +45,8 @@ class Plot:
     """Only drawn where there is a reference."""
     hint: str = ""
     """How to read it, for people."""
+    empty: str = ""
+    """What is missing where all that it shows is zero, for people."""
 
 
 _SELECTED = "light: all, solid: with scintillator"
@@ -59,7 +61,7 @@ PLOTS: dict[str, Plot] = {
     ),
     "channels": Plot(
         page="chambers", title="Hits per channel", draw=cells.channels, per_chamber=True,
-        hint=_SELECTED,
+        hint=_SELECTED, empty="no hits in this view",
     ),
     "channels_ratio": Plot(
         page="chambers", title="Hits per channel / reference", draw=cells.channels_ratio,
@@ -69,16 +71,21 @@ PLOTS: dict[str, Plot] = {
         page="chambers", title="Cells", draw=cells.occupancy, per_chamber=True,
         hint="grey: no hit; pink: off the scale",
     ),
-    "drift": Plot(page="chambers", title="Drift time", draw=drift.drift, per_chamber=True),
+    "drift": Plot(
+        page="chambers", title="Drift time", draw=drift.drift, per_chamber=True,
+        empty="no drift times: no scintillator hit with hits in this view",
+    ),
     "drift_ratio": Plot(
         page="chambers", title="Drift time / reference", draw=drift.drift_ratio, per_chamber=True,
         with_reference=True,
     ),
     "multiplicity": Plot(
-        page="chambers", title="Hits per orbit", draw=orbits.multiplicity, per_chamber=True
+        page="chambers", title="Hits per orbit", draw=orbits.multiplicity, per_chamber=True,
+        empty="no hits in this view",
     ),
     "orbits": Plot(
-        page="chambers", title="Orbits of the window", draw=orbits.orbits, per_chamber=True
+        page="chambers", title="Orbits of the window", draw=orbits.orbits, per_chamber=True,
+        empty="no hits in this window",
     ),
     "trend_hits": Plot(page="trends", title="Hits", draw=rates.lines("hits")),
     "trend_scint": Plot(
@@ -156,6 +163,7 @@ def _panel(made: figure, name: str, plot: Plot, chamber: int | None) -> dict[str
         "chamber": chamber,
         "title": plot.title,
         "hint": plot.hint,
+        "empty": plot.empty,
         "element": f"panel-{full_name}",
         "figure": made.id,
         "table": drawn[0].data_source.name,

@@ -5,7 +5,9 @@ import { Connection } from "./connection.js";
 import { Controls, referenceDialog } from "./controls.js";
 import { byId, save, setText } from "./dom.js";
 import { clock, count, fileName } from "./format.js";
+import { Feed } from "./feed.js";
 import { History } from "./history.js";
+import { showBanner, showEmpty } from "./notices.js";
 import * as overview from "./overview.js";
 import { Pages } from "./pages.js";
 import { Pulse } from "./pulse.js";
@@ -14,6 +16,7 @@ import { showTables } from "./system.js";
 import { Trend } from "./trend.js";
 
 const OVERVIEW_S = 1800;
+const AGAIN_MS = 2000; // between two questions that are not answered
 const STATS = { updates: 0, seq: null, closedAt: null, lastApplied: null, lastMs: null };
 
 const choices = new Choices();
@@ -27,17 +30,27 @@ let notice = "";
 const pulse = new Pulse((status, state) => {
   if (status) overview.updateStatus(status, state);
   if (status && choices.now.page === "system") showTables(byId("system"), status);
-  showBanner();
-  showEmpty();
+  announce();
 });
 
 const controls = new Controls(choices, trend, {
-  pause: () => live && choices.set({ at: placeOf(shown() ?? live) }),
+  pause: () => {
+    if (!live) return;
+    history.hold(live);
+    choices.set({ at: placeOf(live) });
+  },
   resume: () => choices.set({ at: null }),
   step: (by) => goTo((choices.now.at ? trend.find(choices.now.at) : trend.length - 1) + by),
   go: goTo,
   save: saveShown,
   reset: resetRun,
+});
+
+const feed = new Feed(trend, {
+  wantedS: () => Math.max(OVERVIEW_S, choices.now.page === "trends" ? choices.now.span : 0),
+  end: () => live?.run_s ?? 0,
+  connected: () => pulse.line === "connected",
+  changed: () => draw(),
 });
 
 const pages = new Pages({
@@ -74,8 +87,7 @@ function goTo(row) {
 /* Draw the page that is seen, and note what it cost. */
 function draw() {
   const { page, chambers, show } = choices.now;
-  showBanner();
-  showEmpty();
+  announce();
   controls.updateHistory();
   const document = shown();
   const sheet = pages.ready(page);
@@ -102,7 +114,12 @@ function measured({ seq, closed_at: closedAt }, apply) {
     const frame = performance.now();
     afterFrame(() => {
       const now = performance.now();
-      Object.assign(STATS, { seq, closedAt, lastApplied: performance.timeOrigin + now, lastMs: applied + now - frame });
+      Object.assign(STATS, {
+        seq,
+        closedAt,
+        lastApplied: performance.timeOrigin + now,
+        lastMs: applied + now - frame,
+      });
       STATS.updates++;
     });
   });
@@ -131,38 +148,18 @@ function lookFor(page) {
   };
 }
 
-function showBanner() {
-  const { at } = choices.now;
-  const banner = byId("banner");
-  const document = history.document;
-  const lines = [
-    pulse.line === "disconnected" ? "Disconnected from the server: what is shown is the last that came. Trying again." : "",
-    at && document ? `Paused at ${clock(document.run_s)} in the run (epoch ${document.epoch}, window ${document.window})${document.view === choices.now.view ? "" : ": the 60 s up to then"}.` : "",
-    at ? history.problem : "",
-    notice,
-  ].filter(Boolean);
-  banner.hidden = lines.length === 0;
-  banner.dataset.kind = pulse.line === "disconnected" ? "problem" : "";
-  setText(banner, lines.join(" "));
-}
-
-/* Nothing to draw: say what is missing. */
-function showEmpty() {
-  const empty = shown() === null && choices.now.page !== "system";
-  byId("empty").hidden = !empty;
-  byId("main").classList.toggle("is-empty", empty);
-  if (!empty) return;
-  const { status, state } = pulse;
-  const titles = { waiting: "Waiting for the first window", stopped: "Stopped without a window", disconnected: "No connection to the server" };
-  setText(byId("empty-title"), choices.now.at ? "Looking for the window" : (titles[state.kind] ?? "One moment"));
-  const reason = choices.now.at && history.problem ? history.problem : state.reason;
-  const words = status ? `Source: ${status.source}; words so far: ${count(status.words)}.` : "";
-  setText(byId("empty-text"), `${reason[0].toUpperCase()}${reason.slice(1).replace(/\.?$/, ".")} ${words}`);
+/* Say what has to be said besides the plots. */
+function announce() {
+  const { at, view, page } = choices.now;
+  const past = at ? history : null;
+  const { line, status, state } = pulse;
+  showBanner({ line, past, view, notice });
+  showEmpty({ empty: shown() === null && page !== "system", past, status, state });
 }
 
 function say(text) {
   notice = text;
-  showBanner();
+  announce();
 }
 
 function saveShown() {
@@ -183,32 +180,18 @@ async function resetRun() {
   }
 }
 
-async function loadTrend(lastS) {
-  const answer = await fetch(`api/v1/windows?last=${lastS}`);
-  if (answer.ok) trend.load(await answer.json(), lastS);
-  draw();
-}
-
-let loading = null;
-
-/* Ask for the history again, once, where some of it was missed or more is wanted. */
-function reloadTrend(lastS) {
-  loading ??= loadTrend(lastS)
-    .catch(() => undefined)
-    .finally(() => (loading = null));
-}
-
 function take(document) {
   if (live && (document.run !== live.run || document.live_s < live.live_s)) pages.forget();
   live = document;
-  if (document.trend && !trend.append(document.trend)) reloadTrend(trend.loadedS || OVERVIEW_S);
+  feed.take(document.trend);
   if (choices.now.at) controls.updateHistory();
   else draw();
 }
 
 function applyTheme() {
   const { theme } = choices.now;
-  const dark = theme === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : theme === "dark";
+  const dark =
+    theme === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : theme === "dark";
   document.documentElement.dataset.theme = dark ? "dark" : "light";
 }
 
@@ -219,9 +202,9 @@ function follow(now, before) {
   if (connection) connection.view = now.view;
   if (now.at) {
     const same = before?.at && write(before) === write(now);
-    if (!same) history.show(now.view, now.at);
+    if (!same && !history.holds(now.view, now.at)) history.show(now.view, now.at);
   } else history.live();
-  if (now.page === "trends" && now.span > trend.loadedS) reloadTrend(now.span);
+  feed.extend();
   if (now.page === "system" && pulse.status) showTables(byId("system"), pulse.status);
   pages.show(now.page, lookFor(now.page));
   controls.update();
@@ -232,25 +215,43 @@ const write = ({ at, view }) => JSON.stringify([at, view]);
 
 let connection = null;
 
+/* The detector; asked for until the server answers. */
+async function described() {
+  for (;;) {
+    const answer = await fetch("api/v1/detector").catch(() => null);
+    if (answer?.ok) return answer.json();
+    await new Promise((done) => setTimeout(done, AGAIN_MS));
+  }
+}
+
 async function start() {
   overview.build();
   applyTheme();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => follow(choices.now, choices.now));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+    follow(choices.now, choices.now),
+  );
   connection = new Connection(choices.now.view, {
     view: take,
     status: (status) => pulse.hear(status),
-    line: (line) => (pulse.connection = line),
+    line: (line) => {
+      pulse.connection = line;
+      if (line === "connected" && detector) pages.show(choices.now.page, lookFor(choices.now.page));
+    },
   });
-  const answer = await fetch("api/v1/detector");
-  detector = await answer.json();
+  detector = await described();
   setText(byId("detector"), detector.name);
   controls.addChambers(detector);
-  referenceDialog({ reference, choices, screen: shown, detector: () => detector, changed: () => follow(choices.now, choices.now) });
+  referenceDialog({
+    reference,
+    choices,
+    screen: shown,
+    detector: () => detector,
+    changed: () => follow(choices.now, choices.now),
+  });
   if (choices.now.reference && !reference.document) {
     await reference.fromServer().catch((problem) => say(`No reference: ${problem.message}`));
   }
   choices.onChange(follow);
-  reloadTrend(Math.max(OVERVIEW_S, choices.now.page === "trends" ? choices.now.span : 0));
   follow(choices.now, null);
   await pages.settled();
 }
@@ -264,7 +265,12 @@ window.muonscope = Object.freeze({
     line: pulse.line,
     freshness: pulse.freshness,
     status: pulse.status,
-    shown: shown() && { ...placeOf(shown()), seq: shown().seq, view: shown().view, live_s: shown().live_s },
+    shown: shown() && {
+      ...placeOf(shown()),
+      seq: shown().seq,
+      view: shown().view,
+      live_s: shown().live_s,
+    },
     trendRows: trend.length,
     reference: reference.document ? reference.name : null,
   }),

@@ -16,7 +16,9 @@ export class Connection {
   constructor(view, hear) {
     this.#view = view;
     this.#hear = hear;
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.#rest() : this.#open()));
+    document.addEventListener("visibilitychange", () =>
+      document.hidden ? this.#rest() : this.#open(),
+    );
     addEventListener("online", () => this.#open());
     addEventListener("pagehide", () => this.#close());
     addEventListener("pageshow", (event) => event.persisted && this.#open());

@@ -17,7 +17,9 @@ export class Controls {
     this.#radio("unit", String);
     this.#radio("span", Number);
     for (const name of ["log", "reference"]) {
-      byId(name).addEventListener("change", (event) => choices.set({ [name]: event.target.checked }));
+      byId(name).addEventListener("change", (event) =>
+        choices.set({ [name]: event.target.checked }),
+      );
     }
     byId("theme").addEventListener("click", () => {
       choices.set({ theme: document.documentElement.dataset.theme === "dark" ? "light" : "dark" });
@@ -75,13 +77,17 @@ export class Controls {
 
   /* Give the chips the colours that the figures have. */
   recolour(colours) {
-    document.querySelectorAll("#chambers-control .mark").forEach((mark, c) => (mark.style.background = colours[c]));
+    document
+      .querySelectorAll("#chambers-control .mark")
+      .forEach((mark, c) => (mark.style.background = colours[c]));
   }
 
   #chooseChambers() {
     const inputs = [...document.querySelectorAll("#chambers-control input")];
     const chosen = inputs.filter((input) => input.checked).map((input) => Number(input.value));
-    this.#choices.set({ chambers: chosen.length === inputs.length || chosen.length === 0 ? null : chosen });
+    this.#choices.set({
+      chambers: chosen.length === inputs.length || chosen.length === 0 ? null : chosen,
+    });
   }
 
   /* Chips for the plots of the trends page. */
@@ -103,16 +109,21 @@ export class Controls {
     const now = this.#choices.now;
     byId("controls").dataset.page = now.page;
     for (const name of ["view", "unit", "span"]) {
-      for (const input of document.querySelectorAll(`input[name=${name}]`)) input.checked = input.value === String(now[name]);
+      for (const input of document.querySelectorAll(`input[name=${name}]`))
+        input.checked = input.value === String(now[name]);
     }
     byId("log").checked = now.log;
     byId("reference").checked = now.reference;
-    byId("theme").setAttribute("aria-pressed", String(document.documentElement.dataset.theme === "dark"));
+    byId("theme").setAttribute(
+      "aria-pressed",
+      String(document.documentElement.dataset.theme === "dark"),
+    );
     byId("reset").hidden = now.view !== "run" || now.at !== null;
     for (const input of document.querySelectorAll("#chambers-control input")) {
       input.checked = now.chambers === null || now.chambers.includes(Number(input.value));
     }
-    for (const input of document.querySelectorAll("#trend-control input")) input.checked = now.show.includes(input.value);
+    for (const input of document.querySelectorAll("#trend-control input"))
+      input.checked = now.show.includes(input.value);
     for (const link of document.querySelectorAll("nav a")) {
       if (link.dataset.page === now.page) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
@@ -129,7 +140,12 @@ export class Controls {
     place.max = String(last);
     if (document.activeElement !== place || !at) place.value = String(row);
     place.disabled = trend.length === 0;
-    place.setAttribute("aria-valuetext", trend.length ? `${clock(trend.columns.run_s[row] + trend.columns.live_s[row])} in the run` : "no window yet");
+    place.setAttribute(
+      "aria-valuetext",
+      trend.length
+        ? `${clock(trend.columns.run_s[row] + trend.columns.live_s[row])} in the run`
+        : "no window yet",
+    );
     byId("back").disabled = row === 0;
     byId("forward").disabled = !at;
     const pause = byId("pause");
@@ -164,7 +180,9 @@ export function referenceDialog({ reference, choices, screen, detector, changed 
     dialog.showModal();
   });
   byId("reference-server").addEventListener("click", () => attempt(() => reference.fromServer()));
-  byId("reference-screen").addEventListener("click", () => attempt(() => reference.fromScreen(screen())));
+  byId("reference-screen").addEventListener("click", () =>
+    attempt(() => reference.fromScreen(screen())),
+  );
   byId("reference-none").addEventListener("click", () => attempt(() => reference.forget()));
   byId("reference-file").addEventListener("change", (event) => {
     const [file] = event.target.files;

@@ -37,7 +37,11 @@ export function table(caption, head, rows, empty = "none") {
     row.map((cell, i) => {
       const [text, kind] = Array.isArray(cell) ? cell : [cell, ""];
       const first = i === 0 && tag === "td";
-      return el(first ? "th" : tag, { class: kind, scope: first ? "row" : tag === "th" ? "col" : null }, text);
+      return el(
+        first ? "th" : tag,
+        { class: kind, scope: first ? "row" : tag === "th" ? "col" : null },
+        text,
+      );
     });
   const body = rows.length
     ? rows.map((row) => el("tr", {}, ...cells(row, "td")))

@@ -19,7 +19,11 @@ export function saveMenu(label, find) {
     return button;
   });
   menu.append(
-    el("summary", { "aria-label": `Save ${label}`, title: "Save as picture or numbers" }, icon("save")),
+    el(
+      "summary",
+      { "aria-label": `Save ${label}`, title: "Save as picture or numbers" },
+      icon("save"),
+    ),
     el("div", { class: "choices" }, ...buttons),
   );
   menu.addEventListener("focusout", (event) => {
@@ -39,11 +43,17 @@ const FORMATS = {
     save(blob, `${fileName(what.run, label, what.place)}.png`);
   },
   CSV: ({ columns, what }, label) => {
-    save(new Blob([csv(columns, what)], { type: "text/csv" }), `${fileName(what.run, label, what.place)}.csv`);
+    save(
+      new Blob([csv(columns, what)], { type: "text/csv" }),
+      `${fileName(what.run, label, what.place)}.csv`,
+    );
   },
   JSON: ({ columns, what }, label) => {
     const text = JSON.stringify({ plot: label, ...what, columns: plain(columns) }, null, 1);
-    save(new Blob([text], { type: "application/json" }), `${fileName(what.run, label, what.place)}.json`);
+    save(
+      new Blob([text], { type: "application/json" }),
+      `${fileName(what.run, label, what.place)}.json`,
+    );
   },
 };
 
@@ -68,7 +78,13 @@ function picture(view, label, what) {
 
 function csv(data, what) {
   const names = Object.keys(data);
-  const lines = [`# ${Object.entries(what).map(([k, v]) => `${k}=${v}`).join(" ").replace(/[\r\n]+/g, " ")}`, names.join(",")];
+  const lines = [
+    `# ${Object.entries(what)
+      .map(([k, v]) => `${k}=${v}`)
+      .join(" ")
+      .replace(/[\r\n]+/g, " ")}`,
+    names.join(","),
+  ];
   const rows = data[names[0]]?.length ?? 0;
   for (let i = 0; i < rows; i++) lines.push(names.map((name) => cell(data[name][i])).join(","));
   return `${lines.join("\n")}\n`;
@@ -79,4 +95,5 @@ function cell(value) {
   return `"${String(value).replaceAll('"', '""')}"`;
 }
 
-const plain = (data) => Object.fromEntries(Object.entries(data).map(([name, values]) => [name, Array.from(values)]));
+const plain = (data) =>
+  Object.fromEntries(Object.entries(data).map(([name, values]) => [name, Array.from(values)]));

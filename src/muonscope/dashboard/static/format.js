@@ -31,7 +31,8 @@ export function ago(s) {
   return `${Math.round(s / 3600)} h`;
 }
 
-export const percent = (part, all) => (all > 0 ? `${((100 * part) / all).toFixed(part === all ? 0 : 2)} %` : NONE);
+export const percent = (part, all) =>
+  all > 0 ? `${((100 * part) / all).toFixed(part === all ? 0 : 2)} %` : NONE;
 
 /* A name that any file system takes. */
 export const fileName = (...parts) =>

@@ -16,7 +16,22 @@ export class History {
   /* Fetch the view at a place; the run view has no past: a minute stands in for it. */
   show(view, { epoch, window }) {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#fetch(view === "run" ? "recent" : view, epoch, window), SETTLE_MS);
+    this.#timer = setTimeout(
+      () => this.#fetch(view === "run" ? "recent" : view, epoch, window),
+      SETTLE_MS,
+    );
+  }
+
+  /* Keep what is on the screen: the run view, too, stands still where it is paused. */
+  hold(document) {
+    this.live();
+    this.document = document;
+  }
+
+  /* Tell whether that is what is shown. */
+  holds(view, { epoch, window }) {
+    const held = this.document;
+    return held?.view === view && held.epoch === epoch && held.window === window;
   }
 
   live() {

@@ -32,7 +32,12 @@ export function build() {
     el(
       "article",
       { class: "panel plot-accounting", id: "accounting" },
-      el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Where the words of the run went" }),
+      el("div", {
+        class: "scroll",
+        tabindex: "0",
+        role: "region",
+        "aria-label": "Where the words of the run went",
+      }),
     ),
   );
 }
@@ -48,24 +53,42 @@ export function updateStatus(status, state) {
   fact("state", state.word, state.reason);
   byId("fact-state").dataset.state = state.kind;
   fact("run", status.run ?? "\u2013", status.source);
-  fact("time", clock(status.detector_s ?? NaN), status.windows === 1 ? "1 window" : `${count(status.windows)} windows`);
+  fact(
+    "time",
+    clock(status.detector_s ?? NaN),
+    status.windows === 1 ? "1 window" : `${count(status.windows)} windows`,
+  );
   fact("lag", status.lag_s === null ? "\u2013" : ago(status.lag_s), "behind the wall clock");
   fact("rate", hertz(status.rates?.hits ?? NaN), "mean of the last 10 s");
   fact("scintillator", hertz(status.rates?.scintillator ?? NaN), "mean of the last 10 s");
   const { late, unmapped, invalid } = status.accounting;
   const dropped = late + unmapped + invalid;
   byId("fact-dropped").dataset.dropped = String(dropped > 0);
-  fact("dropped", count(dropped), dropped > 0 ? `${count(late)} late, ${count(unmapped)} unmapped, ${count(invalid)} invalid` : "every word is used");
+  fact(
+    "dropped",
+    count(dropped),
+    dropped > 0
+      ? `${count(late)} late, ${count(unmapped)} unmapped, ${count(invalid)} invalid`
+      : "every word is used",
+  );
   updateAccounting(status);
 }
 
 let accounted = "";
 
 function updateAccounting(status) {
-  const key = JSON.stringify([status.accounting, status.bytes, status.malformed, status.duplicates, status.other_runs]);
+  const key = JSON.stringify([
+    status.accounting,
+    status.bytes,
+    status.malformed,
+    status.duplicates,
+    status.other_runs,
+  ]);
   if (key === accounted) return;
   accounted = key;
-  byId("accounting").querySelector(".scroll").replaceChildren(accountingTable(status.accounting, dropRows(status)));
+  byId("accounting")
+    .querySelector(".scroll")
+    .replaceChildren(accountingTable(status.accounting, dropRows(status)));
 }
 
 export function updateView(document) {

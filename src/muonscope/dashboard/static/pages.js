@@ -19,7 +19,8 @@ export class Pages {
 
   /* Show a page, and build its figures if need be. */
   show(page, look) {
-    for (const section of document.querySelectorAll("main > section[data-page]")) section.hidden = section.dataset.page !== page;
+    for (const section of document.querySelectorAll("main > section[data-page]"))
+      section.hidden = section.dataset.page !== page;
     this.#wanted = { page, look };
     if (DRAWN.includes(page)) this.#work = this.#work.then(() => this.#build(page, look));
   }
@@ -49,7 +50,10 @@ export class Pages {
       this.#built.get(page)?.sheet?.dispose();
       this.#built.set(page, { key, sheet: null });
       clear(page);
-      await sheet.build(layout, placer(page, this.#with.detector(), (panel) => this.#of(sheet, panel)));
+      await sheet.build(
+        layout,
+        placer(page, this.#with.detector(), (panel) => this.#of(sheet, panel)),
+      );
       this.#built.set(page, { key, sheet });
       sheet.onTimeClick((s) => this.#with.clicked(s));
       this.#with.loaded(page, sheet);
@@ -62,17 +66,25 @@ export class Pages {
 
   #of(sheet, panel) {
     const { view } = sheet.figure(panel.name);
-    return { view, columns: sheet.data(panel.table), what: this.#with.describe() };
+    const columns = Object.entries(sheet.data(panel.table));
+    const lines = new Set(panel.series.map(({ name }) => name));
+    const other = ([name]) =>
+      lines.size > 0 && !lines.has(name) && name !== "time" && name !== "live_s";
+    const shown = Object.fromEntries(columns.filter((column) => !other(column)));
+    return { view, columns: shown, what: this.#with.describe() };
   }
 
   /* Hide what is not chosen: panels of chambers, lines of chambers, plots of trends. */
   select(page, chambers, show) {
     const sheet = this.ready(page);
     const off = (c) => c !== null && chambers !== null && !chambers.includes(c);
-    const hidden = ({ plot, chamber }) => off(chamber) || (page === "trends" && !show.includes(plot));
+    const hidden = ({ plot, chamber }) =>
+      off(chamber) || (page === "trends" && !show.includes(plot));
     sheet.hide(hidden);
     const ofChamber = (name) => /^(?:hits|scint)(\d+)$/.exec(name)?.[1];
-    sheet.showSeries((name) => !off(ofChamber(name) === undefined ? null : Number(ofChamber(name))));
+    sheet.showSeries(
+      (name) => !off(ofChamber(name) === undefined ? null : Number(ofChamber(name))),
+    );
     const section = byId(page);
     for (const item of section.querySelectorAll(".legend li")) {
       const c = ofChamber(item.dataset.series);
@@ -84,7 +96,8 @@ export class Pages {
       section.dataset.chambers = String([...homes].filter((home) => !home.hidden).length);
     }
     if (page === "trends") {
-      for (const panel of section.querySelectorAll(".panel")) panel.hidden = !show.includes(panel.dataset.plot);
+      for (const panel of section.querySelectorAll(".panel"))
+        panel.hidden = !show.includes(panel.dataset.plot);
     }
   }
 

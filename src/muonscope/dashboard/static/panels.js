@@ -8,7 +8,8 @@ import { count, hertz } from "./format.js";
 export function placer(page, detector, find) {
   const homes = { overview: "overview-plots", trends: "trend-plots" };
   return (panel, colours) => {
-    const home = page === "chambers" ? chamberHome(panel.chamber, detector, colours) : byId(homes[page]);
+    const home =
+      page === "chambers" ? chamberHome(panel.chamber, detector, colours) : byId(homes[page]);
     home.append(frame(panel, detector, find));
   };
 }
@@ -25,9 +26,16 @@ function frame(panel, detector, find) {
   const plot = el("div", { class: "plot", id: panel.element, role: "img", "aria-label": label });
   const article = el("article", { class: `panel plot-${panel.plot}`, "data-plot": panel.plot });
   article.append(
-    el("header", {}, el("h3", {}, panel.title), el("span", { class: "hint" }, panel.hint), saveMenu(label, () => find(panel))),
+    el(
+      "header",
+      {},
+      el("h3", {}, panel.title),
+      el("span", { class: "hint", title: panel.hint }, panel.hint),
+      saveMenu(label, () => find(panel)),
+    ),
     plot,
   );
+  if (panel.empty) article.append(el("p", { class: "nothing", hidden: true }, panel.empty));
   if (panel.series.length > 1) article.append(legend(panel.series, detector));
   return article;
 }
@@ -36,7 +44,13 @@ function legend(series, detector) {
   const items = series.map(({ name, colour }) => {
     const mark = el("span", { class: "mark", "aria-hidden": "true" });
     mark.style.background = colour;
-    return el("li", { "data-series": name }, mark, el("span", {}, seriesLabel(name, detector)), el("output", {}));
+    return el(
+      "li",
+      { "data-series": name },
+      mark,
+      el("span", {}, seriesLabel(name, detector)),
+      el("output", {}),
+    );
   });
   return el("ul", { class: "legend" }, ...items);
 }
@@ -60,7 +74,13 @@ function chamberHome(chamber, detector, colours) {
   const id = `chamber-${chamber}`;
   const found = byId(id);
   if (found) return found.querySelector(".chamber-plots");
-  const { label, fpga, first_channel: first, last_channel: last, view } = detector.chambers[chamber];
+  const {
+    label,
+    fpga,
+    first_channel: first,
+    last_channel: last,
+    view,
+  } = detector.chambers[chamber];
   const mark = el("span", { class: "mark", "aria-hidden": "true" });
   const home = el(
     "section",
@@ -86,6 +106,10 @@ export function updateChambers(document) {
   hits.forEach((n, c) => {
     const sums = byId(`chamber-${c}`)?.querySelector(".sums");
     const rate = document.live_s > 0 ? n / document.live_s : NaN;
-    if (sums) setText(sums, `${count(n)} hits \u00b7 ${hertz(rate)} \u00b7 ${count(scint[c])} with scintillator`);
+    if (sums)
+      setText(
+        sums,
+        `${count(n)} hits \u00b7 ${hertz(rate)} \u00b7 ${count(scint[c])} with scintillator`,
+      );
   });
 }

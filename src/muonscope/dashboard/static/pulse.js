@@ -29,7 +29,9 @@ export class Pulse {
   /* Age of the newest window, s, counted on while the server is silent. */
   get age() {
     const { status } = this;
-    return status === null || status.age_s === null ? NaN : status.age_s + (performance.now() - this.#heard) / 1000;
+    return status === null || status.age_s === null
+      ? NaN
+      : status.age_s + (performance.now() - this.#heard) / 1000;
   }
 
   get freshness() {
@@ -41,10 +43,15 @@ export class Pulse {
   /* {word, kind, reason}: what people read, what colours it, and why. */
   get state() {
     if (this.line === "disconnected") {
-      return { word: "disconnected", kind: "disconnected", reason: "no connection to the server; trying again" };
+      return {
+        word: "disconnected",
+        kind: "disconnected",
+        reason: "no connection to the server; trying again",
+      };
     }
     const { status } = this;
-    if (status === null) return { word: "connecting", kind: "waiting", reason: "the server has not answered yet" };
+    if (status === null)
+      return { word: "connecting", kind: "waiting", reason: "the server has not answered yet" };
     return { word: status.state, kind: status.state, reason: status.reason };
   }
 
@@ -55,7 +62,10 @@ export class Pulse {
     pulse.title = state.reason;
     document.documentElement.dataset.freshness = freshness;
     setText(byId("state"), state.word);
-    setText(byId("age"), freshness === "none" ? "no data yet" : `${ago(age)} old \u00b7 ${freshness}`);
+    setText(
+      byId("age"),
+      freshness === "none" ? "no data yet" : `${ago(age)} old \u00b7 ${freshness}`,
+    );
     this.#tell(this.status, state);
   }
 }

@@ -88,7 +88,11 @@ function addMessage(total, chambers, message) {
   total.live_s += (message.end_ns - message.start_ns) * 1e-9;
   chambers.forEach(({ first_channel: first }, c) => {
     const from = message[`chamber${c}`];
-    const { [`cells${c}`]: cells, [`drift${c}`]: drift, [`multiplicity${c}`]: orbits } = total.tables;
+    const {
+      [`cells${c}`]: cells,
+      [`drift${c}`]: drift,
+      [`multiplicity${c}`]: orbits,
+    } = total.tables;
     addSparse(cells.hits, from.hist_CHANNEL, first);
     addSparse(cells.scint, from.hist_SCINT, first);
     addAll(drift.counts, from.drift_histogram.counts);

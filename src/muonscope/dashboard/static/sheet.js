@@ -1,12 +1,20 @@
 /* The figures of one page: declared by the server, drawn here, fed by name. */
 
-import { decadeBelow, Follower, greatest, leastAboveZero, medianAboveZero, nice } from "./scales.js";
-import { spare } from "./spare.js";
+import { byId } from "./dom.js";
+import {
+  decadeBelow,
+  Follower,
+  greatest,
+  leastAboveZero,
+  medianAboveZero,
+  nice,
+} from "./scales.js";
+import { releasable, spare } from "./spare.js";
 import { fill } from "./tables.js";
 
 const MAP_SCALE = 2; // the top of a colour scale, in medians of the cells that have hits
 const ROOM_FOR_TEXT = 1.12; // numbers stand behind the ends of horizontal bars
-const SPANS_S = [60, 120, 300, 600, 1200, 1800];
+const SPANS_S = [60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 57_600];
 
 export class Sheet {
   panels = [];
@@ -16,6 +24,7 @@ export class Sheet {
   #sources = new Map(); // name -> {model, tags, fixed}
   #figures = new Map(); // name of the panel -> {model, view, tags, follower}
   #mappers = [];
+  #release = () => {};
 
   /* Ask for the figures of a page. */
   async fetch(page, look) {
@@ -29,13 +38,16 @@ export class Sheet {
     this.panels = panels;
     this.colours = colours;
     for (const panel of panels) place(panel, colours);
-    this.#managers = await Bokeh.embed.embed_items(docs, items);
+    const { built, release } = await releasable(() => Bokeh.embed.embed_items(docs, items));
+    this.#managers = built;
+    this.#release = release;
     this.#find();
   }
 
   #find() {
     const views = new Map();
-    for (const manager of this.#managers) for (const view of manager.roots) views.set(view.model.id, view);
+    for (const manager of this.#managers)
+      for (const view of manager.roots) views.set(view.model.id, view);
     for (const panel of this.panels) {
       const view = views.get(panel.figure);
       const model = view.model;
@@ -55,7 +67,9 @@ export class Sheet {
     const tags = model.tags?.[0] ?? {};
     if (model.type === "ColumnDataSource" && model.name) {
       const filled = new Set(tags.filled);
-      const fixed = Object.fromEntries(Object.entries(columnsOf(model)).filter(([name]) => !filled.has(name)));
+      const fixed = Object.fromEntries(
+        Object.entries(columnsOf(model)).filter(([name]) => !filled.has(name)),
+      );
       this.#sources.set(model.name, { model, tags, fixed });
     } else if (/ColorMapper$/.test(model.type) && tags.table) {
       this.#mappers.push({ model, tags, follower: new Follower() });
@@ -84,7 +98,10 @@ export class Sheet {
     const span = Math.min(spanS, SPANS_S.find((s) => s >= covered) ?? spanS);
     const start = covered > spanS ? trend.end - spanS : (trend.columns.run_s[0] ?? 0);
     const drawn = new Set(figures.flatMap(({ tags }) => tags.scale.columns));
-    const rates = trend.rates(source.tags.rates.filter((name) => drawn.has(name)), span);
+    const rates = trend.rates(
+      source.tags.rates.filter((name) => drawn.has(name)),
+      span,
+    );
     const unused = rates.time.map(() => NaN);
     const columns = { ...rates };
     for (const name of source.tags.rates) columns[name] ??= unused;
@@ -136,6 +153,7 @@ export class Sheet {
   }
 
   dispose() {
+    this.#release();
     for (const document of this.#documents) {
       document.clear();
       const i = Bokeh.documents.indexOf(document);
@@ -151,16 +169,25 @@ export class Sheet {
     return [...this.#figures.values()].filter(({ hidden }) => !hidden);
   }
 
-  #fit({ model, tags, follower }, document, { unit, live }) {
-    if (tags.along === "window" && document) setRange(model.x_range, 0, document.end_s - document.start_s);
+  #fit({ model, tags, follower, panel }, document, { unit, live }) {
+    if (tags.along === "window" && document)
+      setRange(model.x_range, 0, document.end_s - document.start_s);
     if (!tags.scale) return;
     const { table, columns, log, axis } = tags.scale;
     const data = columnsOf(this.#sources.get(table).model);
-    const visible = columns.filter((name) => model.renderers.every((r) => r.name !== name || r.visible));
+    const visible = columns.filter((name) =>
+      model.renderers.every((r) => r.name !== name || r.visible),
+    );
     const values = visible.flatMap((name) => [data[name], data[`${name}_ref`]]).filter(Boolean);
     const room = axis === "x" ? ROOM_FOR_TEXT : 1;
-    const high = follower.follow(room * greatest(values));
-    const low = !log ? 0 : table === "trend" ? lowRate(values, high) : 0.5 * (unit === "hz" && live > 0 ? decadeBelow(1 / live) : 1);
+    const most = greatest(values);
+    if (panel.empty) byId(panel.element).parentElement.querySelector(".nothing").hidden = most > 0;
+    const high = follower.follow(room * most);
+    const low = !log
+      ? 0
+      : table === "trend"
+        ? lowRate(values, high)
+        : 0.5 * (unit === "hz" && live > 0 ? decadeBelow(1 / live) : 1);
     setRange(axis === "x" ? model.x_range : model.y_range, low, Math.max(high, 10 * low));
   }
 
@@ -180,7 +207,10 @@ const columnsOf = ({ data }) => (data instanceof Map ? Object.fromEntries(data) 
 function sameColumns(some, others) {
   return Object.entries(some).every(([name, values]) => {
     const other = others[name];
-    return values === other || (values.length === other?.length && values.every((value, i) => Object.is(value, other[i])));
+    return (
+      values === other ||
+      (values.length === other?.length && values.every((value, i) => Object.is(value, other[i])))
+    );
   });
 }
 

@@ -24,7 +24,8 @@ function spareGlyphs(renderer) {
   const nothing = () => {};
   renderer.update_position = nothing;
   for (const name of UNUSED) {
-    if (renderer[name]) Object.assign(renderer[name], { set_data: nothing, set_visuals: nothing, map_data: nothing });
+    if (renderer[name])
+      Object.assign(renderer[name], { set_data: nothing, set_visuals: nothing, map_data: nothing });
   }
 }
 
@@ -43,4 +44,25 @@ function spareStyleSheets(sheet) {
 function spareComputedStyles(visual) {
   const visuals = visual && Object.getPrototypeOf(Object.getPrototypeOf(visual));
   if (visuals && Object.hasOwn(visuals, "_get_css_value")) visuals._get_css_value = () => "";
+}
+
+/* Build figures; return {built, release}. Each figure listens to the size of the visual viewport
+   and never stops, which would keep all figures that ever were: release() ends that. */
+export async function releasable(build) {
+  const viewport = window.visualViewport;
+  if (!viewport) return { built: await build(), release: () => {} };
+  const heard = [];
+  viewport.addEventListener = (...listener) => {
+    heard.push(listener);
+    EventTarget.prototype.addEventListener.apply(viewport, listener);
+  };
+  try {
+    const built = await build();
+    return {
+      built,
+      release: () => heard.forEach((listener) => viewport.removeEventListener(...listener)),
+    };
+  } finally {
+    delete viewport.addEventListener;
+  }
 }

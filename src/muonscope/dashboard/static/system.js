@@ -42,7 +42,12 @@ export function dropRows(status) {
   return rows.map(([name, n, meaning]) =>
     n > 0
       ? [[name, "drop"], [count(n), "number dropped"], "", [meaning, "dropped"]]
-      : [[name, "drop"], [count(n ?? NaN), "number"], "", [meaning.replace("dropped: ", ""), "meaning"]],
+      : [
+          [name, "drop"],
+          [count(n ?? NaN), "number"],
+          "",
+          [meaning.replace("dropped: ", ""), "meaning"],
+        ],
   );
 }
 
@@ -69,28 +74,45 @@ function systemTables(status) {
     ),
     list("Last examples of what was rejected or malformed", status.examples, "none"),
     list("What was noticed", status.notes, "nothing unusual"),
-    table("Configuration", ["name", "value"], Object.entries(status.config).map(([name, value]) => [name, text(value)]), "defaults"),
+    table(
+      "Configuration",
+      ["name", "value"],
+      Object.entries(status.config).map(([name, value]) => [name, text(value)]),
+      "defaults",
+    ),
   ];
 }
 
 function stateTable(status) {
   const latency = status.latency_ms;
-  return table("State", [], [
-    ["state", `${status.state}: ${status.reason}`],
-    ["run", text(status.run)],
-    ["detector", status.detector],
-    ["detector time", clock(status.detector_s ?? NaN)],
-    ["behind the wall clock", status.lag_s === null ? "\u2013" : ago(status.lag_s)],
-    ["words", `${count(status.words)} (${status.words_per_s === null ? "\u2013" : figures(status.words_per_s)} per s)`],
-    ["hits now", status.rates ? hertz(status.rates.hits) : "\u2013"],
-    ["windows", count(status.windows)],
-    ["latency, window to page", latency ? `p50 ${figures(latency.p50)} ms, p99 ${figures(latency.p99)} ms (${count(latency.windows)} windows)` : "\u2013"],
-    ["viewers", count(status.viewers)],
-    ["started", text(status.started)],
-    ["run view reset", status.reset_at ?? "never"],
-    ["reference of the server", status.reference ? "yes" : "no"],
-    ["version", `muonscope ${status.version}`],
-  ]);
+  return table(
+    "State",
+    [],
+    [
+      ["state", `${status.state}: ${status.reason}`],
+      ["run", text(status.run)],
+      ["detector", status.detector],
+      ["detector time", clock(status.detector_s ?? NaN)],
+      ["behind the wall clock", status.lag_s === null ? "\u2013" : ago(status.lag_s)],
+      [
+        "words",
+        `${count(status.words)} (${status.words_per_s === null ? "\u2013" : figures(status.words_per_s)} per s)`,
+      ],
+      ["hits now", status.rates ? hertz(status.rates.hits) : "\u2013"],
+      ["windows", count(status.windows)],
+      [
+        "latency, window to page",
+        latency
+          ? `p50 ${figures(latency.p50)} ms, p99 ${figures(latency.p99)} ms (${count(latency.windows)} windows)`
+          : "\u2013",
+      ],
+      ["viewers", count(status.viewers)],
+      ["started", text(status.started)],
+      ["run view reset", status.reset_at ?? "never"],
+      ["reference of the server", status.reference ? "yes" : "no"],
+      ["version", `muonscope ${status.version}`],
+    ],
+  );
 }
 
 function sourcesTable(status) {
@@ -104,7 +126,17 @@ function sourcesTable(status) {
   return table("Sources", head, rows, `nothing has been read yet from ${status.source}`);
 }
 
-const list = (caption, texts, none) => table(caption, [], texts.map((line) => [[line, "text"]]), none);
+const list = (caption, texts, none) =>
+  table(
+    caption,
+    [],
+    texts.map((line) => [[line, "text"]]),
+    none,
+  );
 
 const text = (value) =>
-  value === null || value === undefined || value === "" ? "\u2013" : typeof value === "object" ? JSON.stringify(value) : String(value);
+  value === null || value === undefined || value === ""
+    ? "\u2013"
+    : typeof value === "object"
+      ? JSON.stringify(value)
+      : String(value);

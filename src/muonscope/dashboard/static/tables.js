@@ -12,9 +12,11 @@ export function fill(tags, fixed, table, context, name) {
   if (tags.bars) return Object.assign(columns, highest(table, tags.bars));
   for (const [column, values] of Object.entries(table)) columns[column] = shaped(tags, values);
   const rows = Object.values(fixed)[0]?.length;
-  if (rows !== undefined && Object.values(columns).some((values) => values.length !== rows)) return null;
+  if (rows !== undefined && Object.values(columns).some((values) => values.length !== rows))
+    return null;
   for (const column of tags.counts ?? []) addRates(columns, column, context);
-  for (const column of tags.texts ?? []) columns[`${column}_text`] = columns[column].map(context.unit === "hz" ? hertz : count);
+  for (const column of tags.texts ?? [])
+    columns[`${column}_text`] = columns[column].map(context.unit === "hz" ? hertz : count);
   for (const column of tags.reference ?? []) addReference(columns, column, tags, context, name);
   return columns;
 }

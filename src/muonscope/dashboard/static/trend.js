@@ -4,7 +4,7 @@ const MOST_ROWS = 7_500;
 const SLACK = 500; // rows beyond, so that not every update moves all of them
 const POINTS = 360;
 const WIDTHS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600];
-const NOT_COUNTS = new Set(["run_s", "epoch", "window", "live_s"]);
+const PLACES = new Set(["run_s", "epoch", "window"]); // of joined rows, that of the first
 
 export class Trend {
   columns = { run_s: [], epoch: [], window: [], live_s: [] };
@@ -21,14 +21,13 @@ export class Trend {
 
   /* Take all of an answer of api/v1/windows. */
   load({ next, columns }, lastS) {
-    this.columns = Object.fromEntries(
-      Object.entries(columns).map(([name, values]) => [name, values.slice(-MOST_ROWS)]),
-    );
+    this.columns = columns;
+    while (this.length > MOST_ROWS) this.columns = thinned(this.columns);
     this.next = next;
     this.loadedS = lastS;
   }
 
-  /* Take the rows of an update; return false if some between were missed. */
+  /* Take the rows of an update; return false if some are missing, between or at the beginning. */
   append({ first, columns }) {
     const rows = columns?.run_s?.length ?? 0;
     if (rows === 0) return true;
@@ -38,14 +37,15 @@ export class Trend {
       (this.columns[name] ??= []).push(...values.slice(skip));
     }
     this.next = first + rows;
-    if (this.length > MOST_ROWS + SLACK) {
-      for (const values of Object.values(this.columns)) values.splice(0, values.length - MOST_ROWS);
-    }
-    return true;
+    if (this.length <= MOST_ROWS + SLACK) return true;
+    for (const values of Object.values(this.columns)) values.splice(0, values.length - MOST_ROWS);
+    return this.end - this.columns.run_s[0] >= this.loadedS;
   }
 
   row(i) {
-    return Object.fromEntries(Object.entries(this.columns).map(([name, values]) => [name, values[i]]));
+    return Object.fromEntries(
+      Object.entries(this.columns).map(([name, values]) => [name, values[i]]),
+    );
   }
 
   /* The row of a window, or -1; rows are in the order of time. */
@@ -90,10 +90,26 @@ export class Trend {
     }
     return out;
   }
+}
 
-  get counters() {
-    return Object.keys(this.columns).filter((name) => !NOT_COUNTS.has(name));
-  }
+/* Join each two of the rows that are short, the oldest first, until few enough are left. */
+function thinned(columns) {
+  const { live_s } = columns;
+  const rows = live_s.length;
+  const first = live_s.findIndex((live) => live <= 1.5 * live_s[rows - 1]);
+  const pairs = Math.min(rows - MOST_ROWS, Math.floor((rows - first) / 2));
+  if (pairs === 0)
+    return Object.fromEntries(
+      Object.entries(columns).map(([name, values]) => [name, values.slice(-MOST_ROWS)]),
+    );
+  const joined = Object.entries(columns).map(([name, values]) => {
+    const kept = values.slice(0, first);
+    for (let i = first; i < first + 2 * pairs; i += 2) {
+      kept.push(PLACES.has(name) ? values[i] : values[i] + values[i + 1]);
+    }
+    return [name, kept.concat(values.slice(first + 2 * pairs))];
+  });
+  return Object.fromEntries(joined);
 }
 
 function sum(values, from, to) {

@@ -1,0 +1,55 @@
+/* Keeps the history whole: asks for the rows that were missed, or for more of the past. */
+
+const MARGIN_S = 5; // more than is missing, to be sure
+const REST_MS = 1000; // between two questions
+
+export class Feed {
+  #trend;
+  #with;
+  #busy = false;
+
+  /* with: {wantedS(), end(): time in the run of the newest window, connected(), changed()} */
+  constructor(trend, withWhat) {
+    this.#trend = trend;
+    this.#with = withWhat;
+  }
+
+  /* Take the rows of an update. */
+  take(rows) {
+    if (rows && !this.#trend.append(rows)) this.mend();
+  }
+
+  /* See that there is as much of the past as is wanted. */
+  extend() {
+    if (this.#with.wantedS() > this.#trend.loadedS) this.mend();
+  }
+
+  async mend() {
+    if (this.#busy) return;
+    this.#busy = true;
+    await this.#ask().catch(() => undefined);
+    this.#with.changed();
+    setTimeout(() => {
+      this.#busy = false;
+      if (this.#with.connected()) this.extend();
+    }, REST_MS);
+  }
+
+  /* Only what is missing, if that will do; else all. */
+  async #ask() {
+    const trend = this.#trend;
+    const wanted = this.#with.wantedS();
+    const missing = trend.length ? Math.ceil(this.#with.end() - trend.end) + MARGIN_S : 0;
+    const enough = missing > 0 && missing < trend.loadedS && wanted <= trend.loadedS;
+    const some = enough ? await rowsOf(missing) : null;
+    if (some && trend.append(some)) return;
+    const lastS = Math.max(wanted, trend.loadedS);
+    const all = await rowsOf(lastS);
+    if (all) trend.load(all, lastS);
+  }
+}
+
+async function rowsOf(lastS) {
+  const answer = await fetch(`api/v1/windows?last=${lastS}`);
+  return answer.ok ? answer.json() : null;
+}

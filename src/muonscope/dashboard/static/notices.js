@@ -1,0 +1,45 @@
+/* What has to be said besides the plots: that the line is down, that the page is paused, and
+   what is missing where there is nothing to draw. */
+
+import { byId, setText } from "./dom.js";
+import { clock, count } from "./format.js";
+
+const EMPTY = {
+  waiting: "Waiting for the first window",
+  stopped: "Stopped without a window",
+  disconnected: "No connection to the server",
+};
+
+/* line: of the pulse; past: the History while paused, else null; notice: anything else. */
+export function showBanner({ line, past, view, notice }) {
+  const down = line === "disconnected";
+  const lines = [
+    down ? "Disconnected from the server: what is shown is the last that came. Trying again." : "",
+    past?.document ? pausedText(past.document, view) : "",
+    past?.problem ?? "",
+    notice,
+  ].filter(Boolean);
+  const banner = byId("banner");
+  banner.hidden = lines.length === 0;
+  banner.dataset.kind = down ? "problem" : "";
+  setText(banner, lines.join(" "));
+}
+
+function pausedText(document, view) {
+  const where = `epoch ${document.epoch}, window ${document.window}`;
+  const other = document.view === view ? "" : ": the 60 s up to then";
+  return `Paused at ${clock(document.run_s)} in the run (${where})${other}.`;
+}
+
+/* Nothing to draw: say what is missing. */
+export function showEmpty({ empty, past, status, state }) {
+  byId("empty").hidden = !empty;
+  byId("main").classList.toggle("is-empty", empty);
+  if (!empty) return;
+  const looking = past?.problem ? "That window is gone" : "Looking for the window";
+  setText(byId("empty-title"), past ? looking : (EMPTY[state.kind] ?? "One moment"));
+  const words = status ? `Source: ${status.source}; words so far: ${count(status.words)}.` : "";
+  setText(byId("empty-text"), `${sentence(past?.problem || state.reason)} ${words}`);
+}
+
+const sentence = (text) => text[0].toUpperCase() + text.slice(1).replace(/\.?$/, ".");
