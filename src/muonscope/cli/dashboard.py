@@ -250,8 +250,8 @@ def _reference(options: Options, detector: Detector, stop: Stop) -> View | None:
     live = Live(store, options.reference, clock=time.time)
     found = find_results([options.reference], options.kafka_config, stop, no_wait=True)
     if found:
-        for line in found.lines():
-            live.take(line)
+        for data, published_s in found.messages():
+            live.take(data, published_s)
     else:
         asked = replace(options, sources=[options.reference], follow=False, run="")
         plan = plans.plan_of(_process_options(asked, None), stop)

@@ -251,8 +251,8 @@ class TopicResults:
                     for ms, value in zip(messages.times_ms, messages.values, strict=True)
                 ]
                 found.sort(key=lambda message: message[0])  # partitions have no common order
-                for _, value in found:
-                    live.take(value)
+                for published_s, value in found:
+                    live.take(value, published_s)
                 notes = [source.trouble] if source.trouble and source.trouble != trouble else []
                 trouble = source.trouble
                 if found or notes or time.monotonic() >= next_tell:

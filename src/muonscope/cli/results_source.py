@@ -1,5 +1,6 @@
 """Sources that hold results instead of words: told apart by their content."""
 
+import math
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -34,8 +35,11 @@ class Found(Protocol):
     detector: str
     """Its name; empty where nothing has told it yet."""
 
-    def lines(self) -> Iterator[bytes]:
-        """Yield the messages that there are now."""
+    def messages(self) -> Iterator[tuple[bytes, float]]:
+        """Yield the messages that there are now, and when each was published, s.
+
+        Infinity stands for all of them where they come in that order.
+        """
 
     def feed(self, speed: float | None) -> Feed:
         """Return what brings them to a dashboard, and more as they come."""
@@ -82,11 +86,11 @@ class _Files:
             return None
         return cls(sources, _detector(beginnings[0]))
 
-    def lines(self) -> Iterator[bytes]:
+    def messages(self) -> Iterator[tuple[bytes, float]]:
         for path in _listed(self._sources):
             with path.open("rb") as file:
                 while line := file.readline(MAX_MESSAGE_BYTES + 1):
-                    yield line
+                    yield line, math.inf
 
     def feed(self, speed: float | None) -> Feed:
         source = FollowSource(lambda: _listed(self._sources), clock=time.time, wait=time.sleep)
@@ -121,8 +125,8 @@ class _Topic:
     @classmethod
     def found(cls, url: KafkaUrl, kafka: KafkaOptions, stop: Stop) -> "_Topic | None":
         end = time.monotonic() + _PEEK_S
-        message = None
-        for message in cls(url, kafka, "").lines():
+        message = b""
+        for message, _ in cls(url, kafka, "").messages():
             if message or stop or time.monotonic() > end:
                 break
         if not message:
@@ -131,15 +135,15 @@ class _Topic:
             return None
         return cls(url, kafka, _detector(message[:_LOOK_BYTES]))
 
-    def lines(self) -> Iterator[bytes]:
+    def messages(self) -> Iterator[tuple[bytes, float]]:
         from muonscope.transports.kafka.opening import open_topic  # brings the client
 
         with suppress(SourceNotFoundError):
             source = open_topic(self._url, self._kafka, group="muonscope-dashboard", bounded=True)
             try:
                 while not source.ended():
-                    for messages in source.fetch():
-                        yield from messages.values
+                    for some in source.fetch():
+                        yield from zip(some.values, (ms / 1e3 for ms in some.times_ms), strict=True)
             finally:
                 source.close()
 

@@ -4,6 +4,7 @@ One thread feeds it, the server reads it; a lock keeps them apart. It has no clo
 own: both are given one.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -117,15 +118,15 @@ class Live:
         """Call ``call``, in the thread of the feed, whenever there is something new."""
         self._changed = call
 
-    def take(self, data: bytes) -> Taken | None:
+    def take(self, data: bytes, published_s: float = math.inf) -> Taken | None:
         """Take a message; return what became of it, or None if it was malformed.
 
-        It is shown once ``tell`` is called.
+        It is shown once ``tell`` is called. ``published_s`` is as the store has it.
         """
         with self._lock:
             run = self._store.run
             try:
-                taken = self._store.take(data)
+                taken = self._store.take(data, published_s)
             except FormatError as exc:
                 self._counts.malformed += 1
                 self._counts.examples.append(_cut(f"malformed result: {exc}"))
