@@ -212,6 +212,13 @@ def test_a_reference_is_words_or_results(
         assert dashboard.health()["reference"] is True
 
 
+def test_a_simulation_as_the_reference_has_an_end(command: Command) -> None:
+    reference = ("--reference", "sim:legnaro?rate-scale=0.1")
+    with shown(command, "dashboard", "sim:legnaro", *reference) as dashboard:
+        told = dashboard.get("api/v1/reference").json()
+        assert 55 < told["run_s"] < 65
+
+
 def test_the_configuration_is_shown_without_secrets(command: Command, tmp_path: Path) -> None:
     token, settings = tmp_path / "token", tmp_path / "kafka.conf"
     token.write_text("a token of some length\n", "utf-8")

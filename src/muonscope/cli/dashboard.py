@@ -89,7 +89,8 @@ def show_dashboard(options: Options, greeting: str = "") -> int:
     stop = Stop()
     with stop.listening(), _listening(options) as listening:
         found = find_results(options.sources, options.kafka_config, stop, no_wait=options.no_wait)
-        plan = plans.plan_of(_process_options(options, found), stop)
+        endless = [_endless(source) for source in options.sources]
+        plan = plans.plan_of(_process_options(replace(options, sources=endless), found), stop)
         speed = _speed(options)
         store = ResultStore(
             plan.detector, run=options.run if found else "",
@@ -218,7 +219,7 @@ def _process_options(options: Options, found: Found | None) -> plans.Options:
     """Return how the words are to be processed."""
     detector = options.detector or (found.detector if found else "")
     return plans.Options(
-        sources=[_endless(source) for source in options.sources], detector=detector, to="-",
+        sources=options.sources, detector=detector, to="-",
         run=options.run, window=options.window, lateness="100ms", idle_timeout="5s",
         follow=options.follow, idle_exit="", state="", force=False,
         kafka_config=options.kafka_config, no_wait=options.no_wait,

@@ -119,29 +119,28 @@ def _detector(beginning: bytes) -> str:
 
 
 class _Topic:
-    def __init__(self, url: KafkaUrl, kafka: KafkaOptions, detector: str) -> None:
-        self._url, self._kafka, self.detector = url, kafka, detector
+    def __init__(self, url: KafkaUrl, kafka: KafkaOptions, stop: Stop, detector: str = "") -> None:
+        self._url, self._kafka, self._stop, self.detector = url, kafka, stop, detector
 
     @classmethod
     def found(cls, url: KafkaUrl, kafka: KafkaOptions, stop: Stop) -> "_Topic | None":
-        end = time.monotonic() + _PEEK_S
-        message = b""
-        for message, _ in cls(url, kafka, "").messages():
-            if message or stop or time.monotonic() > end:
-                break
+        topic = cls(url, kafka, stop)
+        message = next((value for value, _ in topic.messages(most_s=_PEEK_S) if value), b"")
         if not message:
-            return cls(url, kafka, "") if "results" in url.topic else None
+            return topic if "results" in url.topic else None
         if not _BEGINNING.match(message):
             return None
-        return cls(url, kafka, _detector(message[:_LOOK_BYTES]))
+        return cls(url, kafka, stop, _detector(message[:_LOOK_BYTES]))
 
-    def messages(self) -> Iterator[tuple[bytes, float]]:
+    def messages(self, most_s: float = math.inf) -> Iterator[tuple[bytes, float]]:
+        """Yield what is there now; for ``most_s`` at most, for brokers may fall silent."""
         from muonscope.transports.kafka.opening import open_topic  # brings the client
 
         with suppress(SourceNotFoundError):
             source = open_topic(self._url, self._kafka, group="muonscope-dashboard", bounded=True)
             try:
-                while not source.ended():
+                end = time.monotonic() + most_s
+                while not (source.ended() or self._stop or time.monotonic() > end):
                     for some in source.fetch():
                         yield from zip(some.values, (ms / 1e3 for ms in some.times_ms), strict=True)
             finally:
