@@ -4,7 +4,6 @@ const MOST_ROWS = 7_500;
 const SLACK = 500; // rows beyond, so that not every update moves all of them
 const POINTS = 360;
 const WIDTHS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600];
-const NOT_COUNTS = new Set(["run_s", "epoch", "window", "live_s"]);
 
 export class Trend {
   columns = { run_s: [], epoch: [], window: [], live_s: [] };
@@ -89,10 +88,6 @@ export class Trend {
       for (const counter of counters) out[counter].push(sum(this.columns[counter], from, i) / live);
     }
     return out;
-  }
-
-  get counters() {
-    return Object.keys(this.columns).filter((name) => !NOT_COUNTS.has(name));
   }
 }
 
