@@ -270,8 +270,8 @@ def _reference(options: Options, detector: Detector, stop: Stop) -> View | None:
 def _shown(options: Options, kafka: Mapping[str, str]) -> dict[str, Any]:
     """Return the configuration to show, secrets masked."""
     names = (
-        "sources", "detector", "host", "port", "window", "speed", "follow", "history",
-        "reference", "prefix", "kafka_config",
+        "sources", "detector", "run", "window", "speed", "follow", "history", "reference",
+        "host", "port", "insecure_open", "allow_host", "prefix", "kafka_config",
     )  # fmt: skip
     shown = {name.replace("_", "-"): getattr(options, name) for name in names}
     shown["token"] = "***" if options.token_file else "none"
