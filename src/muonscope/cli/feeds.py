@@ -243,7 +243,7 @@ class TopicResults:
         if source is None:
             return _TOLD_TO_STOP
         try:
-            next_tell, trouble = 0.0, ""
+            opened, next_tell, trouble = time.time(), 0.0, ""
             while not stop:
                 found = [
                     (ms / 1e3, value)
@@ -256,7 +256,8 @@ class TopicResults:
                 notes = [source.trouble] if source.trouble and source.trouble != trouble else []
                 trouble = source.trouble
                 if found or notes or time.monotonic() >= next_tell:
-                    came = found[-1][0] if found else time.time()
+                    came = found[-1][0] if found else 0.0
+                    came = came if came >= opened else time.time()  # what was there is not late
                     live.tell(Progress(sources=partitions_of(source), notes=notes), came)
                     next_tell = time.monotonic() + _TELL_S
         finally:
