@@ -2,7 +2,7 @@
 
 A :class:`Plan` is made of them once. It opens the outlet (sink, state, and how rejects
 leave) and the supply (where words come from, and what there is to tell of it); the native
-engine and Spark share both.
+engine and Spark share both, and a dashboard that counts words itself uses the supply alone.
 """
 
 import os
@@ -43,16 +43,16 @@ class Options:
     """The options of the command, as they were written."""
 
     sources: list[str]
-    detector: str
-    to: str
-    run: str
-    window: str
-    lateness: str
-    idle_timeout: str
-    follow: bool
-    idle_exit: str
-    state: str
-    force: bool
+    detector: str = ""
+    to: str = "-"
+    run: str = ""
+    window: str = "1s"
+    lateness: str = "100ms"
+    idle_timeout: str = "5s"
+    follow: bool = False
+    idle_exit: str = ""
+    state: str = ""
+    force: bool = False
     engine: str = "native"
     master: str = ""
     checkpoint: str = ""
