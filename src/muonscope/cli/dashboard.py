@@ -185,6 +185,8 @@ def _access(options: Options) -> Access:
     """Return who may look; listening to others needs a token or the explicit word."""
     if options.token_file and options.insecure_open:
         raise OptionError("--token-file and --insecure-open: found both, expected one")
+    if options.allow_host and (options.token_file or options.insecure_open):
+        raise OptionError("--allow-host: any name is answered to anyway; leave it out")
     if options.token_file:
         return Access(token=_token(options.token_file), hosts=None)
     if options.insecure_open:
@@ -219,10 +221,8 @@ def _process_options(options: Options, found: Found | None) -> plans.Options:
     """Return how the words are to be processed."""
     detector = options.detector or (found.detector if found else "")
     return plans.Options(
-        sources=options.sources, detector=detector, to="-",
-        run=options.run, window=options.window, lateness="100ms", idle_timeout="5s",
-        follow=options.follow, idle_exit="", state="", force=False,
-        kafka_config=options.kafka_config, no_wait=options.no_wait,
+        sources=options.sources, detector=detector, run=options.run, window=options.window,
+        follow=options.follow, kafka_config=options.kafka_config, no_wait=options.no_wait,
     )  # fmt: skip
 
 
