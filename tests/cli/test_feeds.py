@@ -1,4 +1,4 @@
-"""What feeds a dashboard, without the command around it: results of a topic."""
+"""What feeds a dashboard from a topic, without the command and the brokers around it."""
 
 import time
 
@@ -6,7 +6,9 @@ import pytest
 
 from dashboard.lives import LEGNARO, window
 from muonscope.cli import feeds
+from muonscope.cli.dashboard import Options, _process_options
 from muonscope.cli.feeds import TopicResults
+from muonscope.cli.plan import plan_of
 from muonscope.cli.stopping import Stop
 from muonscope.dashboard.live import Live
 from muonscope.results.store import ResultStore
@@ -51,6 +53,15 @@ def shown(monkeypatch: pytest.MonkeyPatch, fetches: list[list[Messages]]) -> Liv
     TopicResults(KafkaUrl.parse("kafka://h:1/t"), KafkaOptions()).run(live, stop)
     live.renew_rows()
     return live
+
+
+def test_words_of_a_topic_are_read_under_a_group_that_is_no_processors() -> None:
+    for source, group in (
+        ("kafka://h:1/topic_stream", "muonscope-dashboard"),
+        ("kafka://h:1/topic_stream?group=mine", "mine"),
+    ):
+        asked = _process_options(Options(sources=[source], run="r"), None)
+        assert plan_of(asked, Stop()).group == group
 
 
 def test_the_run_published_last_is_shown_in_whatever_order_partitions_come(

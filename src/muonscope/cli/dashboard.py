@@ -16,7 +16,7 @@ import uvicorn
 
 from muonscope import __version__
 from muonscope.cli import plan as plans
-from muonscope.cli.feeds import Feed, WordFeed
+from muonscope.cli.feeds import GROUP, Feed, WordFeed
 from muonscope.cli.kernels import set_pace
 from muonscope.cli.pace import check_speed
 from muonscope.cli.results_source import Found, find_results
@@ -223,6 +223,7 @@ def _process_options(options: Options, found: Found | None) -> plans.Options:
     return plans.Options(
         sources=options.sources, detector=detector, run=options.run, window=options.window,
         follow=options.follow, kafka_config=options.kafka_config, no_wait=options.no_wait,
+        group=GROUP,
     )  # fmt: skip
 
 

@@ -26,7 +26,10 @@ from muonscope.transports.kafka.opening import open_topic
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
 
-__all__ = ["Feed", "FileResults", "TopicResults", "WordFeed"]
+__all__ = ["GROUP", "Feed", "FileResults", "TopicResults", "WordFeed"]
+
+GROUP = "muonscope-dashboard"
+"""Consumer group of all that only look: the positions of a processor are its own."""
 
 _TELL_S = 0.5
 _WAIT_S = 0.5
@@ -269,7 +272,7 @@ class TopicResults:
         noted = False
         while not stop:
             try:
-                return open_topic(self._url, self._kafka, group="muonscope-dashboard", bounded=True)
+                return open_topic(self._url, self._kafka, group=GROUP, bounded=True)
             except SourceNotFoundError:
                 if not noted:
                     note = f"{self._url}: no such topic yet; waiting for it"

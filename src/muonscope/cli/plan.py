@@ -62,6 +62,8 @@ class Options:
     replication: int = 1
     no_wait: bool = False
     metrics_port: int | None = None
+    group: str = ""
+    """Consumer group where no URL names one; default: from the name of the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +113,7 @@ class Plan:
     def group(self) -> str:
         """The consumer group, and the first part of the identity of the run."""
         asked = [u.group for u in (self.topic, self._destination) if u and u.group]
-        return asked[0] if asked else f"muonscope-{self.name}"
+        return asked[0] if asked else self.options.group or f"muonscope-{self.name}"
 
     @property
     def _destination(self) -> KafkaUrl | None:

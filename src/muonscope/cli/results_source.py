@@ -10,7 +10,7 @@ from typing import Protocol
 
 import orjson
 
-from muonscope.cli.feeds import Feed, FileResults, TopicResults
+from muonscope.cli.feeds import GROUP, Feed, FileResults, TopicResults
 from muonscope.cli.kafka import kafka_options
 from muonscope.cli.stopping import Stop
 from muonscope.errors import OptionError, SourceError, SourceNotFoundError
@@ -137,7 +137,7 @@ class _Topic:
         from muonscope.transports.kafka.opening import open_topic  # brings the client
 
         with suppress(SourceNotFoundError):
-            source = open_topic(self._url, self._kafka, group="muonscope-dashboard", bounded=True)
+            source = open_topic(self._url, self._kafka, group=GROUP, bounded=True)
             try:
                 end = time.monotonic() + most_s
                 while not (source.ended() or self._stop or time.monotonic() > end):
