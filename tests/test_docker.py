@@ -61,11 +61,11 @@ def compose_examples() -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in found]
 
 
-def test_there_are_a_broker_a_monitor_and_a_replay() -> None:
-    assert set(COMMANDS) == {"process", "replay"}
+def test_there_are_a_broker_a_monitor_a_dashboard_and_a_replay() -> None:
+    assert set(COMMANDS) == {"process", "dashboard", "replay"}
     assert set(SERVICES) == {"broker", *COMMANDS}
     assert SERVICES["replay"]["profiles"] == ["replay"]
-    assert all("profiles" not in SERVICES[name] for name in ("broker", "process"))
+    assert all("profiles" not in SERVICES[name] for name in ("broker", "process", "dashboard"))
     assert SERVICES["process"]["restart"] == "unless-stopped"
 
 
@@ -165,7 +165,12 @@ def test_no_text_holds_what_compose_would_replace() -> None:
 
 def test_services_wait_for_those_that_there_are_and_not_in_a_circle() -> None:
     waits = {name: service.get("depends_on", []) for name, service in SERVICES.items()}
-    assert waits == {"broker": [], "process": ["broker"], "replay": ["broker"]}
+    assert waits == {
+        "broker": [],
+        "process": ["broker"],
+        "dashboard": ["broker"],
+        "replay": ["broker"],
+    }
 
 
 def test_images_are_built_from_the_dockerfile_here() -> None:

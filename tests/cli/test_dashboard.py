@@ -212,6 +212,13 @@ def test_a_reference_is_words_or_results(
         assert dashboard.health()["reference"] is True
 
 
+def test_a_simulation_as_the_reference_has_an_end(command: Command) -> None:
+    reference = ("--reference", "sim:legnaro?rate-scale=0.1")
+    with shown(command, "dashboard", "sim:legnaro", *reference) as dashboard:
+        told = dashboard.get("api/v1/reference").json()
+        assert 55 < told["run_s"] < 65
+
+
 def test_the_configuration_is_shown_without_secrets(command: Command, tmp_path: Path) -> None:
     token, settings = tmp_path / "token", tmp_path / "kafka.conf"
     token.write_text("a token of some length\n", "utf-8")
@@ -274,11 +281,12 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["sim:legnaro", "--token-file", "short"], 2, "found 15 letters, expected 16 or more"),
     (["sim:legnaro", "--token-file", "binary"], 2, "--token-file binary: cannot be read"),
     (["sim:legnaro", "--token-file", "short", "--insecure-open"], 2, "found both, expected one"),
+    (["sim:legnaro", "--allow-host", "daq", "--insecure-open"], 2, "--allow-host: any name"),
     (["sim:legnaro", "--prefix", "/a b"], 2, "--prefix: found '/a b', expected a path"),
     (["sim:legnaro", "--prefix", "/é"], 2, "--prefix: found '/é'"),
     (["sim:legnaro", "--prefix", "/<script>"], 2, "--prefix: found"),
     (["sim:legnaro", "--prefix", "/a/../b"], 2, "--prefix: found"),
-    (["sim:legnaro", "--speed", "0"], 2, "--speed: found 0, expected 0 .. 1e+06"),
+    (["sim:legnaro", "--speed", "0"], 2, "--speed: found 0, expected more than 0, at most 1e+06"),
     (["sim:legnaro", "--speed", "1e7"], 2, "--speed: found 1e+07"),
     (["sim:legnaro", "--speed", "nan"], 2, "--speed: found nan"),
     (["sim:legnaro", "--speed=-1"], 2, "--speed: found -1"),

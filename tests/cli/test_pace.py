@@ -190,5 +190,5 @@ def test_a_speed_that_makes_sense_is_taken(speed: float | None) -> None:
 
 @pytest.mark.parametrize("speed", [0.0, -1.0, 1.1e6, float("inf"), float("nan")])
 def test_a_speed_that_makes_no_sense_is_refused(speed: float) -> None:
-    with pytest.raises(OptionError, match=r"--speed: found .*, expected 0 \.\. 1e\+06"):
+    with pytest.raises(OptionError, match=r"--speed: found .*, expected more than 0"):
         check_speed(speed)

@@ -193,6 +193,34 @@ def test_a_run_is_its_own_reference(finished: Served, look: Look) -> None:
     assert page.locator(".plot-channels_ratio").count() == 4
 
 
+def test_the_reference_of_the_server_is_switched_on_with_one_click(
+    finished: Served, look: Look
+) -> None:
+    page = look(f"{finished.url}#page=chambers&view=run").page
+    drawn(page)
+    assert state(page)["reference"] is None
+    check(page, "#reference")
+    page.wait_for_function("() => window.muonscope.source('cells0')?.hits_ref")
+    assert state(page)["reference"] == "of the server"
+    assert page.locator("#reference").is_checked()
+
+
+def test_a_reference_of_another_detector_is_refused(
+    finished: Served, look: Look, tmp_path: Path
+) -> None:
+    page = look(f"{finished.url}#page=chambers&view=run").page
+    drawn(page)
+    other = tmp_path / "other.json"
+    shown = finished.get("api/v1/summary?view=run") | {"detector": "bologna2"}
+    other.write_text(json.dumps(shown), "utf-8")
+    page.locator("#reference-choose").click()
+    page.locator("#reference-file").set_input_files(other)
+    page.wait_for_function("() => document.querySelector('#reference-problem').textContent")
+    problem = page.locator("#reference-problem").text_content()
+    assert problem == "That is of detector bologna2, this is legnaro."
+    assert state(page)["reference"] is None
+
+
 def test_a_reference_is_loaded_from_a_file_of_results(
     finished: Served, results: Path, look: Look
 ) -> None:

@@ -192,6 +192,17 @@ def test_another_run_begins_anew_and_runs_that_were_left_are_not_returned_to() -
     assert store.run == "second"
 
 
+def test_a_run_that_was_published_earlier_is_no_newer_one_whenever_it_comes() -> None:
+    store = ResultStore(LEGNARO)
+    assert store.take(window(0, run="new"), 30.0) is Taken.WINDOW
+    assert store.take(window(0, run="old"), 10.0) is Taken.OTHER_RUN
+    assert store.take(ends_of("old"), 11.0) is Taken.OTHER_RUN
+    assert store.take(window(1, run="new"), 25.0) is Taken.WINDOW
+    assert (store.run, store.windows) == ("new", 2)
+    assert store.take(window(1, run="old"), 31.0) is Taken.WINDOW, "it goes on after the other"
+    assert store.run == "old"
+
+
 def test_runs_that_were_left_are_remembered_within_bounds() -> None:
     store = store_of([window(0, run=f"run {n}") for n in range(1050)])
     assert len(store._left) <= 1000

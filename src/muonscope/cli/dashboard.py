@@ -16,7 +16,7 @@ import uvicorn
 
 from muonscope import __version__
 from muonscope.cli import plan as plans
-from muonscope.cli.feeds import Feed, WordFeed
+from muonscope.cli.feeds import GROUP, Feed, WordFeed
 from muonscope.cli.kernels import set_pace
 from muonscope.cli.pace import check_speed
 from muonscope.cli.results_source import Found, find_results
@@ -89,7 +89,8 @@ def show_dashboard(options: Options, greeting: str = "") -> int:
     stop = Stop()
     with stop.listening(), _listening(options) as listening:
         found = find_results(options.sources, options.kafka_config, stop, no_wait=options.no_wait)
-        plan = plans.plan_of(_process_options(options, found), stop)
+        endless = [_endless(source) for source in options.sources]
+        plan = plans.plan_of(_process_options(replace(options, sources=endless), found), stop)
         speed = _speed(options)
         store = ResultStore(
             plan.detector, run=options.run if found else "",
@@ -184,6 +185,8 @@ def _access(options: Options) -> Access:
     """Return who may look; listening to others needs a token or the explicit word."""
     if options.token_file and options.insecure_open:
         raise OptionError("--token-file and --insecure-open: found both, expected one")
+    if options.allow_host and (options.token_file or options.insecure_open):
+        raise OptionError("--allow-host: any name is answered to anyway; leave it out")
     if options.token_file:
         return Access(token=_token(options.token_file), hosts=None)
     if options.insecure_open:
@@ -218,10 +221,9 @@ def _process_options(options: Options, found: Found | None) -> plans.Options:
     """Return how the words are to be processed."""
     detector = options.detector or (found.detector if found else "")
     return plans.Options(
-        sources=[_endless(source) for source in options.sources], detector=detector, to="-",
-        run=options.run, window=options.window, lateness="100ms", idle_timeout="5s",
-        follow=options.follow, idle_exit="", state="", force=False,
-        kafka_config=options.kafka_config, no_wait=options.no_wait,
+        sources=options.sources, detector=detector, run=options.run, window=options.window,
+        follow=options.follow, kafka_config=options.kafka_config, no_wait=options.no_wait,
+        group=GROUP,
     )  # fmt: skip
 
 
@@ -250,8 +252,8 @@ def _reference(options: Options, detector: Detector, stop: Stop) -> View | None:
     live = Live(store, options.reference, clock=time.time)
     found = find_results([options.reference], options.kafka_config, stop, no_wait=True)
     if found:
-        for line in found.lines():
-            live.take(line)
+        for data, published_s in found.messages():
+            live.take(data, published_s)
     else:
         asked = replace(options, sources=[options.reference], follow=False, run="")
         plan = plans.plan_of(_process_options(asked, None), stop)
@@ -269,8 +271,8 @@ def _reference(options: Options, detector: Detector, stop: Stop) -> View | None:
 def _shown(options: Options, kafka: Mapping[str, str]) -> dict[str, Any]:
     """Return the configuration to show, secrets masked."""
     names = (
-        "sources", "detector", "host", "port", "window", "speed", "follow", "history",
-        "reference", "prefix", "kafka_config",
+        "sources", "detector", "run", "window", "speed", "follow", "history", "reference",
+        "host", "port", "insecure_open", "allow_host", "prefix", "kafka_config",
     )  # fmt: skip
     shown = {name.replace("_", "-"): getattr(options, name) for name in names}
     shown["token"] = "***" if options.token_file else "none"

@@ -26,7 +26,10 @@ from muonscope.transports.kafka.opening import open_topic
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
 
-__all__ = ["Feed", "FileResults", "TopicResults", "WordFeed"]
+__all__ = ["GROUP", "Feed", "FileResults", "TopicResults", "WordFeed"]
+
+GROUP = "muonscope-dashboard"
+"""Consumer group of all that only look: the positions of a processor are its own."""
 
 _TELL_S = 0.5
 _WAIT_S = 0.5
@@ -243,7 +246,7 @@ class TopicResults:
         if source is None:
             return _TOLD_TO_STOP
         try:
-            next_tell, trouble = 0.0, ""
+            opened, next_tell, trouble = time.time(), 0.0, ""
             while not stop:
                 found = [
                     (ms / 1e3, value)
@@ -251,12 +254,13 @@ class TopicResults:
                     for ms, value in zip(messages.times_ms, messages.values, strict=True)
                 ]
                 found.sort(key=lambda message: message[0])  # partitions have no common order
-                for _, value in found:
-                    live.take(value)
+                for published_s, value in found:
+                    live.take(value, published_s)
                 notes = [source.trouble] if source.trouble and source.trouble != trouble else []
                 trouble = source.trouble
                 if found or notes or time.monotonic() >= next_tell:
-                    came = found[-1][0] if found else time.time()
+                    came = found[-1][0] if found else 0.0
+                    came = came if came >= opened else time.time()  # what was there is not late
                     live.tell(Progress(sources=partitions_of(source), notes=notes), came)
                     next_tell = time.monotonic() + _TELL_S
         finally:
@@ -268,7 +272,7 @@ class TopicResults:
         noted = False
         while not stop:
             try:
-                return open_topic(self._url, self._kafka, group="muonscope-dashboard", bounded=True)
+                return open_topic(self._url, self._kafka, group=GROUP, bounded=True)
             except SourceNotFoundError:
                 if not noted:
                     note = f"{self._url}: no such topic yet; waiting for it"

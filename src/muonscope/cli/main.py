@@ -361,7 +361,7 @@ def dashboard(
     host: Host = "127.0.0.1",
     port: Port = 5006,
     open_: Open = False,
-    run: Annotated[str, typer.Option(help="Of results: the only run to show.")] = "",
+    run: Annotated[str, typer.Option(help="The only run to show; of words: its name.")] = "",
     window: Annotated[str, typer.Option(help="Of words: length of a window.")] = "1s",
     speed: Annotated[
         float | None,

@@ -27,10 +27,10 @@ def check_speed(speed: float | None) -> None:
     Raises
     ------
     OptionError
-        If it is not in 0 .. 1e6.
+        If it is not above 0, or is more than 1e6.
     """
     if speed is not None and not 0 < speed <= _MAX_SPEED:
-        raise OptionError(f"--speed: found {speed:g}, expected 0 .. {_MAX_SPEED:g}")
+        raise OptionError(f"--speed: found {speed:g}, expected more than 0, at most {_MAX_SPEED:g}")
 
 
 class Pace:

@@ -2,7 +2,7 @@
 
 A :class:`Plan` is made of them once. It opens the outlet (sink, state, and how rejects
 leave) and the supply (where words come from, and what there is to tell of it); the native
-engine and Spark share both.
+engine and Spark share both, and a dashboard that counts words itself uses the supply alone.
 """
 
 import os
@@ -43,16 +43,16 @@ class Options:
     """The options of the command, as they were written."""
 
     sources: list[str]
-    detector: str
-    to: str
-    run: str
-    window: str
-    lateness: str
-    idle_timeout: str
-    follow: bool
-    idle_exit: str
-    state: str
-    force: bool
+    detector: str = ""
+    to: str = "-"
+    run: str = ""
+    window: str = "1s"
+    lateness: str = "100ms"
+    idle_timeout: str = "5s"
+    follow: bool = False
+    idle_exit: str = ""
+    state: str = ""
+    force: bool = False
     engine: str = "native"
     master: str = ""
     checkpoint: str = ""
@@ -62,6 +62,8 @@ class Options:
     replication: int = 1
     no_wait: bool = False
     metrics_port: int | None = None
+    group: str = ""
+    """Consumer group where no URL names one; default: from the name of the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +113,7 @@ class Plan:
     def group(self) -> str:
         """The consumer group, and the first part of the identity of the run."""
         asked = [u.group for u in (self.topic, self._destination) if u and u.group]
-        return asked[0] if asked else f"muonscope-{self.name}"
+        return asked[0] if asked else self.options.group or f"muonscope-{self.name}"
 
     @property
     def _destination(self) -> KafkaUrl | None:

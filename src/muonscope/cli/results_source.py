@@ -1,5 +1,6 @@
 """Sources that hold results instead of words: told apart by their content."""
 
+import math
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,7 @@ from typing import Protocol
 
 import orjson
 
-from muonscope.cli.feeds import Feed, FileResults, TopicResults
+from muonscope.cli.feeds import GROUP, Feed, FileResults, TopicResults
 from muonscope.cli.kafka import kafka_options
 from muonscope.cli.stopping import Stop
 from muonscope.errors import OptionError, SourceError, SourceNotFoundError
@@ -34,8 +35,11 @@ class Found(Protocol):
     detector: str
     """Its name; empty where nothing has told it yet."""
 
-    def lines(self) -> Iterator[bytes]:
-        """Yield the messages that there are now."""
+    def messages(self) -> Iterator[tuple[bytes, float]]:
+        """Yield the messages that there are now, and when each was published, s.
+
+        Infinity stands for all of them where they come in that order.
+        """
 
     def feed(self, speed: float | None) -> Feed:
         """Return what brings them to a dashboard, and more as they come."""
@@ -82,11 +86,11 @@ class _Files:
             return None
         return cls(sources, _detector(beginnings[0]))
 
-    def lines(self) -> Iterator[bytes]:
+    def messages(self) -> Iterator[tuple[bytes, float]]:
         for path in _listed(self._sources):
             with path.open("rb") as file:
                 while line := file.readline(MAX_MESSAGE_BYTES + 1):
-                    yield line
+                    yield line, math.inf
 
     def feed(self, speed: float | None) -> Feed:
         source = FollowSource(lambda: _listed(self._sources), clock=time.time, wait=time.sleep)
@@ -115,31 +119,30 @@ def _detector(beginning: bytes) -> str:
 
 
 class _Topic:
-    def __init__(self, url: KafkaUrl, kafka: KafkaOptions, detector: str) -> None:
-        self._url, self._kafka, self.detector = url, kafka, detector
+    def __init__(self, url: KafkaUrl, kafka: KafkaOptions, stop: Stop, detector: str = "") -> None:
+        self._url, self._kafka, self._stop, self.detector = url, kafka, stop, detector
 
     @classmethod
     def found(cls, url: KafkaUrl, kafka: KafkaOptions, stop: Stop) -> "_Topic | None":
-        end = time.monotonic() + _PEEK_S
-        message = None
-        for message in cls(url, kafka, "").lines():
-            if message or stop or time.monotonic() > end:
-                break
+        topic = cls(url, kafka, stop)
+        message = next((value for value, _ in topic.messages(most_s=_PEEK_S) if value), b"")
         if not message:
-            return cls(url, kafka, "") if "results" in url.topic else None
+            return topic if "results" in url.topic else None
         if not _BEGINNING.match(message):
             return None
-        return cls(url, kafka, _detector(message[:_LOOK_BYTES]))
+        return cls(url, kafka, stop, _detector(message[:_LOOK_BYTES]))
 
-    def lines(self) -> Iterator[bytes]:
+    def messages(self, most_s: float = math.inf) -> Iterator[tuple[bytes, float]]:
+        """Yield what is there now; for ``most_s`` at most, for brokers may fall silent."""
         from muonscope.transports.kafka.opening import open_topic  # brings the client
 
         with suppress(SourceNotFoundError):
-            source = open_topic(self._url, self._kafka, group="muonscope-dashboard", bounded=True)
+            source = open_topic(self._url, self._kafka, group=GROUP, bounded=True)
             try:
-                while not source.ended():
-                    for messages in source.fetch():
-                        yield from messages.values
+                end = time.monotonic() + most_s
+                while not (source.ended() or self._stop or time.monotonic() > end):
+                    for some in source.fetch():
+                        yield from zip(some.values, (ms / 1e3 for ms in some.times_ms), strict=True)
             finally:
                 source.close()
 

@@ -1,4 +1,4 @@
-"""Where ``process`` gets its words, and what there is to tell of it while it runs.
+"""Where ``process`` and ``dashboard`` get words, and what there is to tell while they run.
 
 What takes words in is made elsewhere (:mod:`muonscope.cli.plan`, and Spark's own part);
 here it is only joined with what tells how far it is.

@@ -4,6 +4,7 @@ One thread feeds it, the server reads it; a lock keeps them apart. It has no clo
 own: both are given one.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -118,10 +119,10 @@ class Live:
         """Call ``call``, in the thread of the feed, whenever there is something new."""
         self._changed = call
 
-    def take(self, data: bytes) -> Taken | None:
+    def take(self, data: bytes, published_s: float = math.inf) -> Taken | None:
         """Take a message; return what became of it, or None if it was malformed.
 
-        It is shown once ``tell`` is called.
+        It is shown once ``tell`` is called. ``published_s`` is as the store has it.
         """
         try:
             result = read_result(data, self.detector)  # takes its time: not under the lock
@@ -131,7 +132,7 @@ class Live:
                 self._counts.examples.append(_cut(f"malformed result: {exc}"))
             return None
         with self._lock:
-            run, taken = self._store.run, self._store.add(result, data)
+            run, taken = self._store.run, self._store.add(result, data, published_s)
             if self._store.run != run:
                 self._lag_base = None
             match taken:

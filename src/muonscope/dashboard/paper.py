@@ -23,8 +23,16 @@ table on its way into a source is said in the tags of the source:
 ``rates``
     Columns of the trend that become Hz; ``time`` is the middle of each row, s in the run.
 
-The tags of a figure say what its axes follow: ``scale`` (table, columns, log) for y,
-``along`` for x where it is not counts against y, ``time`` for x ranges that move on.
+The tags of a figure say what its axes follow:
+
+``scale``
+    ``table`` and ``columns`` whose greatest value the axis of counts ends above; ``log``
+    as the axis is; ``axis``: ``"x"`` where counts are not on y; ``least``: where the axis
+    ends at the least.
+``along``
+    x follows the time, ``"window"`` of the latest window or ``"run"`` of the history.
+
+Those of a colour mapper name the ``table``, the ``column`` and whether it is ``log``.
 """
 
 from collections.abc import Mapping, Sequence

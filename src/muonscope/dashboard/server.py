@@ -165,7 +165,7 @@ class _Dashboard:
         try:
             look = Look.parse(request.query_params)
             data = layout(request.path_params["page"], look, self._live.detector)
-        except (KeyError, ValueError) as exc:
+        except ValueError as exc:
             raise HTTPException(404, f"no such layout: {exc}") from exc
         return _json(data)
 
@@ -218,7 +218,8 @@ class _Dashboard:
         except ValueError:
             last = math.nan
         if not 0 < last <= _LONGEST_S:
-            raise HTTPException(400, f"last: found {text[:50]!r}, expected 1 .. {_LONGEST_S:.0f} s")
+            most = f"at most {_LONGEST_S:.0f}"
+            raise HTTPException(400, f"last: found {text[:50]!r}, expected seconds, {most}")
         return _json(encoded(self._live.windows(last)))
 
     def _message(self, request: Request) -> Response:

@@ -2,10 +2,11 @@
 
 The latest window, the last minute, the whole run, and the history: the counters of all
 windows (thinned when old), and the newest messages themselves, to go back to. A window that
-comes twice counts once. When a message of another run comes, the store begins anew; runs
-that were left are not returned to.
+comes twice counts once. When a message of another run comes, the store begins anew, unless
+it was published before what came of the present run; runs that were left are not returned to.
 """
 
+import math
 from bisect import bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class Taken(Enum):
     DUPLICATE = auto()
     """Of a window that was counted already."""
     OTHER_RUN = auto()
-    """Of a run that is not looked at, or was left for a newer one."""
+    """Of a run that is not looked at, is older than the present one, or was left for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,7 @@ class ResultStore:
         self._history_s, self._history_bytes = history_s, history_bytes
         self._none = Summary.empty(detector).condensed()
         self._left: OrderedDict[str, None] = OrderedDict()
+        self._published_s = -math.inf
         self._begin("")
 
     def _begin(self, run: str) -> None:
@@ -113,19 +115,24 @@ class ResultStore:
         self._total = self._none
         self._total_windows, self._total_from = 0, self._end_orbit
 
-    def take(self, data: bytes) -> Taken:
+    def take(self, data: bytes, published_s: float = math.inf) -> Taken:
         """Take a message.
+
+        ``published_s`` is when it was published, s since any moment; to be given where
+        messages do not come in that order, so that an older run does not pass for a newer.
 
         Raises
         ------
         FormatError
             If it is none of this detector; nothing has changed then.
         """
-        return self.add(read_result(data, self.detector), data)
+        return self.add(read_result(data, self.detector), data, published_s)
 
-    def add(self, result: WindowResult | Remainder, data: bytes) -> Taken:
+    def add(
+        self, result: WindowResult | Remainder, data: bytes, published_s: float = math.inf
+    ) -> Taken:
         """Take a message that was read already: ``result`` is what ``data`` says."""
-        if not self._is_looked_at(result.run):
+        if not self._is_looked_at(result.run, published_s):
             return Taken.OTHER_RUN
         if isinstance(result, Remainder):
             self.remainder = result
@@ -135,17 +142,20 @@ class ResultStore:
         self._add(result, data)
         return Taken.WINDOW
 
-    def _is_looked_at(self, run: str) -> bool:
+    def _is_looked_at(self, run: str, published_s: float) -> bool:
         if self._only and run != self._only:
             return False
         if run in self._left:
             return False
         if run != self.run:
             if self.latest or self.remainder:
+                if published_s < self._published_s:
+                    return False
                 self._left[self.run] = None
                 if len(self._left) > _MOST_RUNS:
                     self._left.popitem(last=False)
             self._begin(run)
+        self._published_s = max(self._published_s, published_s)
         return True
 
     def _is_new(self, result: WindowResult) -> bool:

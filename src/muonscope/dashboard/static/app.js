@@ -195,6 +195,18 @@ function applyTheme() {
   document.documentElement.dataset.theme = dark ? "dark" : "light";
 }
 
+/* Switched on without a reference: that of the server is meant. */
+async function fetchReference() {
+  if (reference.document) return;
+  try {
+    await reference.fromServer();
+    say("");
+  } catch (problem) {
+    choices.set({ reference: false });
+    say(`No reference: ${problem.message}`);
+  }
+}
+
 /* Everything that follows from the choices. */
 function follow(now, before) {
   applyTheme();
@@ -204,6 +216,7 @@ function follow(now, before) {
     const same = before?.at && write(before) === write(now);
     if (!same && !history.holds(now.view, now.at)) history.show(now.view, now.at);
   } else history.live();
+  if (now.reference && !reference.document) fetchReference().then(() => follow(choices.now, choices.now));
   feed.extend();
   if (now.page === "system" && pulse.status) showTables(byId("system"), pulse.status);
   pages.show(now.page, lookFor(now.page));
@@ -248,9 +261,8 @@ async function start() {
     detector: () => detector,
     changed: () => follow(choices.now, choices.now),
   });
-  if (choices.now.reference && !reference.document) {
-    await reference.fromServer().catch((problem) => say(`No reference: ${problem.message}`));
-  }
+  if (reference.document && reference.document.detector !== detector.name) reference.forget();
+  if (choices.now.reference) await fetchReference();
   choices.onChange(follow);
   follow(choices.now, null);
   await pages.settled();

@@ -5,7 +5,8 @@ import { fileName } from "./format.js";
 
 const TITLE_PX = 44;
 
-/* The menu in the corner of a panel; find() gives {view, columns, what}: its figure, its numbers, and of what they are. */
+/* The menu in the corner of a panel; find() gives {view, columns, what}: its figure, its
+   numbers, and what they are of. */
 export function saveMenu(label, find) {
   const menu = el("details", { class: "menu" });
   const choose = (format) => {

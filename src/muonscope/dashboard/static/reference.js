@@ -26,13 +26,13 @@ export class Reference {
     this.#take(document, `${document.run}, ${document.view}, as it was shown`);
   }
 
-  /* A view document (.json), or results (.jsonl) which are added up. */
+  /* A view document (.json), or results (.jsonl) which are added up; of this detector. */
   async fromFile(file, detector) {
     if (file.size > MOST_BYTES) throw new Error(`${file.name} has more than 512 MB.`);
     const found = /\.(jsonl|ndjson)$/i.test(file.name)
       ? await summed(file, detector)
       : JSON.parse(await file.text());
-    this.#take(found, file.name);
+    this.#take(found, file.name, detector);
   }
 
   forget() {
@@ -41,10 +41,11 @@ export class Reference {
     sessionStorage.removeItem(KEPT);
   }
 
-  #take(document, name) {
+  #take(document, name, expected = null) {
     if (!(document?.live_s > 0) || typeof document.tables !== "object") {
       throw new Error("That is no view document: save one with the JSON button of the page.");
     }
+    if (expected) checkDetector(document.detector, expected);
     const { run, detector, live_s, tables } = document;
     const kept = Object.entries(tables).filter(([table]) => !table.startsWith("orbits"));
     this.document = { run, detector, live_s, tables: Object.fromEntries(kept) };
@@ -73,20 +74,22 @@ async function summed(file, detector) {
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     const lines = (text + part.value).split("\n");
     text = lines.pop();
-    for (const line of lines) if (line.trim()) addMessage(total, chambers, JSON.parse(line));
+    for (const line of lines) if (line.trim()) addMessage(total, detector, JSON.parse(line));
   }
-  if (text.trim()) addMessage(total, chambers, JSON.parse(text));
+  if (text.trim()) addMessage(total, detector, JSON.parse(text));
   return total;
 }
 
-function addMessage(total, chambers, message) {
+function checkDetector(found, { name }) {
+  if (found !== name) throw new Error(`That is of detector ${String(found)}, this is ${name}.`);
+}
+
+function addMessage(total, detector, message) {
   if (message.window === null || message.window === undefined) return;
-  if (message.detector !== total.detector) {
-    throw new Error(`These results are of ${String(message.detector)}, this is ${total.detector}.`);
-  }
+  checkDetector(message.detector, detector);
   total.run ??= message.run;
   total.live_s += (message.end_ns - message.start_ns) * 1e-9;
-  chambers.forEach(({ first_channel: first }, c) => {
+  detector.chambers.forEach(({ first_channel: first }, c) => {
     const from = message[`chamber${c}`];
     const {
       [`cells${c}`]: cells,

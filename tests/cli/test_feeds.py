@@ -1,0 +1,82 @@
+"""What feeds a dashboard from a topic, without the command and the brokers around it."""
+
+import time
+
+import pytest
+
+from dashboard.lives import LEGNARO, window
+from muonscope.cli import feeds
+from muonscope.cli.dashboard import Options, _process_options
+from muonscope.cli.feeds import TopicResults
+from muonscope.cli.plan import plan_of
+from muonscope.cli.stopping import Stop
+from muonscope.dashboard.live import Live
+from muonscope.results.store import ResultStore
+from muonscope.transports.kafka.options import KafkaOptions
+from muonscope.transports.kafka.url import KafkaUrl
+from muonscope.words.messages import Messages
+from muonscope.words.ordering import Front
+
+
+class Topic:
+    """A topic that gives prepared messages, then tells to stop."""
+
+    name, trouble = "kafka://h:1/t", ""
+
+    def __init__(self, fetches: list[list[Messages]], stop: Stop) -> None:
+        self._fetches, self._stop = fetches, stop
+
+    def fetch(self) -> list[Messages]:
+        if len(self._fetches) == 1:
+            self._stop.signal = 15
+        return self._fetches.pop(0)
+
+    def front(self) -> Front:
+        return Front({0: 1, 1: 1}, {0: 1, 1: 1}, cut=False)
+
+    def close(self) -> None:
+        pass
+
+
+def messages(partition: int, values: list[bytes], at_s: list[float]) -> Messages:
+    return Messages(
+        partition=partition, offsets=range(len(values)), values=values,
+        headers=[None] * len(values), times_ms=[round(s * 1e3) for s in at_s],
+    )  # fmt: skip
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, fetches: list[list[Messages]]) -> Live:
+    """Return the state after all of a topic was taken, and sent out once."""
+    stop = Stop()
+    monkeypatch.setattr(feeds, "open_topic", lambda *_, **__: Topic(fetches, stop))
+    live = Live(ResultStore(LEGNARO), "t", clock=time.time)
+    TopicResults(KafkaUrl.parse("kafka://h:1/t"), KafkaOptions()).run(live, stop)
+    live.renew_rows()
+    return live
+
+
+def test_words_of_a_topic_are_read_under_a_group_that_is_no_processors() -> None:
+    for source, group in (
+        ("kafka://h:1/topic_stream", "muonscope-dashboard"),
+        ("kafka://h:1/topic_stream?group=mine", "mine"),
+    ):
+        asked = _process_options(Options(sources=[source], run="r"), None)
+        assert plan_of(asked, Stop()).group == group
+
+
+def test_the_run_published_last_is_shown_in_whatever_order_partitions_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = time.time()
+    new = [window(0, run="new"), window(1, run="new")]
+    old = [window(0, run="old")]
+    later = [[messages(0, new, [now - 20, now - 19])], [messages(1, old, [now - 90])]]
+    status = shown(monkeypatch, later).status(0)
+    assert (status["run"], status["windows"], status["other_runs"]) == ("new", 2, 1)
+
+
+def test_what_was_in_the_topic_before_counts_as_come_when_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fetches = [[messages(0, [window(0)], [time.time() - 7200])]]
+    assert shown(monkeypatch, fetches).status(0)["latency_ms"]["p50"] < 5e3
