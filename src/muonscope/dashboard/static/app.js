@@ -206,6 +206,14 @@ function take(document) {
   else draw();
 }
 
+/* Another server may answer after a while: then nothing of the one before is kept. */
+function hear(status) {
+  const before = pulse.status;
+  if (detector && status.detector !== detector.name) return location.reload();
+  if (before && before.started !== status.started) reloadTrend(trend.loadedS || OVERVIEW_S);
+  pulse.hear(status);
+}
+
 function applyTheme() {
   const { theme } = choices.now;
   const dark = theme === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : theme === "dark";
@@ -251,7 +259,7 @@ async function start() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => follow(choices.now, choices.now));
   connection = new Connection(choices.now.view, {
     view: take,
-    status: (status) => pulse.hear(status),
+    status: hear,
     line: (line) => (pulse.connection = line),
   });
   const answer = await fetch("api/v1/detector");
