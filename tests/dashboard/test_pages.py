@@ -278,6 +278,30 @@ def test_the_page_connects_again_when_the_server_comes_back(results: Path, look:
     watched.errors[:] = [e for e in watched.errors if e not in refused]
 
 
+def test_what_another_server_shows_is_not_mixed_with_what_was_there(
+    results: Path, look: Look, tmp_path: Path
+) -> None:
+    shorter = tmp_path / "shorter.jsonl"
+    shorter.write_bytes(b"".join(results.read_bytes().splitlines(keepends=True)[:5]))
+    with serving(["dashboard", shorter, "--port", "0"]) as served:
+        watched = look(f"{served.url}#page=overview")
+        page, port = watched.page, served.url.rsplit(":", 1)[1].strip("/")
+        page.wait_for_function("() => window.muonscope.state().trendRows === 5")
+        assert served.interrupt() == 0
+    with serving(["dashboard", results, "--port", port]) as served:
+        page.wait_for_function("() => window.muonscope.state().line === 'connected'")
+        rows = len(served.get("api/v1/windows?last=1800")["columns"]["run_s"])
+        page.wait_for_function("(n) => window.muonscope.state().trendRows === n", arg=rows)
+        assert served.interrupt() == 0
+    with serving(["dashboard", "sim:bologna", "--port", port]) as served:
+        page.wait_for_function("() => window.muonscope?.state().line === 'connected'")
+        page.wait_for_function(
+            "() => document.querySelector('#detector').textContent === 'bologna2'"
+        )
+        drawn(page)
+    watched.errors[:] = [e for e in watched.errors if "ERR_" not in e]
+
+
 def test_what_stops_is_told_to_be_stale(
     results: Path, look: Look, serve: Serve, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """The app: every route, what it refuses, and what leaves with every answer."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,13 +13,16 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.routing import Mount
+from starlette.types import Message, Scope
 
 from dashboard.asking import Client, client_of
 from dashboard.lives import LEGNARO, Clock, fed, live_of, window
 from dashboard.serving import Serving, serving
+from muonscope.dashboard.hub import Hub
 from muonscope.dashboard.live import Live, SourceStatus
 from muonscope.dashboard.plan import VIEWS
 from muonscope.dashboard.security import COOKIE, Access
+from muonscope.dashboard.server import _Stream
 from muonscope.detector import setup_names, shipped_detector
 from muonscope.results.message import ByteAccounting
 from muonscope.results.store import ResultStore
@@ -622,3 +626,21 @@ def test_more_viewers_than_there_may_be_are_refused() -> None:
         assert refused.status_code == 503
         assert refused.json() == {"error": "2 viewers are connected already"}
         assert served.status()["viewers"] == 2
+
+
+def test_a_stream_that_cannot_be_encoded_says_why() -> None:
+    def broken(kind: str) -> bytes:
+        raise ZeroDivisionError(kind)
+
+    async def listening() -> Message:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    async def sent(_message: Message) -> None:
+        pass
+
+    scope: Scope = {
+        "type": "http", "method": "GET", "path": "/stream", "query_string": b"", "headers": [],
+    }  # fmt: skip
+    with pytest.raises(ZeroDivisionError, match="status"):
+        asyncio.run(_Stream(Hub(broken), 10)(scope, listening, sent))

@@ -273,11 +273,13 @@ class _Stream:
         sending = asyncio.create_task(self._send_all(view, send))
         leaving = asyncio.create_task(_until_left(receive))
         try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             sending.cancel()
             leaving.cancel()
             await asyncio.gather(sending, leaving, return_exceptions=True)
+        if sending in done:
+            sending.result()  # or what went wrong would not be told
 
     async def _send_all(self, view: ViewName, send: Send) -> None:
         async with contextlib.aclosing(self._hub.events("status", view)) as events:

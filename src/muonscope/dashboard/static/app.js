@@ -188,6 +188,14 @@ function take(document) {
   else draw();
 }
 
+/* Another server may answer after a while: then nothing of the one before is kept. */
+function hear(status) {
+  const before = pulse.status;
+  if (detector && status.detector !== detector.name) return location.reload();
+  if (before && before.started !== status.started) feed.again();
+  pulse.hear(status);
+}
+
 function applyTheme() {
   const { theme } = choices.now;
   const dark =
@@ -245,7 +253,7 @@ async function start() {
   );
   connection = new Connection(choices.now.view, {
     view: take,
-    status: (status) => pulse.hear(status),
+    status: hear,
     line: (line) => {
       pulse.connection = line;
       if (line === "connected" && detector) pages.show(choices.now.page, lookFor(choices.now.page));

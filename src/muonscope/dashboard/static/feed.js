@@ -7,6 +7,7 @@ export class Feed {
   #trend;
   #with;
   #busy = false;
+  #stale = false; // what is there is of another server
 
   /* with: {wantedS(), end(): time in the run of the newest window, connected(), changed()} */
   constructor(trend, withWhat) {
@@ -24,6 +25,12 @@ export class Feed {
     if (this.#with.wantedS() > this.#trend.loadedS) this.mend();
   }
 
+  /* Another history from now on: all of it is asked for. */
+  again() {
+    this.#stale = true;
+    this.mend();
+  }
+
   async mend() {
     if (this.#busy) return;
     this.#busy = true;
@@ -31,7 +38,9 @@ export class Feed {
     this.#with.changed();
     setTimeout(() => {
       this.#busy = false;
-      if (this.#with.connected()) this.extend();
+      if (!this.#with.connected()) return;
+      if (this.#stale) this.mend();
+      else this.extend();
     }, REST_MS);
   }
 
@@ -40,12 +49,14 @@ export class Feed {
     const trend = this.#trend;
     const wanted = this.#with.wantedS();
     const missing = trend.length ? Math.ceil(this.#with.end() - trend.end) + MARGIN_S : 0;
-    const enough = missing > 0 && missing < trend.loadedS && wanted <= trend.loadedS;
+    const enough = !this.#stale && missing > 0 && missing < trend.loadedS && wanted <= trend.loadedS;
     const some = enough ? await rowsOf(missing) : null;
     if (some && trend.append(some)) return;
     const lastS = Math.max(wanted, trend.loadedS);
     const all = await rowsOf(lastS);
-    if (all) trend.load(all, lastS);
+    if (!all) return;
+    trend.load(all, lastS);
+    this.#stale = false;
   }
 }
 
