@@ -19,10 +19,9 @@ _GARBAGE = (100_000, 50, 100)
 """When to look for garbage: the default, after 700 objects, takes half of the time of a
 stream of JSON messages."""
 
-PROCESSING = (
-    "muonscope.counting._windowing", "muonscope.counting._counting", "muonscope.words._text",
-    "muonscope.words._objects",
-)  # fmt: skip
+_COUNTING = ("muonscope.counting._windowing", "muonscope.counting._counting")
+
+PROCESSING = (*_COUNTING, "muonscope.words._text", "muonscope.words._objects")
 """What processing needs, the slowest first."""
 
 SIMULATION = ("muonscope.simulation._crossing", "muonscope.simulation._writing")
@@ -32,7 +31,7 @@ SIMULATION = ("muonscope.simulation._crossing", "muonscope.simulation._writing")
 def kernels_for(sources: Sequence[str]) -> tuple[str, ...]:
     """Return what processing ``sources`` needs."""
     simulated = any(source.startswith(SCHEME) for source in sources)
-    return PROCESSING + SIMULATION if simulated else PROCESSING
+    return _COUNTING + SIMULATION if simulated else PROCESSING  # no text is read then
 
 
 def set_pace() -> None:
