@@ -21,8 +21,8 @@ from dashboard.serving import Serving, serving
 from muonscope.dashboard.hub import Hub
 from muonscope.dashboard.live import Live, SourceStatus
 from muonscope.dashboard.plan import VIEWS
-from muonscope.dashboard.security import COOKIE, Access
-from muonscope.dashboard.server import _Stream
+from muonscope.dashboard.security import Access
+from muonscope.dashboard.server import _Dashboard, _Stream
 from muonscope.detector import setup_names, shipped_detector
 from muonscope.results.message import ByteAccounting
 from muonscope.results.store import ResultStore
@@ -484,9 +484,15 @@ def test_a_wrong_token_is_refused(
     assert "{{" not in answer.text
 
 
+def test_two_dashboards_on_one_host_do_not_log_each_other_out() -> None:
+    one, other = Access(token=TOKEN), Access(token="another token")
+    assert one.cookie != other.cookie
+    assert one.cookie == Access(token=TOKEN).cookie
+
+
 @pytest.mark.parametrize("value", ["", "x", TOKEN, Access(token="another token").session])
 def test_a_made_up_cookie_is_refused(guarded: Client, value: str) -> None:
-    headers = {"cookie": f"{COOKIE}={value}"}
+    headers = {"cookie": f"{Access(token=TOKEN).cookie}={value}"}
     assert guarded.get("/api/v1/health", headers=headers).status_code == 401
 
 
@@ -617,6 +623,22 @@ def test_the_status_comes_about_once_a_second_without_data() -> None:
     with serving() as served, served.watching() as told:
         names = [next(told)[0] for _ in range(3)]
     assert names == ["status"] * 3
+
+
+def test_a_broadcast_that_fails_is_told_and_does_not_end_the_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_live: Live) -> None:
+        raise ZeroDivisionError
+
+    dashboard = _Dashboard(live_of([window(0)]), Access(), 10)
+    with monkeypatch.context() as patch:
+        patch.setattr(Live, "renew_rows", broken)
+        dashboard._renew(["run"])
+    assert "a broadcast failed" in caplog.text
+    assert dashboard._hub.event("run") is not None
+    dashboard._renew(["run", "status"])
+    assert caplog.text.count("a broadcast failed") == 1
 
 
 def test_more_viewers_than_there_may_be_are_refused() -> None:

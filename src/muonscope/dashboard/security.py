@@ -17,9 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["COOKIE", "LOOPBACK", "Access", "Gate", "PatientProtocol", "is_loopback"]
-
-COOKIE = "muonscope_session"
+__all__ = ["LOOPBACK", "Access", "Gate", "PatientProtocol", "is_loopback"]
 
 _HEADERS = {
     "content-security-policy": (
@@ -62,6 +60,12 @@ class Access:
     """Names under which it answers, without ports; None: any."""
 
     @property
+    def cookie(self) -> str:
+        """Name of the cookie: its own for each token, for cookies know no port."""
+        told = hmac.new(self.token.encode(), b"muonscope cookie", hashlib.sha256)
+        return f"muonscope_{told.hexdigest()[:8]}"
+
+    @property
     def session(self) -> str:
         """What the cookie of who knows the token holds."""
         return hmac.new(self.token.encode(), b"muonscope session", hashlib.sha256).hexdigest()
@@ -77,7 +81,7 @@ class Access:
         kind, _, token = connection.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             return self.knows(token.strip())
-        cookie = connection.cookies.get(COOKIE, "")
+        cookie = connection.cookies.get(self.cookie, "")
         return hmac.compare_digest(cookie.encode(), self.session.encode())
 
     def answers_to(self, headers: Headers) -> bool:

@@ -7,6 +7,7 @@ describes for machines.
 
 import asyncio
 import contextlib
+import logging
 import math
 from collections.abc import AsyncIterator, Mapping
 from html import escape
@@ -30,7 +31,7 @@ from muonscope.dashboard.hub import Hub
 from muonscope.dashboard.live import Live
 from muonscope.dashboard.metrics import CONTENT_TYPE, metrics
 from muonscope.dashboard.plan import VIEWS, ViewName, detector_document, encoded, view_document
-from muonscope.dashboard.security import COOKIE, Access, Gate
+from muonscope.dashboard.security import Access, Gate
 
 __all__ = ["DashboardServer", "make_app"]
 
@@ -132,14 +133,21 @@ class _Dashboard:
             due: list[str] = []
             if self._live.changes != shown:
                 shown = self._live.changes
-                self._live.renew_rows()
                 due += VIEWS
             if loop.time() >= status_at:
                 status_at = loop.time() + _STATUS_S
                 due.append("status")
             if due:
-                self._hub.renew(*due)
+                self._renew(due)
                 await asyncio.sleep(_LEAST_S)
+
+    def _renew(self, due: list[str]) -> None:
+        try:
+            if "run" in due:
+                self._live.renew_rows()
+            self._hub.renew(*due)
+        except Exception:  # whatever it is, the next round may go better: no page may freeze
+            logging.getLogger(__name__).exception("a broadcast failed")
 
     def _encode(self, kind: str) -> bytes | None:
         if kind == "status":
@@ -179,7 +187,7 @@ class _Dashboard:
             return self._login_page("That is not the token.", 403)
         response = RedirectResponse("./", 303)
         response.set_cookie(
-            COOKIE, self._access.session, httponly=True, samesite="strict",
+            self._access.cookie, self._access.session, httponly=True, samesite="strict",
             secure=request.url.scheme == "https",
         )  # fmt: skip
         return response
@@ -191,7 +199,7 @@ class _Dashboard:
 
     async def _logout(self, _request: Request) -> Response:
         response = RedirectResponse("./", 303)
-        response.delete_cookie(COOKIE)
+        response.delete_cookie(self._access.cookie)
         return response
 
     # ---- the API; plain functions run in threads, beside the broadcast
