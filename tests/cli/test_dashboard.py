@@ -1,5 +1,6 @@
 """The ``dashboard`` command: whatever it is given it shows, or says why not."""
 
+import os
 import signal
 import socket
 import time
@@ -11,6 +12,9 @@ import pytest
 
 from cli.command import Command, hits, windows_of
 from cli.shown import Shown, shown
+from muonscope.cli.dashboard import Options, _reference
+from muonscope.cli.stopping import Stop
+from muonscope.detector import shipped_detector
 from simulated import BRIGHT, simulated_words
 from window_messages import ends_of, moved
 
@@ -143,6 +147,27 @@ def test_broken_lines_are_counted_and_what_follows_is_shown(
         status = dashboard.health()
         assert status["malformed"] == len(broken) - 1  # an empty line is none
         assert len(status["examples"]) == len(broken) - 1
+
+
+def test_results_whose_first_line_was_cut_are_results(
+    command: Command, lines: list[bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_bytes(b"".join([lines[0][500:], *lines[1:]]))
+    with shown(command, "dashboard", path) as dashboard:
+        assert_shows(dashboard, lines[1:])
+        assert dashboard.health()["malformed"] == 1
+
+
+@pytest.mark.parametrize("as_reference", [False, True])
+def test_a_pipe_whose_name_says_results_is_refused(
+    command: Command, tmp_path: Path, *, as_reference: bool
+) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    sources = ["sim:legnaro", "--reference"] if as_reference else []
+    done = command("dashboard", *sources, tmp_path / "pipe.jsonl", "--port", 0)
+    assert done.code == 3
+    assert "is no plain file" in done.err
 
 
 def test_a_folder_of_results_is_shown_and_new_files_in_it(
@@ -374,6 +399,17 @@ def test_it_ends_when_it_is_told_to_while_it_starts(command: Command, after_s: f
     assert time.monotonic() - begin < SOON_S
     assert done.code in {0, -signal.SIGTERM}, done.err
     assert "Traceback" not in done.err
+
+
+def test_a_reference_is_not_read_to_its_end_where_it_is_told_to_stop(
+    lines: list[bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "reference.jsonl"
+    path.write_bytes(b"".join(lines))
+    stop = Stop()
+    stop.signal = signal.SIGINT
+    options = Options(sources=["sim:legnaro"], reference=str(path))
+    assert _reference(options, shipped_detector("legnaro"), stop) is None
 
 
 # --- demo ----------------------------------------------------------------------------------

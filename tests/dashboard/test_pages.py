@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from cli.command import until
 from served import Served, serving
+from window_messages import moved
 
 pytestmark = pytest.mark.xdist_group("pages")
 
@@ -232,6 +233,67 @@ def test_a_reference_is_loaded_from_a_file_of_results(
     page.wait_for_timeout(300)
     cells = columns(page, "cells0")
     assert cells["hits_ref"] == pytest.approx(cells["hits"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("null.json", '{"live_s": 1, "detector": "legnaro", "tables": null}', "no view document"),
+        (
+            "length.json",
+            '{"live_s": 1, "detector": "legnaro", "tables": {"drift0": {"counts": {"length": 9}}}}',
+            "no view document",
+        ),
+        (
+            "text.json",
+            '{"live_s": 1, "detector": "legnaro", "tables": {"cells0": {"hits": "12"}}}',
+            "no view document",
+        ),
+        ("half.jsonl", '\n{"window": 1, "detector": "legnaro"}\n', "Line 2 is no result"),
+        ("garbage.jsonl", "\x00\ufffd\n", "Line 1 is no result"),
+        ("null.jsonl", "null\n", "No window is in it"),
+    ],
+)
+def test_a_broken_reference_is_refused_and_the_page_goes_on(
+    finished: Served, look: Look, name: str, text: str, problem: str
+) -> None:
+    page = look(f"{finished.url}#page=chambers&view=run").page
+    drawn(page)
+    page.locator("#reference-choose").click()
+    broken = {"name": name, "mimeType": "application/json", "buffer": text.encode()}
+    page.locator("#reference-file").set_input_files(broken)
+    page.wait_for_function("() => document.getElementById('reference-problem').textContent")
+    assert problem in page.locator("#reference-problem").inner_text()
+    assert state(page)["reference"] is None
+    page.reload()
+    drawn(page)
+    assert page.locator("#chambers .plot:visible").count() == 20
+
+
+def test_of_a_reference_file_the_newest_run_counts_and_each_window_once(
+    finished: Served, results: Path, look: Look, tmp_path: Path
+) -> None:
+    lines = results.read_bytes().splitlines(keepends=True)
+    older = [moved(line, n, run="older") for n, line in enumerate(lines[:2])]
+    (tmp_path / "several.jsonl").write_bytes(b"".join([*older, *lines, lines[0]]))
+    page = look(f"{finished.url}#page=chambers&view=run").page
+    drawn(page)
+    page.locator("#reference-choose").click()
+    page.locator("#reference-file").set_input_files(tmp_path / "several.jsonl")
+    page.wait_for_function("() => window.muonscope.source('cells0')?.hits_ref")
+    page.wait_for_timeout(300)
+    cells = columns(page, "cells0")
+    assert cells["hits_ref"] == pytest.approx(cells["hits"])
+
+
+def test_an_address_asks_for_no_more_history_than_there_may_be(
+    finished: Served, look: Look
+) -> None:
+    page = look(f"{finished.url}#page=trends&span=9999999").page
+    drawn(page)
+    assert state(page)["choices"]["span"] == 62 * 86_400
+    page = look(f"{finished.url}#page=trends&span=00").page
+    assert state(page)["choices"]["span"] == 1800
 
 
 def test_numbers_and_pictures_are_saved(finished: Served, look: Look, tmp_path: Path) -> None:

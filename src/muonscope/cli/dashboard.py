@@ -253,13 +253,15 @@ def _reference(options: Options, detector: Detector, stop: Stop) -> View | None:
     found = find_results([options.reference], options.kafka_config, stop, no_wait=True)
     if found:
         for data, published_s in found.messages():
+            if stop:
+                break
             live.take(data, published_s)
     else:
         asked = replace(options, sources=[options.reference], follow=False, run="")
         plan = plans.plan_of(_process_options(asked, None), stop)
         WordFeed(replace(plan, detector=detector), None).run(live, stop)
     view = store.view("run")
-    if view is None:
+    if view is None and not stop:
         examples = live.status(0)["examples"]
         raise OptionError(
             f"--reference {options.reference}: no window of {detector.name} is in it"

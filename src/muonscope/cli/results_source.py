@@ -25,7 +25,10 @@ from muonscope.transports.objects import is_object_url
 __all__ = ["Found", "find_results"]
 
 _BEGINNING = re.compile(rb'\s*\{\s*"schema"\s*:\s*"' + re.escape(SCHEMA.encode()) + rb'"')
+_LATER = re.compile(rb"\n(?=" + _BEGINNING.pattern + rb")")
 _LOOK_BYTES = 200
+_SUFFIX = ".jsonl"
+_LOOK_FURTHER_BYTES = 1 << 20
 _PEEK_S = 3.0
 
 
@@ -76,7 +79,10 @@ class _Files:
         files = _listed(sources)
         beginnings = [begin for begin in map(_beginning, files) if begin.strip()]
         if not beginnings:
-            if all(Path(source).suffix == ".jsonl" for source in sources):
+            if all(Path(source).suffix == _SUFFIX for source in sources):
+                for path in files:
+                    if not path.is_file():
+                        raise SourceError(f"{path}: is no plain file, as results must be in")
                 return cls(sources, "")
             find_files(sources)  # words must be there
             return None
@@ -87,7 +93,7 @@ class _Files:
         return cls(sources, _detector(beginnings[0]))
 
     def messages(self) -> Iterator[tuple[bytes, float]]:
-        for path in _listed(self._sources):
+        for path in filter(Path.is_file, _listed(self._sources)):
             with path.open("rb") as file:
                 while line := file.readline(MAX_MESSAGE_BYTES + 1):
                     yield line, math.inf
@@ -104,11 +110,20 @@ def _listed(sources: Sequence[str]) -> list[Path]:
 
 
 def _beginning(path: Path) -> bytes:
-    """Return how a file begins; nothing of one that is no plain file or cannot be read."""
+    """Return how a file begins; nothing of one that is no plain file or cannot be read.
+
+    A file that was cut at its front, such as one that is rotated, begins in the middle of
+    a line: where its name says results, their first whole line is what counts.
+    """
     with suppress(OSError):
         if path.is_file():
             with path.open("rb") as file:
-                return file.read(_LOOK_BYTES)
+                begin = file.read(_LOOK_BYTES)
+                if path.suffix == _SUFFIX and not _BEGINNING.match(begin):
+                    more = begin + file.read(_LOOK_FURTHER_BYTES)
+                    found = _LATER.search(more)
+                    return more[found.end() :][:_LOOK_BYTES] if found else begin
+                return begin
     return b""
 
 

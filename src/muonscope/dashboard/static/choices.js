@@ -12,6 +12,7 @@ const DEFAULTS = {
   show: ["trend_hits", "trend_scintillator"], // plots of the trends page
   span: 1800, // s of history on the trends page
 };
+const LONGEST_S = 62 * 86_400; // the server gives no more of the history
 const READERS = {
   page: oneOf("overview", "chambers", "trends", "system"),
   view: oneOf("window", "recent", "run"),
@@ -25,7 +26,7 @@ const READERS = {
     return found ? { epoch: Number(found[1]), window: Number(found[2]) } : undefined;
   },
   show: (text) => (/^[\w,]*$/.test(text) ? text.split(",").filter(Boolean) : undefined),
-  span: (text) => (/^\d{2,7}$/.test(text) ? Number(text) : undefined),
+  span: (text) => (/^[1-9]\d{1,6}$/.test(text) ? Math.min(Number(text), LONGEST_S) : undefined),
 };
 const WRITERS = {
   log: (value) => (value ? "1" : "0"),

@@ -42,7 +42,7 @@ export class Reference {
   }
 
   #take(document, name, expected = null) {
-    if (!(document?.live_s > 0) || typeof document.tables !== "object") {
+    if (!(document?.live_s > 0) || !areTables(document.tables)) {
       throw new Error("That is no view document: save one with the JSON button of the page.");
     }
     if (expected) checkDetector(document.detector, expected);
@@ -58,25 +58,41 @@ export class Reference {
   }
 }
 
-/* Add up the messages of a file of results, as the server does for its views. */
+/* Columns of numbers, by table: anything else would break the figures, after a reload too. */
+function areTables(tables) {
+  const isObject = (found) => typeof found === "object" && found !== null;
+  const isColumn = (found) => Array.isArray(found) && found.every(Number.isFinite);
+  const isTable = (found) => isObject(found) && Object.values(found).every(isColumn);
+  return isObject(tables) && Object.values(tables).every(isTable);
+}
+
+/* Add up the messages of a file of results, as the server does for its views: of several
+   runs the newest, and each window once. */
 async function summed(file, detector) {
-  const chambers = detector.chambers;
-  const zeros = (n) => new Array(n).fill(0);
-  const total = { run: null, detector: detector.name, live_s: 0, tables: {} };
-  chambers.forEach((chamber, c) => {
-    const n = chamber.last_channel - chamber.first_channel + 1;
-    total.tables[`cells${c}`] = { hits: zeros(n), scint: zeros(n) };
-    total.tables[`drift${c}`] = { counts: zeros(320) };
-    total.tables[`multiplicity${c}`] = { orbits: zeros(64) };
-  });
+  let total = nothing(null, detector);
   let text = "";
+  let number = 0;
+  const add = (line) => {
+    number++;
+    if (!line.trim()) return;
+    try {
+      const message = JSON.parse(line);
+      if ((message?.window ?? null) === null) return;
+      checkDetector(message.detector, detector);
+      if (message.run !== total.run) total = nothing(message.run, detector);
+      addMessage(total, detector, message);
+    } catch (problem) {
+      throw new Error(`Line ${number} is no result: ${problem.message}`);
+    }
+  };
   const reader = file.stream().pipeThrough(new TextDecoderStream()).getReader();
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     const lines = (text + part.value).split("\n");
     text = lines.pop();
-    for (const line of lines) if (line.trim()) addMessage(total, detector, JSON.parse(line));
+    lines.forEach(add);
   }
-  if (text.trim()) addMessage(total, detector, JSON.parse(text));
+  add(text);
+  if (total.run === null) throw new Error("No window is in it.");
   return total;
 }
 
@@ -84,10 +100,23 @@ function checkDetector(found, { name }) {
   if (found !== name) throw new Error(`That is of detector ${String(found)}, this is ${name}.`);
 }
 
+/* The sums of a run before its first window. */
+function nothing(run, detector) {
+  const zeros = (n) => new Array(n).fill(0);
+  const tables = {};
+  detector.chambers.forEach((chamber, c) => {
+    const n = chamber.last_channel - chamber.first_channel + 1;
+    tables[`cells${c}`] = { hits: zeros(n), scint: zeros(n) };
+    tables[`drift${c}`] = { counts: zeros(320) };
+    tables[`multiplicity${c}`] = { orbits: zeros(64) };
+  });
+  return { run, detector: detector.name, live_s: 0, tables, places: new Set() };
+}
+
 function addMessage(total, detector, message) {
-  if (message.window === null || message.window === undefined) return;
-  checkDetector(message.detector, detector);
-  total.run ??= message.run;
+  const place = `${message.epoch}.${message.window}`;
+  if (total.places.has(place)) return;
+  total.places.add(place);
   total.live_s += (message.end_ns - message.start_ns) * 1e-9;
   detector.chambers.forEach(({ first_channel: first }, c) => {
     const from = message[`chamber${c}`];
