@@ -86,6 +86,28 @@ def test_nothing_heavy_is_imported_while_help_is_shown(name: str) -> None:
     assert [name for name in HEAVY if name in loaded] == []
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        "process run.dat", "dashboard run.dat", "demo", "inspect run.dat",
+        "simulate run.dat", "replay run.dat --to kafka://localhost:1/t",
+    ],
+)  # fmt: skip
+def test_whoever_must_wait_for_a_compiler_is_told_so(args: str) -> None:
+    code = (
+        "import sys\n"
+        "from muonscope.cli import kernels\n"
+        "every = kernels.PROCESSING + kernels.SIMULATION\n"
+        "def asked(modules=()):\n    sys.exit(40 + sum(name in sys.modules for name in every))\n"
+        "kernels.load_kernels = asked\n"
+        f"sys.argv = ['muonscope', *{args.split()!r}]\n"
+        "from muonscope.cli.main import run\n"
+        "run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 40, done.stderr  # none of them was loaded before that was asked for
+
+
 def test_the_reference_page_has_the_help_of_every_command(command: Command) -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text("utf-8")
     for name in COMMANDS:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from muonscope.simulation.options import SCHEME
 
-__all__ = ["PROCESSING", "SIMULATION", "kernels_for", "load_kernels", "set_pace"]
+__all__ = ["COUNTING", "PROCESSING", "SIMULATION", "kernels_for", "load_kernels", "set_pace"]
 
 _PATIENCE_S = 1.2
 
@@ -19,9 +19,10 @@ _GARBAGE = (100_000, 50, 100)
 """When to look for garbage: the default, after 700 objects, takes half of the time of a
 stream of JSON messages."""
 
-_COUNTING = ("muonscope.counting._windowing", "muonscope.counting._counting")
+COUNTING = ("muonscope.counting._windowing", "muonscope.counting._counting")
+"""What any module that counts brings, the slowest first."""
 
-PROCESSING = (*_COUNTING, "muonscope.words._text", "muonscope.words._objects")
+PROCESSING = (*COUNTING, "muonscope.words._text", "muonscope.words._objects")
 """What processing needs, the slowest first."""
 
 SIMULATION = ("muonscope.simulation._crossing", "muonscope.simulation._writing")
@@ -31,7 +32,7 @@ SIMULATION = ("muonscope.simulation._crossing", "muonscope.simulation._writing")
 def kernels_for(sources: Sequence[str]) -> tuple[str, ...]:
     """Return what processing ``sources`` needs."""
     simulated = any(source.startswith(SCHEME) for source in sources)
-    return _COUNTING + SIMULATION if simulated else PROCESSING  # no text is read then
+    return COUNTING + SIMULATION if simulated else PROCESSING  # no text is read then
 
 
 def set_pace() -> None:
