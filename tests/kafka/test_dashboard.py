@@ -60,6 +60,17 @@ def test_results_come_while_it_looks_and_broken_ones_are_counted(
         assert status["latency_ms"]["p50"] < 5000
 
 
+def test_what_is_no_result_may_come_first(
+    command: Command, topic: Topic, expected: list[bytes]
+) -> None:
+    name = f"{topic.name}_results"
+    make_topic(topic.servers, name, 1)
+    send(topic.servers, name, [None, b"", b"foreign", b"{}", *expected])
+    with shown(command, "dashboard", topic.results) as dashboard:
+        assert_shows(dashboard, expected)
+        assert dashboard.health()["malformed"] == 4
+
+
 def test_a_topic_of_results_that_is_not_there_yet_is_waited_for(
     command: Command, topic: Topic, expected: list[bytes]
 ) -> None:

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +30,8 @@ _LATER = re.compile(rb"\n(?=" + _BEGINNING.pattern + rb")")
 _LOOK_BYTES = 200
 _SUFFIX = ".jsonl"
 _LOOK_FURTHER_BYTES = 1 << 20
+_LOOK_MESSAGES = 100
+"""Messages of others may come before the first result."""
 _PEEK_S = 3.0
 
 
@@ -140,12 +143,12 @@ class _Topic:
     @classmethod
     def found(cls, url: KafkaUrl, kafka: KafkaOptions, stop: Stop) -> "_Topic | None":
         topic = cls(url, kafka, stop)
-        message = next((value for value, _ in topic.messages(most_s=_PEEK_S) if value), b"")
-        if not message:
-            return topic if "results" in url.topic else None
-        if not _BEGINNING.match(message):
-            return None
-        return cls(url, kafka, stop, _detector(message[:_LOOK_BYTES]))
+        first = b""
+        for value, _ in islice(topic.messages(most_s=_PEEK_S), _LOOK_MESSAGES):
+            if _BEGINNING.match(value):
+                return cls(url, kafka, stop, _detector(value[:_LOOK_BYTES]))
+            first = first or value
+        return topic if not first and "results" in url.topic else None
 
     def messages(self, most_s: float = math.inf) -> Iterator[tuple[bytes, float]]:
         """Yield what is there now; for ``most_s`` at most, for brokers may fall silent."""
