@@ -80,3 +80,19 @@ def test_what_was_in_the_topic_before_counts_as_come_when_it_is_read(
 ) -> None:
     fetches = [[messages(0, [window(0)], [time.time() - 7200])]]
     assert shown(monkeypatch, fetches).status(0)["latency_ms"]["p50"] < 5e3
+
+
+def test_a_trouble_that_lasts_is_noted_once_whatever_its_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    troubles = iter(["refused (after 0ms)", "refused (after 1ms)", "", "refused (after 0ms)", ""])
+    monkeypatch.setattr(Topic, "trouble", property(lambda topic: topic.told), raising=False)
+    fetch = Topic.fetch
+
+    def told(topic: Topic) -> list[Messages]:
+        monkeypatch.setattr(Topic, "told", next(troubles), raising=False)
+        return fetch(topic)
+
+    monkeypatch.setattr(Topic, "fetch", told)
+    status = shown(monkeypatch, [[], [], [], [], []]).status(0)
+    assert status["notes"] == ["refused (after 0ms)"] * 2

@@ -256,7 +256,7 @@ class TopicResults:
                 found.sort(key=lambda message: message[0])  # partitions have no common order
                 for published_s, value in found:
                     live.take(value, published_s)
-                notes = [source.trouble] if source.trouble and source.trouble != trouble else []
+                notes = [source.trouble] if source.trouble and not trouble else []
                 trouble = source.trouble
                 if found or notes or time.monotonic() >= next_tell:
                     came = found[-1][0] if found else 0.0
