@@ -14,6 +14,7 @@ from muonscope.cli.plan import Outlet, Plan
 from muonscope.cli.report import describe_note
 from muonscope.cli.stopping import Stop
 from muonscope.cli.supplies import Supply, partitions_of
+from muonscope.counting.counter import Counter
 from muonscope.dashboard.live import Live, Progress, SourceStatus
 from muonscope.engines.native import Batch
 from muonscope.errors import SourceNotFoundError
@@ -54,8 +55,6 @@ class WordFeed:
         """Process the source to its end."""
         plan = self._plan
         load_kernels(kernels_for(plan.options.sources))
-        from muonscope.counting.counter import Counter  # brings kernels
-
         with plan.open_supply(Outlet(store=None, restored=None), stop) as supply:
             intake: Taking = supply.intake
             if self._speed is not None:

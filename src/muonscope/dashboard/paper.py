@@ -56,7 +56,9 @@ from bokeh.plotting import figure
 from muonscope.dashboard.look import Look
 from muonscope.detector import Chamber, Detector
 
-__all__ = ["FONT", "Axes", "Paper", "count_axis", "hover", "new_figure", "time_axis"]
+__all__ = [
+    "FONT", "Axes", "Paper", "count_axis", "draw_reference", "hover", "new_figure", "time_axis",
+]  # fmt: skip
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 _LEFT_PX = 52
@@ -188,6 +190,22 @@ def count_axis(axis: Axis | ColorBar, *, log: bool = False, ticks: int = 4) -> N
         if log
         else BasicTicker(desired_num_ticks=ticks, num_minor_ticks=0)
     )
+
+
+def draw_reference(
+    paper: Paper,
+    made: figure,
+    source: ColumnDataSource,
+    x: str,
+    column: str,
+    mode: Literal["after", "center"] = "center",
+) -> None:
+    """Draw the reference of ``column`` as a line of steps, if there is a reference."""
+    if paper.look.reference:
+        made.step(
+            x=x, y=f"{column}_ref", mode=mode, source=source,
+            line_color=paper.look.palette.reference, line_width=1.5,
+        )  # fmt: skip
 
 
 def time_axis(axis: Axis) -> None:

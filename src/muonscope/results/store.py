@@ -27,6 +27,7 @@ _SECOND = round(1 / ORBIT_S)
 _MOST_INTERVALS = 1_000
 _MOST_RUNS = 1_000
 _MOST_EPOCHS = 1_000
+_MOST_FRESH = 1_000
 
 
 class Taken(Enum):
@@ -183,7 +184,7 @@ class ResultStore:
         if self.latest is None or result.place > self.latest.place:
             self.latest = result
         self._fresh.append(self.history.add(result, run_orbit))
-        del self._fresh[:-_MOST_EPOCHS]
+        del self._fresh[:-_MOST_FRESH]
         self._group(result, run_orbit)
         self.whole = self.whole.merge(result.summary)
         self._total = self._total.merge(result.summary)

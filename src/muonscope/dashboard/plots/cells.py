@@ -13,7 +13,7 @@ from bokeh.models.annotations import ColorBar
 from bokeh.palettes import viridis
 from bokeh.plotting import figure
 
-from muonscope.dashboard.paper import Axes, Paper, count_axis, hover, new_figure
+from muonscope.dashboard.paper import Axes, Paper, count_axis, draw_reference, hover, new_figure
 from muonscope.dashboard.plots.ratio import draw_ratio
 from muonscope.units import CELL_HEIGHT_MM, CELL_WIDTH_MM
 
@@ -46,11 +46,7 @@ def channels(paper: Paper) -> figure:
         "line_color": None,
     }
     every = made.vbar(top="hits", fill_color=paper.colour, fill_alpha=0.35, **bars)
-    if paper.look.reference:
-        made.step(
-            x="channel", y="hits_ref", mode="center", source=source,
-            line_color=paper.look.palette.reference, line_width=1.5,
-        )  # fmt: skip
+    draw_reference(paper, made, source, "channel", "hits")
     made.vbar(top="scint", fill_color=paper.colour, **bars)
     hover(paper, made, every, _CELL_ROWS, mode="vline")
     return made

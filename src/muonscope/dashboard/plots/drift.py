@@ -4,7 +4,7 @@ from bokeh.models import BasicTicker, ColumnDataSource
 from bokeh.plotting import figure
 
 from muonscope.counting.summary import DRIFT_BIN_NS, DRIFT_BINS, DRIFT_HIGH_NS, DRIFT_LOW_NS
-from muonscope.dashboard.paper import Axes, Paper, count_axis, hover, new_figure
+from muonscope.dashboard.paper import Axes, Paper, count_axis, draw_reference, hover, new_figure
 from muonscope.dashboard.plots.ratio import draw_ratio
 
 __all__ = ["drift", "drift_ratio"]
@@ -35,11 +35,7 @@ def drift(paper: Paper) -> figure:
         left="left", right="right", top="counts", bottom=1e-6 if log else 0, source=source,
         fill_color=paper.colour, fill_alpha=0.75, line_color=None,
     )  # fmt: skip
-    if paper.look.reference:
-        made.step(
-            x="left", y="counts_ref", mode="after", source=source,
-            line_color=paper.look.palette.reference, line_width=1.5,
-        )  # fmt: skip
+    draw_reference(paper, made, source, "left", "counts", mode="after")
     rows = (
         ("drift time", "@left to @right ns"),
         ("hits", "@counts_n{0,0} (@counts_hz{0,0.000} Hz)"),

@@ -3,7 +3,7 @@
 from bokeh.models import BasicTicker, FixedTicker
 from bokeh.plotting import figure
 
-from muonscope.dashboard.paper import Axes, Paper, count_axis, hover, new_figure
+from muonscope.dashboard.paper import Axes, Paper, count_axis, draw_reference, hover, new_figure
 
 __all__ = ["multiplicity", "orbits"]
 
@@ -39,11 +39,7 @@ def multiplicity(paper: Paper) -> figure:
         x="n", top="orbits", bottom=1e-6, width=0.85, source=source, fill_color=paper.colour,
         fill_alpha=0.75, line_color=None,
     )  # fmt: skip
-    if paper.look.reference:
-        made.step(
-            x="n", y="orbits_ref", mode="center", source=source,
-            line_color=paper.look.palette.reference, line_width=1.5,
-        )  # fmt: skip
+    draw_reference(paper, made, source, "n", "orbits")
     rows = (("hits per orbit", f"@n ({_LAST}: or more)"),
             ("orbits", "@orbits_n{0,0} (@orbits_hz{0,0.000} Hz)"))  # fmt: skip
     hover(paper, made, bars, rows, mode="vline")
