@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import orjson
@@ -35,6 +35,7 @@ from muonscope.simulation.options import Simulation
 from muonscope.simulation.profiles import PROFILES
 from muonscope.simulation.telescope import simulate
 from muonscope.words.layout import Words
+from muonscope.words.messages import Part
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -320,22 +321,33 @@ def with_spark(stream: str, results: str) -> list[tuple[float, float]]:
 
     Only those with words count: decoded by workers, ordered, counted, and committed.
     """
-    from muonscope.engines.spark import topic as module
+    from muonscope.engines.spark.topic import TopicQuery
 
-    spans: list[tuple[float, float]] = []
-    original = module.TopicQuery._batch
+    begins: list[float] = []
+    ends: list[float] = []
+    batch, run = TopicQuery._batch, TopicQuery.run
 
-    def timed(self: module.TopicQuery, rows: "DataFrame", number: int) -> None:
-        start = time.perf_counter()
-        original(self, rows, number)
-        spans.append((start, time.perf_counter()))
+    def timed_batch(self: TopicQuery, rows: "DataFrame", number: int) -> None:
+        begins.append(time.perf_counter())
+        batch(self, rows, number)
 
-    module.TopicQuery._batch = timed  # type: ignore[method-assign, assignment]
+    def timed_run(self: TopicQuery, *args: Any, **more: Any) -> None:
+        take = self._take
+
+        def timed_take(parts: list[Part]) -> None:
+            take(parts)
+            ends.append(time.perf_counter())
+
+        self._take = timed_take
+        run(self, *args, **more)
+
+    TopicQuery._batch = timed_batch  # type: ignore[method-assign, assignment]
+    TopicQuery.run = timed_run  # type: ignore[method-assign]
     try:
         quiet(partial(process, stream, results, engine="spark", trigger="1ms"))
     finally:
-        module.TopicQuery._batch = original  # type: ignore[method-assign]
-    return spans
+        TopicQuery._batch, TopicQuery.run = batch, run  # type: ignore[method-assign]
+    return list(zip(begins, ends, strict=True))
 
 
 def micro_batches(servers: str, cores: int) -> None:

@@ -26,6 +26,12 @@ _FILES = (
 _CALL = "An error occurred while calling "
 """How py4j begins the text of whatever Java threw."""
 
+_ARROW_BYTES = 1 << 20
+"""Buffers of this size are used again and again; without a bound, all that a partition has is
+written to one that grows, and decoding 20 M words takes 2.3 s instead of 1.4."""
+
+_DIRECT_RESULT = "64m"
+"""Up to here words go to the driver at once, not by way of the executor's store of blocks."""
 
 _QUICK_JAVA = "-XX:TieredStopAtLevel=1"
 """Java's second compiler takes cores from the workers, who do what is slow, in Python: on two
@@ -88,11 +94,13 @@ def make_session(master: str, *, jars: str = "", connector: bool = True) -> "Spa
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+        "spark.sql.execution.arrow.maxBytesPerBatch": str(_ARROW_BYTES),
         "spark.sql.streaming.checkpointFileManagerClass": _FILES,
         "spark.python.daemon.module": "muonscope.engines.spark.daemon",
         "spark.python.use.daemon": "true",
         "spark.driver.extraJavaOptions": f"-Xss16m -Dlog4j2.configurationFile={_LOG}",
         "spark.driver.maxResultSize": "2g",
+        "spark.task.maxDirectResultSize": _DIRECT_RESULT,
     }
     if not master or master.startswith(("local", "spark://127.0.0.1")):
         settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}

@@ -1,9 +1,13 @@
-"""A topic read by Spark: micro-batches, decoded by the workers, handed on in the driver."""
+"""A topic read by Spark: micro-batches, decoded by the workers, handed on in the driver.
 
+While the driver counts what one micro-batch held, the workers decode the next.
+"""
+
+import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["TopicQuery"]
 
 _LOOK_S = 0.1
-_BATCH_BYTES = 64 << 20
+_BATCH_BYTES = 16 << 20
 _FETCH_BYTES = 4 << 20
 
 
@@ -45,9 +49,8 @@ class TopicQuery:
         ``message_bytes`` is about the size of a message: it bounds a micro-batch.
         """
         self._take, self._readout, self._done = take, readout, done
-        self._lock = threading.Lock()
-        self._stopping = False
-        self._error: MuonscopeError | None = None
+        self._decoded: queue.Queue[list[Part]] = queue.Queue(maxsize=1)
+        self._stopping = threading.Event()
         options = {f"kafka.{name}": value for name, value in settings.items()}
         reader = session.readStream.format("kafka").options(**options)
         rows = (
@@ -59,7 +62,7 @@ class TopicQuery:
             .option("includeHeaders", "true")
             .option("kafka.fetch.max.wait.ms", "20")
             .option("kafka.max.partition.fetch.bytes", str(_FETCH_BYTES))
-            .option("maxOffsetsPerTrigger", str(max(1000, _BATCH_BYTES // message_bytes)))
+            .option("maxOffsetsPerTrigger", str(max(100, _BATCH_BYTES // message_bytes)))
             .load()
         )
         self._rows = rows.selectExpr(
@@ -68,7 +71,7 @@ class TopicQuery:
         )  # fmt: skip
 
     def run(self, checkpoint: Path | str, trigger: str, *, stop: Callable[[], bool]) -> None:
-        """Run until ``stop``; a micro-batch that has begun is finished, or was not begun.
+        """Run until ``stop``; what was decoded but not taken by then is left.
 
         Raises
         ------
@@ -82,40 +85,42 @@ class TopicQuery:
             .start()
         )
         try:
-            while not stop() and query.isActive:
-                query.awaitTermination(_LOOK_S)  # type: ignore[arg-type] # takes fractions
+            self._take_all(query, stop)
+            failure = query.exception()
+        except MuonscopeError:
+            raise
         except Exception as exc:  # what Spark raises is no common kind
-            self._fail(exc)
-        finally:
-            self._end(query)
-        if self._error:
-            raise self._error
-
-    def _end(self, query: "StreamingQuery") -> None:
-        with self._lock:
-            self._stopping = True
-        query.stop()
-        failure = query.exception()
+            raise _failed(exc) from exc
         if failure is not None:
-            self._fail(failure)
+            raise _failed(failure) from failure
 
-    def _fail(self, exc: Any) -> None:
-        if self._error is None:
-            text = next((line for line in str(exc).splitlines() if line.strip()), str(exc))
-            self._error = SourceError(f"Spark: {text}")
-            self._error.__cause__ = exc
+    def _take_all(self, query: "StreamingQuery", stop: Callable[[], bool]) -> None:
+        try:
+            while not stop() and query.isActive:
+                try:
+                    parts = self._decoded.get(timeout=_LOOK_S)
+                except queue.Empty:
+                    continue
+                self._take(parts)
+        finally:
+            self._stopping.set()
+            query.stop()
 
     def _batch(self, rows: "DataFrame", _number: int) -> None:
+        """Decode a micro-batch; called by Spark, in a thread of its own."""
         decoded = rows.mapInArrow(decoder(self._readout, self._done), PARTS_SCHEMA)
         parts = parts_of(decoded.toArrow())
-        with self._lock:
-            if self._stopping:
-                return
+        while not self._stopping.is_set():
             try:
-                self._take(parts)
-            except MuonscopeError as exc:
-                self._error = exc
-                raise
+                self._decoded.put(parts, timeout=_LOOK_S)
+            except queue.Full:
+                continue
+            return
+
+
+def _failed(exc: Exception) -> SourceError:
+    text = next((line for line in str(exc).splitlines() if line.strip()), str(exc))
+    return SourceError(f"Spark: {text}")
 
 
 def _by_name(positions: Mapping[int, int]) -> dict[str, int]:
