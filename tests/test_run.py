@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from muonscope.counting.counter import Counter
+from muonscope.counting.spec import WindowSpec
 from muonscope.counting.summary import Summary
 from muonscope.counting.table import WindowTable
-from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector
 from muonscope.engines.native import Batch, Checkpoint
 from muonscope.errors import AccountingError, SourceError, StateError

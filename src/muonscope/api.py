@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from muonscope.counting.counter import Counter
+from muonscope.counting.spec import WindowSpec
 from muonscope.counting.table import WindowTable, joined
-from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector
 from muonscope.errors import AccountingError, FormatError, OptionError
 from muonscope.intake import Intake

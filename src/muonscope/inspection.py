@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from muonscope.counting.classes import Timeless, class_table
 from muonscope.counting.counter import Counter
+from muonscope.counting.spec import Note
 from muonscope.counting.summary import Summary
 from muonscope.counting.table import WindowTable
-from muonscope.counting.windows import Note
 from muonscope.detector import Detector, Readout, setup_names, shipped_detector
 from muonscope.errors import FormatError, MuonscopeError
 from muonscope.intake import Intake, Token

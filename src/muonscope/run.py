@@ -9,21 +9,23 @@ same bytes as one that was not.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from muonscope.counting.counter import Counter
+from muonscope.counting.spec import Note
 from muonscope.counting.summary import Summary
 from muonscope.counting.table import WindowTable
-from muonscope.counting.windows import Note
 from muonscope.engines.native import Batch, Step, count
 from muonscope.errors import AccountingError, MuonscopeError, StateError
 from muonscope.intake import Stream, Token
 from muonscope.results.message import ByteAccounting, remainder_message, window_messages
 from muonscope.transports.base import Place, Published, Sink, Store
 from muonscope.words.rejects import Reject, RejectCode, Rejects
+
+if TYPE_CHECKING:
+    from muonscope.counting.counter import Counter
 
 __all__ = ["Restored", "Run", "Status", "restore"]
 
@@ -127,7 +129,7 @@ class Run:
         self,
         name: str,
         intake: Taking,
-        counter: Counter,
+        counter: "Counter",
         sink: Sink,
         *,
         store: Store | None = None,

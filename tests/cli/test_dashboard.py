@@ -305,6 +305,8 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["sim:legnaro", "--token-file", "nothing"], 2, "--token-file nothing: cannot be read"),
     (["sim:legnaro", "--token-file", "short"], 2, "found 15 letters, expected 16 or more"),
     (["sim:legnaro", "--token-file", "binary"], 2, "--token-file binary: cannot be read"),
+    (["sim:legnaro", "--token-file", "/dev/zero"], 2, "expected at most 4,096 letters"),
+    (["sim:legnaro", "--token-file", "accents"], 2, "all of them ASCII"),
     (["sim:legnaro", "--token-file", "short", "--insecure-open"], 2, "found both, expected one"),
     (["sim:legnaro", "--allow-host", "daq", "--insecure-open"], 2, "--allow-host: any name"),
     (["sim:legnaro", "--prefix", "/a b"], 2, "--prefix: found '/a b', expected a path"),
@@ -334,6 +336,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(
 ) -> None:
     (tmp_path / "short").write_text("x" * 15, "utf-8")
     (tmp_path / "binary").write_bytes(b"\xff" * 100)
+    (tmp_path / "accents").write_text("é" * 20, "utf-8")
     more = [] if "--port" in args else ["--port", "0"]
     done = command("dashboard", *args, *more, cwd=tmp_path)
     assert (done.code, done.out) == (code, b""), done.err

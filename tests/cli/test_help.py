@@ -89,22 +89,25 @@ def test_nothing_heavy_is_imported_while_help_is_shown(name: str) -> None:
 @pytest.mark.parametrize(
     "args",
     [
-        "process run.dat", "dashboard run.dat", "demo", "inspect run.dat",
+        "process run.dat", "dashboard run.dat --port 0", "demo --port 0", "inspect run.dat",
         "simulate run.dat", "replay run.dat --to kafka://localhost:1/t",
     ],
 )  # fmt: skip
-def test_whoever_must_wait_for_a_compiler_is_told_so(args: str) -> None:
+def test_whoever_must_wait_for_a_compiler_is_told_so(args: str, tmp_path: Path) -> None:
+    (tmp_path / "run.dat").write_bytes(bytes(800))
     code = (
-        "import sys\n"
+        "import os, sys\n"
         "from muonscope.cli import kernels\n"
         "every = kernels.PROCESSING + kernels.SIMULATION\n"
-        "def asked(modules=()):\n    sys.exit(40 + sum(name in sys.modules for name in every))\n"
+        "def asked(modules=()):\n    os._exit(40 + sum(name in sys.modules for name in every))\n"
         "kernels.load_kernels = asked\n"
         f"sys.argv = ['muonscope', *{args.split()!r}]\n"
         "from muonscope.cli.main import run\n"
         "run()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 40, done.stderr  # none of them was loaded before that was asked for
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from muonscope.counting.counter import Counter
+from muonscope.counting.spec import WindowSpec
 from muonscope.counting.summary import Summary
 from muonscope.counting.table import WindowSummary
-from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector
 from muonscope.units import ORBIT_S
 from muonscope.words.layout import Words, pack_hits

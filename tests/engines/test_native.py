@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from muonscope.counting.counter import PART_PANES, Counter
+from muonscope.counting.spec import WindowSpec
 from muonscope.counting.table import WindowTable
-from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector
 from muonscope.engines.native import Batch, Checkpoint, count
 from muonscope.words.codec import Decoded

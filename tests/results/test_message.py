@@ -12,9 +12,9 @@ import pytest
 
 from muonscope.api import summarise
 from muonscope.counting.counter import Counter
+from muonscope.counting.spec import WindowSpec
 from muonscope.counting.summary import Summary
 from muonscope.counting.table import WindowTable
-from muonscope.counting.windows import WindowSpec
 from muonscope.detector import Detector, shipped_detector
 from muonscope.results.message import (
     SCHEMA,

@@ -35,6 +35,7 @@ __all__ = ["Options", "show_dashboard", "show_demo"]
 
 _MOST_VIEWERS = 1_000
 _GRACE_S = 2
+_LONGEST_TOKEN = 4_096
 _LOOK_AT = """
 The dashboard shows a simulated telescope in real time. What to look at:
   Overview   is it well? the state in one word, the rate, every dropped word by its reason
@@ -201,9 +202,15 @@ def _access(options: Options) -> Access:
 
 def _token(name: str) -> str:
     try:
-        token = Path(name).read_text("utf-8").strip()
+        with Path(name).open(encoding="utf-8") as file:
+            token = file.read(_LONGEST_TOKEN + 1).strip()
     except (OSError, UnicodeDecodeError) as exc:
         raise OptionError(f"--token-file {name}: cannot be read: {exc}") from exc
+    if len(token) > _LONGEST_TOKEN or not (token.isascii() and token.isprintable()):
+        raise OptionError(
+            f"--token-file {name}: expected at most {_LONGEST_TOKEN:,} letters, all of them ASCII,"
+            " for a header has to carry them"
+        )
     if len(token) < 16:
         raise OptionError(f"--token-file {name}: found {len(token)} letters, expected 16 or more")
     return token

@@ -8,13 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from muonscope.cli.kernels import kernels_for, load_kernels
+from muonscope.cli.kernels import kernels_for, load_kernels, set_pace
 from muonscope.cli.pace import Paced
 from muonscope.cli.plan import Outlet, Plan
 from muonscope.cli.report import describe_note
 from muonscope.cli.stopping import Stop
 from muonscope.cli.supplies import Supply, partitions_of
-from muonscope.counting.counter import Counter
 from muonscope.dashboard.live import Live, Progress, SourceStatus
 from muonscope.engines.native import Batch
 from muonscope.errors import SourceNotFoundError
@@ -55,6 +54,9 @@ class WordFeed:
         """Process the source to its end."""
         plan = self._plan
         load_kernels(kernels_for(plan.options.sources))
+        set_pace()
+        from muonscope.counting.counter import Counter
+
         with plan.open_supply(Outlet(store=None, restored=None), stop) as supply:
             intake: Taking = supply.intake
             if self._speed is not None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import orjson
 from rich.console import Console
@@ -10,16 +11,15 @@ from rich.text import Text
 
 from muonscope.cli.kafka import kafka_options
 from muonscope.cli.kernels import kernels_for, load_kernels
+from muonscope.cli.report import describe_note
 from muonscope.cli.stopping import Stop
 from muonscope.errors import FormatError
 from muonscope.simulation.options import SCHEME
 from muonscope.units import ORBIT_S
 from muonscope.wiring import detector_for, open_source
 
-load_kernels()
-
-from muonscope.cli.report import describe_note  # noqa: E402
-from muonscope.inspection import Report, inspect_source  # noqa: E402
+if TYPE_CHECKING:
+    from muonscope.inspection import Report
 
 __all__ = ["inspect_sources"]
 
@@ -40,6 +40,8 @@ def inspect_sources(
     """
     kafka = kafka_options(kafka_config, Stop(), no_wait=True)
     load_kernels(kernels_for(sources))
+    from muonscope.inspection import inspect_source
+
     simulated = any(source.startswith(SCHEME) for source in sources)
     known = detector_for(sources, detector) if detector or simulated else None
     report = inspect_source(open_source(sources, detector=known, kafka=kafka), known)
@@ -54,7 +56,7 @@ def inspect_sources(
         raise FormatError(f"nothing could be decoded; first: {report.rejects.examples[0]}")
 
 
-def _print(report: Report) -> None:
+def _print(report: "Report") -> None:
     console = Console()
     for stream in report.streams[:_ROWS]:
         packed = f" in {stream['compression']}" if stream["compression"] else ""
@@ -82,7 +84,7 @@ def _plain(text: str) -> str:
     return escape(text)
 
 
-def _words(report: Report) -> Iterator[Table]:
+def _words(report: "Report") -> Iterator[Table]:
     heads = Table("words", *(f"HEAD {h}" for h in report.words_by_head), collapse_padding=True)
     words = report.total.accounting.words_in
     heads.add_row(f"{words:,}", *(f"{n:,}" for n in report.words_by_head.values()))
@@ -91,7 +93,7 @@ def _words(report: Report) -> Iterator[Table]:
     yield from (heads, fpgas)
 
 
-def _chambers(report: Report) -> Table:
+def _chambers(report: "Report") -> Table:
     table = Table("chamber", "hits", "Hz", "with scintillator")
     live, total = report.live_s, report.total
     for chamber, hits, scint in zip(
@@ -107,7 +109,7 @@ def _chambers(report: Report) -> Table:
     return table
 
 
-def _epochs(report: Report) -> Table:
+def _epochs(report: "Report") -> Table:
     table = Table(
         "epoch", "first orbit", "last orbit", "from [s]", "live [s]", "holes [s]", "hits",
         collapse_padding=True,
@@ -123,7 +125,7 @@ def _epochs(report: Report) -> Table:
     return table
 
 
-def _odd_lines(report: Report) -> Iterator[str]:
+def _odd_lines(report: "Report") -> Iterator[str]:
     yield from map(str, report.errors)
     low = Counter(c.chamber for c in report.odd_channels if c.kind in {"silent", "weak"})
     whole = [n for n, c in enumerate(report.detector.chambers) if low[n] == c.n_channels]

@@ -1,10 +1,13 @@
 """Loading the compiled kernels, with a word to the user the first time it takes long."""
 
 import gc
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 from muonscope.simulation.options import SCHEME
 
@@ -47,6 +50,11 @@ def load_kernels(modules: Sequence[str] = PROCESSING) -> None:
 
     Where the kernels are not in the cache, half of the work is done meanwhile by another
     process, on another core: one process compiles one kernel at a time.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After the kernels are there, if Ctrl-C came meanwhile; at once if it came twice.
     """
     slowest, *others = modules
     helpers: list[subprocess.Popen[bytes]] = []
@@ -63,11 +71,36 @@ def load_kernels(modules: Sequence[str] = PROCESSING) -> None:
     notice = threading.Timer(_PATIENCE_S, announce)
     notice.daemon = True
     notice.start()
+    with _interrupt_kept():
+        try:
+            __import__(slowest)
+        finally:
+            notice.cancel()
+        for helper in helpers:
+            helper.wait()
+        for module in others:
+            __import__(module)
+
+
+@contextmanager
+def _interrupt_kept() -> Iterator[None]:
+    """Let Ctrl-C interrupt afterwards: inside the compiler it can be lost."""
+    beside = threading.current_thread() is not threading.main_thread()
+    if beside or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # it ends in order
+        return
+    came = 0
+
+    def remember(_number: int, _frame: FrameType | None) -> None:
+        nonlocal came
+        came += 1
+        if came > 1:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, remember)
     try:
-        __import__(slowest)
+        yield
     finally:
-        notice.cancel()
-    for helper in helpers:
-        helper.wait()
-    for module in others:
-        __import__(module)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if came:
+        raise KeyboardInterrupt

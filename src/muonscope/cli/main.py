@@ -6,7 +6,7 @@ what it needs when it runs.
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any
 
@@ -71,13 +71,6 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(_INTERNAL) from exc
 
     return wrapper
-
-
-def _load_kernels(sources: Sequence[str] | None = None) -> None:
-    """Load what processing ``sources`` needs, or any, before what imports it untold."""
-    from muonscope.cli.kernels import COUNTING, kernels_for, load_kernels
-
-    load_kernels(COUNTING if sources is None else kernels_for(sources))
 
 
 Sources = Annotated[
@@ -166,7 +159,6 @@ def process(
     debug: Debug = False,
 ) -> None:
     """Count words in exact windows of detector time; write a message per window."""
-    _load_kernels(source)
     from muonscope.cli.plan import Options
     from muonscope.cli.process import process_sources
 
@@ -315,7 +307,6 @@ def replay(
     debug: Debug = False,
 ) -> None:
     """Send words of a recording to a topic, as a DAQ would."""
-    _load_kernels(source)
     from muonscope.cli.replay import Options, replay_to
 
     code = replay_to(
@@ -399,7 +390,6 @@ def dashboard(
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """Show words or results live, to any number of browsers."""
-    _load_kernels()
     from muonscope.cli.dashboard import Options, show_dashboard
 
     code = show_dashboard(
@@ -425,7 +415,6 @@ def demo(
     debug: Debug = False,
 ) -> None:
     """Show a simulated telescope in real time, and tell what to look at."""
-    _load_kernels(["sim:legnaro"])
     from muonscope.cli.dashboard import Options, show_demo
 
     options = Options(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from muonscope.cli.kafka import kafka_options
 from muonscope.cli.stopping import Stop
 from muonscope.cli.supplies import FileSupply, Supply, TopicSupply
-from muonscope.counting.windows import WindowSpec
+from muonscope.counting.spec import WindowSpec
 from muonscope.detector import Detector
 from muonscope.errors import OptionError
 from muonscope.intake import Intake

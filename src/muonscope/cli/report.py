@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from muonscope.counting.spec import Note, NoteKind
 from muonscope.counting.summary import Summary
-from muonscope.counting.windows import Note, NoteKind
 from muonscope.results.message import ByteAccounting
 from muonscope.run import Status
 from muonscope.units import ORBIT_S, ORBITS_PER_COUNTER

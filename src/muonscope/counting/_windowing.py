@@ -16,6 +16,7 @@ from numba import types
 
 from muonscope._jit import kernel, part, read_only
 from muonscope.counting.classes import Timeless
+from muonscope.counting.spec import NoteKind
 from muonscope.units import BX_PER_ORBIT
 
 # spec: lengths, in orbits but for the counts
@@ -44,7 +45,8 @@ BLOCK_WORDS = 256
 # notes: things worth telling, the first ones of each call
 NOTE_KIND, NOTE_WORD, NOTE_LANE, NOTE_FROM, NOTE_TO = range(5)
 N_NOTE = 5
-NOTE_EPOCH, NOTE_HOLE, NOTE_LONE, NOTE_LATE, NOTE_FULL, NOTE_BACK = 1, 2, 3, 4, 5, 6
+NOTE_EPOCH, NOTE_HOLE, NOTE_LONE = int(NoteKind.EPOCH), int(NoteKind.HOLE), int(NoteKind.LONE)
+NOTE_LATE, NOTE_FULL, NOTE_BACK = int(NoteKind.LATE), int(NoteKind.FULL), int(NoteKind.BACK)
 
 _NONE = -1
 _SENTINEL = 0

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from muonscope.counting._counting import count_panes
 from muonscope.counting.classes import class_table
+from muonscope.counting.spec import Note, WindowSpec
 from muonscope.counting.summary import (
     DRIFT_BIN_NS,
     DRIFT_BINS,
@@ -18,7 +19,7 @@ from muonscope.counting.summary import (
     merged,
 )
 from muonscope.counting.table import WindowSummary, WindowTable, joined
-from muonscope.counting.windows import Note, Panes, Windower, WindowSpec
+from muonscope.counting.windows import Panes, Windower
 from muonscope.detector import Detector
 from muonscope.units import BX_NS
 from muonscope.words.layout import Words

@@ -27,7 +27,6 @@ closed and counted; memory is bounded by the pool of words in open panes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -35,107 +34,19 @@ import numpy.typing as npt
 
 from muonscope.counting import _windowing as k
 from muonscope.counting.classes import ClassTable, Timeless
-from muonscope.errors import OptionError, StateError
+from muonscope.counting.spec import GAP_S, Note, NoteKind, WindowSpec
+from muonscope.errors import StateError
 from muonscope.units import orbits_in
 from muonscope.words.layout import Words, as_words
 
-__all__ = ["Note", "NoteKind", "Panes", "WindowSpec", "Windower"]
+__all__ = ["Panes", "Windower"]
 
-_PANE_ORBITS = 16_384
 _LEAP_S = 10.0
 """A step ahead by more than this is a jump."""
-_GAP_S = 3600.0
-"""A jump ahead by more than this starts a new epoch."""
 _CONFIRM = 5
 """Words in a row that make a jump believed."""
 _LANES = 16
 _NOTES = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowSpec:
-    """How detector time is cut. Lengths are in seconds and are rounded to whole orbits."""
-
-    window_s: float = 1.0
-    """Length of a window, s; at most an hour."""
-
-    lateness_s: float = 0.1
-    """How far the words of one FPGA may step back, s."""
-
-    idle_s: float = 5.0
-    """How far an FPGA may stay behind the fastest before nothing waits for it, s."""
-
-    def __post_init__(self) -> None:
-        """Refuse lengths that make no sense."""
-        for name in ("window_s", "lateness_s", "idle_s"):
-            orbits_in(getattr(self, name))
-        if self.window_s > _GAP_S:
-            raise OptionError(f"window: found {self.window_s:g} s, expected at most {_GAP_S:g} s")
-        if self.idle_s < self.lateness_s:
-            raise OptionError(
-                f"idle time-out: found {self.idle_s:g} s,"
-                f" expected at least the lateness, {self.lateness_s:g} s"
-            )
-
-    @property
-    def window_orbits(self) -> int:
-        """Orbits in a window."""
-        return orbits_in(self.window_s)
-
-    @property
-    def panes(self) -> int:
-        """Panes in a window."""
-        return -(-self.window_orbits // _PANE_ORBITS)
-
-    @property
-    def pane_orbits(self) -> int:
-        """Orbits in a pane (the last one of a window may have fewer)."""
-        return -(-self.window_orbits // self.panes)
-
-    def columns(self, lane_mask: int) -> npt.NDArray[np.int64]:
-        """Return the lengths as the kernels take them."""
-        spec = np.zeros(k.N_SPEC, np.int64)
-        spec[k.SPEC_WINDOW], spec[k.SPEC_PANES] = self.window_orbits, self.panes
-        spec[k.SPEC_PANE] = self.pane_orbits
-        spec[k.SPEC_LATENESS], spec[k.SPEC_IDLE] = (
-            orbits_in(self.lateness_s),
-            orbits_in(self.idle_s),
-        )
-        spec[k.SPEC_LEAP], spec[k.SPEC_GAP] = orbits_in(_LEAP_S), orbits_in(_GAP_S)
-        spec[k.SPEC_CONFIRM], spec[k.SPEC_LANE_MASK] = _CONFIRM, lane_mask
-        return spec
-
-
-class NoteKind(IntEnum):
-    """What a note is about."""
-
-    EPOCH = k.NOTE_EPOCH
-    """A lane begins a new epoch."""
-    HOLE = k.NOTE_HOLE
-    """A lane jumps ahead in its epoch."""
-    LONE = k.NOTE_LONE
-    """A word's orbit is supported by no other word."""
-    LATE = k.NOTE_LATE
-    """A word came after its window closed."""
-    BACK = k.NOTE_BACK
-    """A lane had been taken too far ahead by bad words, and is set back."""
-    FULL = k.NOTE_FULL
-    """The pool of words was full: the oldest pane was closed before its time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
-    """Something that the windower noticed; the first 64 of each call are kept."""
-
-    kind: NoteKind
-    word: int
-    """Number of the word, from 0, at which it was decided."""
-    lane: int
-    """FPGA."""
-    before: int
-    """Orbit at which the lane's clock stood."""
-    after: int
-    """Orbit of the word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +109,7 @@ class Windower:
         panes[0, [k.PANE_EPOCH, k.PANE_ID]] = -1
         self._state = k.State(
             kinds=table.kind,
-            spec=spec.columns(table.lane_mask),
+            spec=_columns(spec, table.lane_mask),
             ctrl=ctrl,
             lanes=lanes,
             lane_other=np.zeros((_LANES, len(Timeless)), np.int64),
@@ -401,6 +312,18 @@ class Windower:
         st.ctrl[k.CTRL_PANES_LEFT] += panes
         st.ctrl[k.CTRL_BLOCKS_LEFT] += blocks
         self._state = st
+
+
+def _columns(spec: WindowSpec, lane_mask: int) -> npt.NDArray[np.int64]:
+    """Return the lengths as the kernels take them."""
+    columns = np.zeros(k.N_SPEC, np.int64)
+    columns[k.SPEC_WINDOW], columns[k.SPEC_PANES] = spec.window_orbits, spec.panes
+    columns[k.SPEC_PANE] = spec.pane_orbits
+    columns[k.SPEC_LATENESS] = orbits_in(spec.lateness_s)
+    columns[k.SPEC_IDLE] = orbits_in(spec.idle_s)
+    columns[k.SPEC_LEAP], columns[k.SPEC_GAP] = orbits_in(_LEAP_S), orbits_in(GAP_S)
+    columns[k.SPEC_CONFIRM], columns[k.SPEC_LANE_MASK] = _CONFIRM, lane_mask
+    return columns
 
 
 def _extended(array: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:

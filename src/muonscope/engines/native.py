@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from muonscope.counting.counter import Counter
+    from muonscope.counting.spec import Note
     from muonscope.counting.table import WindowTable
-    from muonscope.counting.windows import Note
 
 __all__ = ["Batch", "Checkpoint", "Step", "count"]
 

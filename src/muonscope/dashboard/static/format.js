@@ -18,9 +18,9 @@ export const hertz = (x) => (Number.isFinite(x) ? `${figures(x)} Hz` : NONE);
 /* 3723.4 -> 1:02:03; of the run or of the detector. */
 export function clock(s) {
   if (!Number.isFinite(s)) return NONE;
-  const t = Math.floor(s);
+  const t = Math.floor(Math.abs(s));
   const two = (n) => String(n).padStart(2, "0");
-  return `${Math.floor(t / 3600)}:${two(Math.floor(t / 60) % 60)}:${two(t % 60)}`;
+  return `${s < 0 ? "-" : ""}${Math.floor(t / 3600)}:${two(Math.floor(t / 60) % 60)}:${two(t % 60)}`;
 }
 
 export function ago(s) {
