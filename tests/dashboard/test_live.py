@@ -53,6 +53,17 @@ def test_before_the_first_window_it_waits_and_says_for_what(clock: Clock) -> Non
     assert [live.view(name) for name in VIEWS] == [None] * 3
 
 
+def test_what_the_first_window_waits_for_is_said_while_it_is_known(clock: Clock) -> None:
+    live = live_of(clock=clock)
+    live.expect("compiling ...")
+    assert (live.status(0)["state"], live.status(0)["reason"]) == ("waiting", "compiling ...")
+    live.expect("")
+    assert "no window has come yet" in live.status(0)["reason"]
+    live.expect("compiling ...")
+    live.stop("the source has ended")
+    assert live.status(0)["reason"] == "the source has ended"
+
+
 def test_while_windows_come_it_receives_and_then_is_stale_until_the_next(clock: Clock) -> None:
     live = live_of([window(0)], clock=clock)
     states = []

@@ -12,6 +12,7 @@ from muonscope.cli.kernels import kernels_for, load_kernels, set_pace
 from muonscope.cli.pace import Paced
 from muonscope.cli.plan import Outlet, Plan
 from muonscope.cli.report import describe_note
+from muonscope.cli.say import say
 from muonscope.cli.stopping import Stop
 from muonscope.cli.supplies import Supply, partitions_of
 from muonscope.dashboard.live import Live, Progress, SourceStatus
@@ -53,7 +54,13 @@ class WordFeed:
     def run(self, live: Live, stop: Stop) -> str:
         """Process the source to its end."""
         plan = self._plan
-        load_kernels(kernels_for(plan.options.sources))
+
+        def tell(text: str) -> None:
+            say(text)
+            live.expect(text)
+
+        load_kernels(kernels_for(plan.options.sources), tell=tell)
+        live.expect("")
         set_pace()
         from muonscope.counting.counter import Counter
 

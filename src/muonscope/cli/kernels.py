@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+from muonscope.cli.say import say
 from muonscope.simulation.options import SCHEME
 
 __all__ = ["COUNTING", "PROCESSING", "SIMULATION", "kernels_for", "load_kernels", "set_pace"]
@@ -45,8 +46,8 @@ def set_pace() -> None:
     gc.set_threshold(*_GARBAGE)
 
 
-def load_kernels(modules: Sequence[str] = PROCESSING) -> None:
-    """Import what is compiled; say on stderr when that takes a while.
+def load_kernels(modules: Sequence[str] = PROCESSING, *, tell: Callable[[str], None] = say) -> None:
+    """Import what is compiled; ``tell`` the user when that takes a while.
 
     Where the kernels are not in the cache, half of the work is done meanwhile by another
     process, on another core: one process compiles one kernel at a time.
@@ -60,8 +61,7 @@ def load_kernels(modules: Sequence[str] = PROCESSING) -> None:
     helpers: list[subprocess.Popen[bytes]] = []
 
     def announce() -> None:
-        text = "muonscope: compiling the kernels for this machine (once per installation) ..."
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        tell("compiling the kernels for this machine (once per installation) ...")
         command = [sys.executable, "-P", "-c", "import " + ", ".join(others)]
         quiet = subprocess.DEVNULL
         helpers.append(

@@ -106,7 +106,7 @@ class Live:
         self._last_at: float | None = None
         self._lag_base: float | None = None
         self._lag = 0.0
-        self._stopped = ""
+        self._awaited = self._stopped = ""
         self._reset_at: float | None = None
         self._seq = self._taken = 0
         self._closed_at = self._started
@@ -170,6 +170,12 @@ class Live:
             self._counts.notes.extend(map(_cut, progress.notes))
             if progress.words is not None:
                 self._speeds.append((self._clock(), progress.words))
+        self._changed()
+
+    def expect(self, what: str) -> None:
+        """Say what the first window waits for, while that is known."""
+        with self._lock:
+            self._awaited = _cut(what)
         self._changed()
 
     def stop(self, reason: str) -> None:
@@ -290,7 +296,7 @@ class Live:
         if self._stopped:
             return "stopped", self._stopped
         if self._last_at is None:
-            return "waiting", f"no window has come yet from {self.source}"
+            return "waiting", self._awaited or f"no window has come yet from {self.source}"
         age = now - self._last_at
         if self._store.remainder is not None:
             return "stopped", f"run {self._store.run} has ended"
