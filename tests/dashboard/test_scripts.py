@@ -1,0 +1,229 @@
+"""The page's pure scripts, run in a real browser: numbers for people, axes, tables, history."""
+
+import math
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Route
+
+pytestmark = pytest.mark.xdist_group("pages")
+
+NONE = "\N{EN DASH}"
+
+HOME = "http://127.0.0.1:1"
+"""Nothing listens there: what is asked for is answered by the test."""
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def run(browser: Browser) -> Iterator[Run]:
+    """Run a function of JavaScript that is given a module of the page, and arguments."""
+    static = files("muonscope.dashboard") / "static"
+
+    def answer(route: Route) -> None:
+        name = route.request.url.rsplit("/", 1)[1]
+        if name:
+            body = (static / name).read_text("utf-8")
+            route.fulfill(body=body, content_type="text/javascript")
+        else:
+            route.fulfill(body="<!doctype html>", content_type="text/html")
+
+    context = browser.new_context()
+    page = context.new_page()
+    page.route(f"{HOME}/**", answer)
+    page.goto(f"{HOME}/")
+
+    def run(module: str, function: str, *args: Any) -> Any:
+        code = f"async (args) => ({function})(await import('/{module}.js'), ...args)"
+        return page.evaluate(code, list(args))
+
+    yield run
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        ("clock(3723.4)", "1:02:03"), ("clock(59.99)", "0:00:59"), ("clock(360000)", "100:00:00"),
+        ("clock(-1)", "-0:00:01"), ("clock(-3723)", "-1:02:03"), ("clock(NaN)", NONE),
+        ("count(1234567.4)", "1,234,567"), ("count(NaN)", NONE),
+        ("figures(123456)", "123,456"), ("figures(12.34)", "12.3"), ("figures(0)", "0.00"),
+        ("figures(0.01234)", "0.0123"), ("figures(Infinity)", NONE),
+        ("ago(-1)", "0.0 s"), ("ago(9.94)", "9.9 s"), ("ago(119)", "119 s"), ("ago(121)", "2 min"),
+        ("ago(7200)", "2 h"), ("percent(1, 3)", "33.33 %"), ("percent(2, 2)", "100 %"),
+        ("percent(0, 0)", NONE), ("fileName('run 1/x', null, 'a', 0)", "run_1_x-a-0"),
+    ],
+)  # fmt: skip
+def test_numbers_for_people(run: Run, call: str, text: str) -> None:
+    assert run("format", f"({{{call.split('(', maxsplit=1)[0]}}}) => {call}") == text
+
+
+def test_axes_end_at_the_next_round_number(run: Run) -> None:
+    values = [*np.geomspace(1e-6, 1e9, 200).tolist(), 1.0, 10.0, 1000.0]
+    ends = run("scales", "({nice}, values) => values.map(nice)", values)
+    for value, end in zip(values, ends, strict=True):
+        assert value * (1 - 1e-9) <= end <= 1.6 * value
+        decade = 10.0 ** math.floor(math.log10(end) + 1e-9)
+        assert round(end / decade, 6) in {1, 1.5, 2, 3, 4, 5, 6, 8}
+    assert run("scales", "({nice}) => [0, -1, NaN, Infinity].map(nice)") == [1, 1, 1, 1]
+
+
+def test_decades_lie_below(run: Run) -> None:
+    found = run("scales", "({decadeBelow}) => [0.1, 0.99, 1, 9.9, 10, 1000].map(decadeBelow)")
+    assert found == pytest.approx([0.1, 0.1, 1, 1, 10, 1000])
+
+
+def test_an_axis_grows_at_once_and_shrinks_late(run: Run) -> None:
+    follow = (
+        "({Follower}, most) => { const f = new Follower(); return most.map((m) => f.follow(m)) }"
+    )
+    ends = run("scales", follow, [1, 90, 50, *[10] * 9, 60, *[10] * 10, 10])
+    assert ends == [1.5, *[100] * (1 + 1 + 9 + 1 + 9), 15, 15]
+
+
+def test_an_axis_is_never_shorter_than_its_least(run: Run) -> None:
+    assert run("scales", "({Follower}) => new Follower(10).follow(0)") == 10
+
+
+def test_the_median_and_the_ends_leave_zeros_and_gaps_out(run: Run) -> None:
+    code = (
+        "(s) => [s.medianAboveZero([0, 5, 1, 9, 0]), s.medianAboveZero([0]), s.greatest([[1, NaN],"
+    )
+    code += " [Infinity, 7]]), s.leastAboveZero([[0, 3], [NaN, 2]]), s.leastAboveZero([[0]])]"
+    assert run("scales", code) == [5, 0, 7, 2, 0]
+
+
+def fill(run: Run, tags: dict[str, Any], table: dict[str, Any], **context: Any) -> Any:
+    """Return the columns of a source; context as of tables.js."""
+    given = {"unit": "counts", "live": 2.0, "reference": None} | context
+    code = "({fill}, tags, table, context) => fill(tags, {}, table, context, 'plot')"
+    return run("tables", code, tags, table, given)
+
+
+def test_rates_are_counts_by_live_time(run: Run) -> None:
+    table = {"hits": [4, 0, 7]}
+    counts = fill(run, {"counts": ["hits"]}, table)
+    assert (counts["hits"], counts["hits_hz"]) == ([4, 0, 7], [2, 0, 3.5])
+    hertz = fill(run, {"counts": ["hits"]}, table, unit="hz")
+    assert (hertz["hits"], hertz["hits_n"]) == ([2, 0, 3.5], [4, 0, 7])
+    assert fill(run, {"counts": ["hits"]}, table, live=0)["hits_hz"] == [0, 0, 0]
+
+
+def test_bins_are_joined_and_tails_gathered_without_loss(run: Run) -> None:
+    hits = np.random.default_rng(1).integers(0, 100, 64).tolist()
+    joined = fill(run, {"rebin": 5}, {"hits": hits})["hits"]
+    assert joined == [sum(hits[i : i + 5]) for i in range(0, 64, 5)]
+    folded = fill(run, {"fold": [1, 20]}, {"hits": hits})["hits"]
+    assert folded == [*hits[1:20], sum(hits[20:])]
+
+
+def test_a_reference_is_scaled_by_live_time(run: Run) -> None:
+    reference = {"live_s": 10.0, "tables": {"plot": {"hits": [10, 0, 40]}}}
+    tags = {"counts": ["hits"], "reference": ["hits"]}
+    found = fill(run, tags, {"hits": [4, 1, 40]}, reference=reference)
+    assert found["hits_ref"] == [2, 0, 8]
+    assert found["hits_ratio"][0] == 2
+    assert math.isnan(found["hits_ratio"][1])
+    assert found["hits_shown"][2] == 2  # the scale ends there; the ratio is 5
+    other = fill(run, tags, {"hits": [4, 1]}, reference=reference)
+    assert all(map(math.isnan, other["hits_ref"]))  # another binning compares with nothing
+
+
+def test_of_too_many_bars_the_highest_are_kept(run: Run) -> None:
+    time = list(range(1000))
+    hits = np.random.default_rng(2).integers(0, 50, 1000).tolist()
+    hits[617] = 99
+    kept = fill(run, {"bars": 100}, {"time": time, "hits": hits})
+    assert len(kept["hits"]) == 100
+    assert kept["hits"] == [max(hits[i : i + 10]) for i in range(0, 1000, 10)]
+    assert [hits[t] for t in kept["time"]] == kept["hits"]
+
+
+def rows(first: int, n: int) -> dict[str, list[int]]:
+    """Return windows of 1 s with three hits each."""
+    at = range(first, first + n)
+    places = {"run_s": list(at), "epoch": [1] * n, "window": list(at)}
+    return places | {"live_s": [1] * n, "hits": [3] * n}
+
+
+def test_the_history_takes_each_row_once(run: Run) -> None:
+    code = """({Trend}, answer, updates) => {
+      const trend = new Trend();
+      trend.load(answer, 3600);
+      return [updates.map((update) => trend.append(update)), trend.length, trend.next, trend.end];
+    }"""
+    updates = [
+        {"first": 5, "columns": rows(5, 2)},
+        {"first": 6, "columns": rows(6, 2)},  # one of them again
+        {"first": 8, "columns": {}},
+        {"first": 9, "columns": rows(9, 1)},  # 8 is missing
+        {"first": 2, "columns": rows(2, 3)},  # all of them again, and not up to the end
+    ]
+    answer = {"next": 5, "columns": rows(0, 5)}
+    assert run("trend", code, answer, updates) == [[True, True, True, False, False], 8, 8, 8]
+
+
+def test_a_long_history_keeps_all_counts_in_fewer_rows(run: Run) -> None:
+    n = 20_000
+    code = """({Trend}, answer) => {
+      const trend = new Trend();
+      trend.load(answer, 1e9);
+      const sum = (values) => values.reduce((a, b) => a + b, 0);
+      const { columns } = trend;
+      return [trend.length, sum(columns.hits), sum(columns.live_s), trend.end, columns.run_s[0]];
+    }"""
+    assert run("trend", code, {"next": n, "columns": rows(0, n)}) == [7500, 3 * n, n, n, 0]
+
+
+def test_rates_of_the_history_and_its_gaps(run: Run) -> None:
+    before, after = rows(0, 100), rows(500, 100)
+    columns = {name: before[name] + after[name] for name in before}
+    code = """({Trend}, answer) => {
+      const trend = new Trend();
+      trend.load(answer, 3600);
+      return trend.rates(["hits"], 3600);
+    }"""
+    rates = run("trend", code, {"next": 200, "columns": columns})
+    hits = np.array(rates["hits"], float)
+    gaps = np.flatnonzero(np.isnan(hits))
+    assert len(gaps) == 1
+    assert rates["time"][gaps[0]] == 500
+    assert set(np.delete(hits, gaps).tolist()) == {3.0}
+    assert sum(x for x in rates["live_s"] if not math.isnan(x)) == 200
+
+
+def test_the_history_finds_windows_and_times(run: Run) -> None:
+    code = """({Trend}, answer) => {
+      const trend = new Trend();
+      trend.load(answer, 3600);
+      return [
+        trend.find({ epoch: 1, window: 3 }), trend.find({ epoch: 1, window: 99 }),
+        trend.find({ epoch: 0, window: 3 }), trend.at(2.5), trend.at(-5), trend.at(99),
+      ];
+    }"""
+    assert run("trend", code, {"next": 5, "columns": rows(0, 5)}) == [3, 4, -1, 2, 0, 4]
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "#page=overview", "#page=chambers&view=run&unit=hz&log=1&chambers=0,2&theme=dark",
+        "#page=trends&at=1.42&reference=1&show=trend_hits&span=600",
+    ],
+)  # fmt: skip
+def test_an_address_says_what_was_chosen(run: Run, fragment: str) -> None:
+    parts = run(
+        "choices", "({parse, write}, text) => write(parse(text)).slice(1).split('&')", fragment
+    )
+    assert sorted(parts) == sorted(fragment[1:].split("&"))
+
+
+def test_of_an_address_what_is_not_known_is_left(run: Run) -> None:
+    text = "#page=nowhere&view=all&unit=kg&chambers=a&at=1&span=-5&show=<b>&__proto__=1&log=yes"
+    assert run("choices", "({parse, write}, text) => write(parse(text))", text) == "#page=overview"
+    asked = run("choices", "({parse}, text) => parse(text).span", "#span=9999999")
+    assert asked == 62 * 86_400
