@@ -61,7 +61,7 @@ class WordFeed:
 
         load_kernels(kernels_for(plan.options.sources), tell=tell)
         live.expect("")
-        set_pace()
+        set_pace()  # with what the kernels brought
         from muonscope.counting.counter import Counter
 
         with plan.open_supply(Outlet(store=None, restored=None), stop) as supply:

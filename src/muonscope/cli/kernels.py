@@ -7,12 +7,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
 
 from muonscope.cli.say import say
+from muonscope.cli.stopping import Stop
 from muonscope.simulation.options import SCHEME
 
-__all__ = ["COUNTING", "PROCESSING", "SIMULATION", "kernels_for", "load_kernels", "set_pace"]
+__all__ = ["PROCESSING", "SIMULATION", "kernels_for", "load_kernels", "set_pace"]
 
 _PATIENCE_S = 1.2
 
@@ -23,10 +23,10 @@ _GARBAGE = (100_000, 50, 100)
 """When to look for garbage: the default, after 700 objects, takes half of the time of a
 stream of JSON messages."""
 
-COUNTING = ("muonscope.counting._windowing", "muonscope.counting._counting")
+_COUNTING = ("muonscope.counting._windowing", "muonscope.counting._counting")
 """What any module that counts brings, the slowest first."""
 
-PROCESSING = (*COUNTING, "muonscope.words._text", "muonscope.words._objects")
+PROCESSING = (*_COUNTING, "muonscope.words._text", "muonscope.words._objects")
 """What processing needs, the slowest first."""
 
 SIMULATION = ("muonscope.simulation._crossing", "muonscope.simulation._writing")
@@ -36,7 +36,7 @@ SIMULATION = ("muonscope.simulation._crossing", "muonscope.simulation._writing")
 def kernels_for(sources: Sequence[str]) -> tuple[str, ...]:
     """Return what processing ``sources`` needs."""
     simulated = any(source.startswith(SCHEME) for source in sources)
-    return COUNTING + SIMULATION if simulated else PROCESSING  # no text is read then
+    return _COUNTING + SIMULATION if simulated else PROCESSING  # no text is read then
 
 
 def set_pace() -> None:
@@ -46,7 +46,7 @@ def set_pace() -> None:
     gc.set_threshold(*_GARBAGE)
 
 
-def load_kernels(modules: Sequence[str] = PROCESSING, *, tell: Callable[[str], None] = say) -> None:
+def load_kernels(modules: Sequence[str], *, tell: Callable[[str], None] = say) -> None:
     """Import what is compiled; ``tell`` the user when that takes a while.
 
     Where the kernels are not in the cache, half of the work is done meanwhile by another
@@ -89,18 +89,8 @@ def _interrupt_kept() -> Iterator[None]:
     if beside or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield  # it ends in order
         return
-    came = 0
-
-    def remember(_number: int, _frame: FrameType | None) -> None:
-        nonlocal came
-        came += 1
-        if came > 1:
-            raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, remember)
-    try:
+    stop = Stop()
+    with stop.listening((signal.SIGINT,)):
         yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    if came:
+    if stop:
         raise KeyboardInterrupt

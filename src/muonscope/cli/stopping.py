@@ -25,15 +25,17 @@ class Stop:
         return 128 + self.signal if self.signal else 0
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take over SIGINT and SIGTERM."""
+    def listening(
+        self, signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
+    ) -> Iterator[None]:
+        """Take over ``signals``."""
 
         def remember(number: int, _frame: FrameType | None) -> None:
             if self.signal:
                 raise KeyboardInterrupt
             self.signal = number
 
-        before = {n: signal.signal(n, remember) for n in (signal.SIGINT, signal.SIGTERM)}
+        before = {n: signal.signal(n, remember) for n in signals}
         try:
             yield
         finally:
