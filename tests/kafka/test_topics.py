@@ -176,7 +176,7 @@ def test_positions_beyond_the_end_are_no_lag(outside: Outside) -> None:
 def test_blocks_tell_detector_time_instead_of_an_age(
     outside: Outside, processed: dict[str, str]
 ) -> None:
-    topic = outside.make("detector")
+    topic = outside.make("detector", retention_ms="-1")
     block = BLOCK_MAGIC + bytes([2, 0, 0, 0]) + bytes(4) + (12_345_678_900).to_bytes(8, "little")
     outside.send(topic, block + bytes(8), timestamp=12_345)
     found = outside.json(topic)
