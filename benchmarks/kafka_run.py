@@ -303,33 +303,32 @@ def spark_section(broker: Broker, folder: Path, n: int) -> None:
             for repeat in range(3):  # the first one warms up
                 stream = f"kafka://{servers}/native_{scale:g}"
                 results = f"spark_{cores}_{scale:g}_{repeat}_results"
-                spans = with_spark(stream, f"kafka://{servers}/{results}")
+                took, batches = with_spark(stream, f"kafka://{servers}/{results}")
                 assert Account.words(servers, results) == n
                 if repeat:
-                    took = spans[-1][1] - spans[0][0]
                     rate(
                         f"Spark local[{cores}], blocks of {label}",
                         n / took,
-                        f"{len(spans)} batches",
+                        f"{batches} batches",
                     )
         micro_batches(servers, cores)
         session.stop()
 
 
-def with_spark(stream: str, results: str) -> list[tuple[float, float]]:
-    """Process a topic that is full with Spark; return begin and end of micro-batches, s.
+def with_spark(stream: str, results: str) -> tuple[float, int]:
+    """Process a topic that is full with Spark; return how long that took, s, and micro-batches.
 
-    Only those with words count: decoded by workers, ordered, counted, and committed.
+    From the first one on: decoded by workers, ordered, counted, and committed.
     """
     from muonscope.engines.spark.topic import TopicQuery
 
     begins: list[float] = []
     ends: list[float] = []
-    batch, run = TopicQuery._batch, TopicQuery.run
+    decode, run = TopicQuery._decode, TopicQuery.run
 
-    def timed_batch(self: TopicQuery, rows: "DataFrame", number: int) -> None:
+    def timed_decode(self: TopicQuery, rows: "DataFrame") -> list[Part]:
         begins.append(time.perf_counter())
-        batch(self, rows, number)
+        return decode(self, rows)
 
     def timed_run(self: TopicQuery, *args: Any, **more: Any) -> None:
         take = self._take
@@ -341,13 +340,13 @@ def with_spark(stream: str, results: str) -> list[tuple[float, float]]:
         self._take = timed_take
         run(self, *args, **more)
 
-    TopicQuery._batch = timed_batch  # type: ignore[method-assign, assignment]
+    TopicQuery._decode = timed_decode  # type: ignore[method-assign]
     TopicQuery.run = timed_run  # type: ignore[method-assign]
     try:
         quiet(partial(process, stream, results, engine="spark", trigger="1ms"))
     finally:
-        TopicQuery._batch, TopicQuery.run = batch, run  # type: ignore[method-assign]
-    return list(zip(begins, ends, strict=True))
+        TopicQuery._decode, TopicQuery.run = decode, run  # type: ignore[method-assign]
+    return ends[-1] - begins[0], len(ends)
 
 
 def micro_batches(servers: str, cores: int) -> None:
@@ -359,8 +358,8 @@ def micro_batches(servers: str, cores: int) -> None:
             for repeat in range(6):  # the first one warms up
                 url = f"kafka://{servers}/micro_{cores}_{size}_{repeat}"
                 quiet(partial(replay, Path(file.name), url))
-                spans = with_spark(url, f"{url}_results")
-                took.append(spans[0][1] - spans[0][0])
+                seconds, _ = with_spark(url, f"{url}_results")
+                took.append(seconds)
         print(
             f"  a micro-batch of {size:,} words: {statistics.median(took[1:]) * 1e3:.0f} ms;"
             f" the original {ms} ms",

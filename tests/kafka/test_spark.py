@@ -21,6 +21,7 @@ from local_kafka import free_port, java
 from muonscope.cli.plan import Options
 from muonscope.cli.process import process_sources
 from muonscope.engines.spark.session import make_session
+from muonscope.engines.spark.topic import TopicQuery
 from muonscope.words.layout import Words
 from simulated import simulated_words
 
@@ -105,6 +106,27 @@ def test_words_that_come_during_many_micro_batches(
     assert spark(topic.stream, topic.results, idle_exit="3s") == 0
     assert sender.wait().code == 0
     assert topic.lines() == expected
+
+
+def test_a_query_that_starts_anew_for_small_messages_loses_nothing(
+    session: Any, command: Command, topic: Topic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts: list[int] = []
+    start = TopicQuery._start
+
+    def watched(self: TopicQuery, *args: Any) -> Any:
+        starts.append(self._bound.messages)
+        return start(self, *args)
+
+    monkeypatch.setattr(TopicQuery, "_start", watched)
+    file = write(tmp_path / "run.dat", WORDS[:6_000])
+    sent = command("replay", file, "--to", topic.stream, "--encoding", "json", "--max")
+    assert sent.code == 0, sent.err
+    assert spark(topic.stream, topic.results, idle_exit="1s") == 0
+    assert len(starts) == 2, starts
+    assert starts[0] < 6_000 < starts[1]
+    direct = command("process", file, "--run", "r").out.splitlines()
+    assert without_bytes(topic.lines()) == without_bytes(direct)
 
 
 def test_poison_is_rejected_by_workers_as_by_the_native_engine(

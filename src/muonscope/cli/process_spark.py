@@ -122,7 +122,6 @@ def _process_topic(plan: Plan, session: "SparkSession", stop: Stop) -> int:
             readout=plan.detector.readout,
             positions=reached,
             done=book.done_before,
-            message_bytes=source.average_bytes(),
             take=take,
         )
         folder = stack.enter_context(_query_folder(plan.options.checkpoint))

@@ -1,12 +1,13 @@
 """A topic read by Spark: micro-batches, decoded by the workers, handed on in the driver.
 
-While the driver counts what one micro-batch held, the workers decode the next.
+While the driver counts what one micro-batch held, the workers decode the next. Spark bounds
+a micro-batch by its messages alone: when those turn out to be of another size than was thought,
+the query is started anew with another bound, where the last one had come to.
 """
 
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -21,11 +22,40 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.streaming.query import StreamingQuery
 
-__all__ = ["TopicQuery"]
+__all__ = ["Bound", "TopicQuery"]
 
 _LOOK_S = 0.1
-_BATCH_BYTES = 16 << 20
 _FETCH_BYTES = 4 << 20
+_BATCH_BYTES = 48 << 20
+"""About what a micro-batch should hold: a smaller one is mostly Spark's own work (0.4 s each)."""
+_MESSAGE_BYTES = 1 << 16
+"""What messages are thought to hold before any came: a full block of words."""
+_FEWEST, _MOST = 100, 100_000
+"""Messages in a micro-batch at the least and at the most: one-hit messages cost 12 us each."""
+_FAR_OFF = 4.0
+"""The bound is set anew when a full micro-batch holds so many times more or less than it should."""
+
+
+class Bound:
+    """How many messages a micro-batch may hold, by the size of those that came."""
+
+    def __init__(self) -> None:
+        self.messages = self._of(_MESSAGE_BYTES)
+
+    def fits(self, parts: Sequence[Part]) -> bool:
+        """Tell whether it fits what a micro-batch held; if it is far off, set it anew."""
+        messages, size = sum(part.messages for part in parts), sum(part.size for part in parts)
+        if messages < self.messages // 2:
+            return True
+        wanted = self._of(size / messages)
+        if 1 / _FAR_OFF < wanted / self.messages < _FAR_OFF:
+            return True
+        self.messages = wanted
+        return False
+
+    @staticmethod
+    def _of(size: float) -> int:
+        return min(_MOST, max(_FEWEST, int(_BATCH_BYTES / max(1.0, size))))
 
 
 class TopicQuery:
@@ -41,81 +71,122 @@ class TopicQuery:
         readout: Readout,
         positions: Mapping[int, int],
         done: Mapping[int, Sequence[Sequence[int]]],
-        message_bytes: int,
         take: Callable[[list[Part]], None],
     ) -> None:
-        """Read from ``positions`` on; ``take`` gets the parts of each micro-batch.
-
-        ``message_bytes`` is about the size of a message: it bounds a micro-batch.
-        """
+        """Read from ``positions`` on; ``take`` gets the parts of each micro-batch."""
         self._take, self._readout, self._done = take, readout, done
-        self._decoded: queue.Queue[list[Part]] = queue.Queue(maxsize=1)
-        self._stopping = threading.Event()
+        self._topic, self._positions = topic, dict(positions)
+        self._bound = Bound()
         options = {f"kafka.{name}": value for name, value in settings.items()}
-        reader = session.readStream.format("kafka").options(**options)
-        rows = (
-            reader.option("kafka.bootstrap.servers", servers)
+        self._reader = (
+            session.readStream.format("kafka")
+            .options(**options)
+            .option("kafka.bootstrap.servers", servers)
             .option("subscribe", topic)
             .option("kafka.isolation.level", "read_committed")
-            .option("startingOffsets", orjson.dumps({topic: _by_name(positions)}).decode())
             .option("failOnDataLoss", "false")
             .option("includeHeaders", "true")
             .option("kafka.fetch.max.wait.ms", "20")
             .option("kafka.max.partition.fetch.bytes", str(_FETCH_BYTES))
-            .option("maxOffsetsPerTrigger", str(max(100, _BATCH_BYTES // message_bytes)))
-            .load()
         )
-        self._rows = rows.selectExpr(
-            "partition", "offset", "unix_millis(timestamp) AS time_ms", "value",
-            f"filter(headers, h -> h.key = '{HEADER_NAME}')[0].value AS header",
-        )  # fmt: skip
 
-    def run(self, checkpoint: Path | str, trigger: str, *, stop: Callable[[], bool]) -> None:
+    def run(self, folder: str, trigger: str, *, stop: Callable[[], bool]) -> None:
         """Run until ``stop``; what was decoded but not taken by then is left.
+
+        Spark keeps its notes in ``folder``, which is a new one.
 
         Raises
         ------
         MuonscopeError
             What ``take`` raised, or that Spark has failed.
         """
-        query = (
-            self._rows.writeStream.foreachBatch(self._batch)
-            .option("checkpointLocation", str(checkpoint))
+        started = 0
+        while not stop():
+            decoded = _HandOver()
+            query = self._start(f"{folder}/{started}", trigger, decoded)
+            started += 1
+            try:
+                self._take_all(query, decoded, stop)
+                failure = query.exception()
+            except MuonscopeError:
+                raise
+            except Exception as exc:  # what Spark raises is no common kind
+                raise _failed(exc) from exc
+            if failure is not None:
+                raise _failed(failure) from failure
+
+    def _start(self, checkpoint: str, trigger: str, decoded: "_HandOver") -> "StreamingQuery":
+        rows = (
+            self._reader.option("startingOffsets", _as_json(self._topic, self._positions))
+            .option("maxOffsetsPerTrigger", str(self._bound.messages))
+            .load()
+            .selectExpr(
+                "partition", "offset", "unix_millis(timestamp) AS time_ms", "value",
+                f"filter(headers, h -> h.key = '{HEADER_NAME}')[0].value AS header",
+            )
+        )  # fmt: skip
+
+        def decode(rows: "DataFrame", _number: int) -> None:
+            decoded.put(self._decode(rows))
+
+        return (
+            rows.writeStream.foreachBatch(decode)
+            .option("checkpointLocation", checkpoint)
             .trigger(processingTime=trigger)
             .start()
         )
-        try:
-            self._take_all(query, stop)
-            failure = query.exception()
-        except MuonscopeError:
-            raise
-        except Exception as exc:  # what Spark raises is no common kind
-            raise _failed(exc) from exc
-        if failure is not None:
-            raise _failed(failure) from failure
 
-    def _take_all(self, query: "StreamingQuery", stop: Callable[[], bool]) -> None:
+    def _decode(self, rows: "DataFrame") -> list[Part]:
+        """Decode a micro-batch; called by Spark, in a thread of its own."""
+        decode = decoder(self._readout, self._done)
+        return parts_of(rows.mapInArrow(decode, PARTS_SCHEMA).toArrow())
+
+    def _take_all(
+        self, query: "StreamingQuery", decoded: "_HandOver", stop: Callable[[], bool]
+    ) -> None:
+        """Take micro-batches until ``stop``, the end of the query, or a bound that is far off."""
         try:
-            while not stop() and query.isActive:
-                try:
-                    parts = self._decoded.get(timeout=_LOOK_S)
-                except queue.Empty:
+            fits = True
+            while fits and not stop() and query.isActive:
+                parts = decoded.get()
+                if parts is None:
                     continue
                 self._take(parts)
+                for part in parts:
+                    at = self._positions.get(part.partition, 0)
+                    self._positions[part.partition] = max(at, part.end)
+                fits = self._bound.fits(parts)
         finally:
-            self._stopping.set()
+            decoded.close()
             query.stop()
 
-    def _batch(self, rows: "DataFrame", _number: int) -> None:
-        """Decode a micro-batch; called by Spark, in a thread of its own."""
-        decoded = rows.mapInArrow(decoder(self._readout, self._done), PARTS_SCHEMA)
-        parts = parts_of(decoded.toArrow())
-        while not self._stopping.is_set():
+
+class _HandOver:
+    """Micro-batches on their way from Spark's thread; one may wait until it is taken."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.Queue[list[Part]] = queue.Queue(maxsize=1)
+        self._closed = threading.Event()
+
+    def put(self, parts: list[Part]) -> None:
+        """Wait until there is room; once closed, forget ``parts``."""
+        while not self._closed.is_set():
             try:
-                self._decoded.put(parts, timeout=_LOOK_S)
+                self._waiting.put(parts, timeout=_LOOK_S)
             except queue.Full:
                 continue
             return
+
+    def get(self) -> list[Part] | None:
+        """Return a micro-batch, or None if there was none for a while."""
+        try:
+            return self._waiting.get(timeout=_LOOK_S)
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        """Take nothing more."""
+        self._closed.set()
 
 
 def _failed(exc: Exception) -> SourceError:
@@ -123,5 +194,5 @@ def _failed(exc: Exception) -> SourceError:
     return SourceError(f"Spark: {text}")
 
 
-def _by_name(positions: Mapping[int, int]) -> dict[str, int]:
-    return {str(partition): at for partition, at in positions.items()}
+def _as_json(topic: str, positions: Mapping[int, int]) -> str:
+    return orjson.dumps({topic: {str(p): at for p, at in positions.items()}}).decode()

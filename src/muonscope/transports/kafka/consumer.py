@@ -6,7 +6,6 @@ tools show as lag.
 """
 
 import contextlib
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -28,8 +27,6 @@ _POLL_S = 0.02
 _BYTES = 4 << 20
 _FEWEST, _MOST = 64, 20_000
 _REFRESH_POLLS = 500
-_SAMPLE_S = 2.0
-_LARGE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,28 +135,6 @@ class KafkaSource:
             if self._reached[partition] >= high:
                 self._eof[partition] = self._reached[partition]
         return self.front()
-
-    def average_bytes(self) -> int:
-        """Return about how large the messages are, from the newest one of each partition."""
-        last = {
-            p: TopicPartition(self.url.topic, p, high - 1)
-            for p, high in self._high.items()
-            if high > self._low[p]
-        }
-        held, end = self._held, time.monotonic() + _SAMPLE_S
-        sizes: list[int] = []
-        self._consumer.assign(list(last.values()))
-        self._consumer.resume(list(last.values()))
-        while len(sizes) < len(last) and time.monotonic() < end:
-            message = self._consumer.poll(_POLL_S)
-            if message is not None and message.error() is None:
-                sizes.append(len(message.value() or b""))
-        self._held = set()
-        self._consumer.assign(
-            [TopicPartition(self.url.topic, p, r) for p, r in self._reached.items()]
-        )
-        self.hold(held)
-        return max(1, sum(sizes) // len(sizes)) if sizes else _LARGE
 
     def ended(self) -> bool:
         """Tell whether all was read that there was at the beginning; only when bounded."""
