@@ -210,8 +210,8 @@ def test_a_driver_killed_at_random_moments_publishes_each_window_once(
 ) -> None:
     chance = random.Random(1)
     make_topic(topic.servers, topic.name, 3)
-    sender = command.start("replay", recording, "--to", topic.stream, "--rate", 1_500)
-    for _ in range(2):
+    sender = command.start("replay", recording, "--to", topic.stream, "--rate", 800)
+    for _ in range(4):
         driver = run_driver(topic)
         time.sleep(chance.uniform(9, 12))
         os.killpg(driver.pid, signal.SIGKILL)
