@@ -243,7 +243,6 @@ class _Look:
             tail.begin, tail.end = max(tail.low, tail.high - back), tail.begin
         places = [TopicPartition(*place, tail.begin) for place, tail in tails.items()]
         consumer.assign(places)
-        consumer.resume(places)  # what was paused before stays so
         open_places, end = set(tails), time.monotonic() + _TIMEOUT_S
         while open_places and time.monotonic() < end:
             message = consumer.poll(_POLL_S)
@@ -256,7 +255,7 @@ class _Look:
             done = tails[place].take(message) if error is None else _ends(error, tails[place])
             if done:
                 open_places.remove(place)
-                consumer.pause([TopicPartition(*place)])
+                consumer.incremental_unassign([TopicPartition(*place)])
         for place in open_places:
             tails[place].trouble = "no answer in time"
 
