@@ -66,7 +66,7 @@ def for_json(value: Any) -> Any:
 
 def test_kernels_in_this_process_are_compiled() -> None:
     assert os.environ.get("NUMBA_DISABLE_JIT", "0") == "0"
-    for compiled in (_windowing.advance, _windowing.finish, _counting.count_panes):
+    for compiled in (_windowing.advance, _windowing.take_closed, _counting.count_panes):
         assert len(compiled.signatures) == 1
         assert callable(compiled.py_func)
     assert callable(kernel)

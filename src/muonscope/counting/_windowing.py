@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
-from muonscope._jit import kernel, part, read_only
+from muonscope._jit import inlined, kernel, part, rare_kernel, read_only
 from muonscope.counting.classes import Timeless
 from muonscope.counting.spec import NoteKind
 from muonscope.units import BX_PER_ORBIT
@@ -91,7 +91,7 @@ _U2 = types.uint64[:, ::1]
 _STATE: Any = types.NamedTuple(  # type: ignore[no-untyped-call]
     (types.uint8[::1], _I1, _I1, _I2, _I2, _U2, _I2, _I2, _I2, _U2, _I1, _I1, _I2), State
 )
-_int, _word, _none = types.int64, types.uint64, types.void
+_int, _none = types.int64, types.void
 
 
 @part
@@ -122,7 +122,7 @@ def pane_start(spec: Any, pane: int) -> int:
     return window * spec[SPEC_WINDOW] + (pane - window * spec[SPEC_PANES]) * spec[SPEC_PANE]
 
 
-@part
+@inlined
 def take_block(ctrl: Any, links: Any) -> int:
     """Take a block from the free list, which the caller knows not to be empty."""
     block = ctrl[CTRL_FREE_BLOCK]
@@ -143,7 +143,7 @@ def extend(ctrl: Any, links: Any, panes: Any, row: int) -> None:
     panes[row, PANE_TAIL_BLOCK] = block
 
 
-@kernel(_int(_STATE, _int, _int, _int))
+@part
 def find_pane(st: State, epoch: int, pane: int, hint: int) -> int:
     """Return the row of an open pane, opening it if need be; walks from row ``hint``."""
     panes = st.panes
@@ -172,7 +172,7 @@ def find_pane(st: State, epoch: int, pane: int, hint: int) -> int:
     return row
 
 
-@kernel(_none(_STATE, _int, _word))
+@part
 def store(st: State, row: int, word: int) -> None:
     """Append ``word`` to an open pane."""
     n = st.panes[row, PANE_WORDS]
@@ -235,7 +235,7 @@ def fastest(st: State, epoch: int) -> int:
     return fast
 
 
-@part
+@inlined
 def close_ready(st: State, epoch: int) -> None:
     """Close the panes of ``epoch`` that the slowest living lane has passed."""
     ring, idle = epoch % EPOCH_RING, st.spec[SPEC_IDLE]
@@ -253,7 +253,7 @@ def close_ready(st: State, epoch: int) -> None:
         close_panes(st, epoch, pane_of(st.spec, slowest - st.spec[SPEC_LATENESS]))
 
 
-@part
+@inlined
 def begin_after_hole(st: State, epoch: int, orbit: int) -> None:
     """Let the lanes that were alive before a hole have the idle time-out after it, too."""
     fast = fastest(st, epoch)
@@ -264,7 +264,7 @@ def begin_after_hole(st: State, epoch: int, orbit: int) -> None:
         st.epochs[epoch % EPOCH_RING, EPOCH_RESUMED] = orbit
 
 
-@part
+@inlined
 def retire_epochs(st: State) -> None:
     """Close the epochs that all lanes have left, or that the others have outrun."""
     for ring in range(EPOCH_RING):
@@ -298,7 +298,7 @@ def ring_alarm(st: State, lane: int) -> None:
         retire_epochs(st)
 
 
-@part
+@inlined
 def tick(st: State, lane: int, orbit: int) -> None:
     """Move a lane's clock: two words in a row must have reached an orbit."""
     lanes = st.lanes
@@ -370,7 +370,7 @@ def refute(st: State, lane: int) -> None:
     lanes[lane, LANE_HELD] = 0
 
 
-@part
+@inlined
 def choose_epoch(st: State, lane: int, orbit: int) -> int:
     """Return the epoch that a believed jump leads to: this, another lane's, or a new one.
 
@@ -428,7 +428,7 @@ def settle(st: State, lane: int) -> None:
         enter(st, lane, st.held[lane, i])
 
 
-@part
+@inlined
 def supported(st: State, lane: int, orbit: int) -> bool:
     """Tell whether another lane is already where a jump to ``orbit`` would lead."""
     lanes, epoch = st.lanes, st.lanes[lane, LANE_EPOCH]
@@ -441,7 +441,7 @@ def supported(st: State, lane: int, orbit: int) -> bool:
     return False
 
 
-@part
+@inlined
 def arrive(st: State, lane: int, word: int) -> None:
     """Take a clock word that is not the common case: of another pane, or a jump."""
     lanes, lateness, leap = st.lanes, st.spec[SPEC_LATENESS], st.spec[SPEC_LEAP]
@@ -464,12 +464,28 @@ def arrive(st: State, lane: int, word: int) -> None:
         settle(st, lane)
 
 
-@kernel(_int(_STATE, read_only(types.uint64), _int))
-def advance(st: State, words: Any, start: int) -> int:
+@inlined
+def finish(st: State) -> None:
+    """Decide what is still held, then close every epoch."""
+    for lane in range(len(st.lanes)):
+        n = st.lanes[lane, LANE_HELD]
+        if n > 1 or (n == 1 and not is_open(st.epochs, st.lanes[lane, LANE_EPOCH])):
+            settle(st, lane)
+        else:
+            refute(st, lane)
+    for number in range(max(0, st.ctrl[CTRL_EPOCHS] - EPOCH_RING), st.ctrl[CTRL_EPOCHS]):
+        if is_open(st.epochs, number):
+            st.epochs[number % EPOCH_RING, EPOCH_OPEN] = 0
+            close_panes(st, number, _FAR)
+
+
+@kernel(_int(_STATE, read_only(types.uint64), _int, types.boolean))
+def advance(st: State, words: Any, start: int, ends: bool) -> int:
     """Place words from ``start`` on; return the index of the first one not placed.
 
     That is ``len(words)``, or earlier where panes or blocks run out: then closed panes
-    must be taken, or the tables made larger, before the call is repeated. The common
+    must be taken, or the tables made larger, before the call is repeated. Where the stream
+    ``ends`` with these words, what is held is decided, and every epoch closed. The common
     cases are written out here, because each call with the state costs as much as ten
     words; :func:`store` and :func:`tick` are the same steps.
     """
@@ -515,25 +531,21 @@ def advance(st: State, words: Any, start: int) -> int:
                 return i
             arrive(st, np.int64(lane), word)
     ctrl[CTRL_WORDS] = first_number + len(words)
+    if ends:
+        finish(st)
     return len(words)
 
 
-@kernel(_none(_STATE))
-def finish(st: State) -> None:
-    """Decide what is still held, then close every epoch."""
-    for lane in range(len(st.lanes)):
-        n = st.lanes[lane, LANE_HELD]
-        if n > 1 or (n == 1 and not is_open(st.epochs, st.lanes[lane, LANE_EPOCH])):
-            settle(st, lane)
-        else:
-            refute(st, lane)
-    for number in range(max(0, st.ctrl[CTRL_EPOCHS] - EPOCH_RING), st.ctrl[CTRL_EPOCHS]):
-        if is_open(st.epochs, number):
-            st.epochs[number % EPOCH_RING, EPOCH_OPEN] = 0
-            close_panes(st, number, _FAR)
+@rare_kernel
+def reopen(st: State, epoch: int, pane: int, words: Any) -> int:
+    """Open a pane with the words that it held in a snapshot; return its row."""
+    row = find_pane(st, epoch, pane, _NONE)
+    for word in words:
+        store(st, row, word)
+    return row
 
 
-@kernel(_none(_STATE))
+@rare_kernel
 def close_oldest(st: State) -> None:
     """Close the oldest open pane before its time, because the pool is exhausted."""
     row = st.panes[_SENTINEL, PANE_NEXT]

@@ -151,7 +151,7 @@ class Windower:
         words = as_words(words)
         parts, at = [], 0
         while True:
-            at = k.advance(self._state, words, at)
+            at = k.advance(self._state, words, at, False)
             parts.append(self._take())
             if at == len(words):
                 break
@@ -162,7 +162,7 @@ class Windower:
     def finish(self) -> Panes:
         """End the stream: decide what is held, close all panes."""
         self._grow(panes=_LANES * _CONFIRM, blocks=_LANES * _CONFIRM)
-        k.finish(self._state)
+        k.advance(self._state, np.empty(0, np.uint64), 0, True)
         return self._take()
 
     def notes(self) -> list[Note]:
@@ -233,9 +233,8 @@ class Windower:
         self._grow(panes=len(panes), blocks=need)
         rows = []
         for (epoch, pane), end, length in zip(panes, ends, lengths, strict=True):
-            rows.append(k.find_pane(self._state, epoch, pane, -1))
-            for word in snapshot["pane_words"][end - length : end]:
-                k.store(self._state, rows[-1], word)
+            words = snapshot["pane_words"][end - length : end]
+            rows.append(k.reopen(self._state, epoch, pane, words))
         if rows:
             self._state.pane_other[rows] = snapshot["pane_other"]
         lane_pane = [rows[place] if place >= 0 else -1 for place in snapshot["lane_pane"]]
