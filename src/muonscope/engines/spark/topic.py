@@ -100,20 +100,17 @@ class TopicQuery:
         MuonscopeError
             What ``take`` raised, or that Spark has failed.
         """
-        started = 0
-        while not stop():
+        started, far_off = 0, True
+        while far_off:
             decoded = _HandOver()
             query = self._start(f"{folder}/{started}", trigger, decoded)
             started += 1
             try:
-                self._take_all(query, decoded, stop)
-                failure = query.exception()
+                far_off = self._take_all(query, decoded, stop)
             except MuonscopeError:
                 raise
             except Exception as exc:  # what Spark raises is no common kind
                 raise _failed(exc) from exc
-            if failure is not None:
-                raise _failed(failure) from failure
 
     def _start(self, checkpoint: str, trigger: str, decoded: "_HandOver") -> "StreamingQuery":
         rows = (
@@ -143,11 +140,13 @@ class TopicQuery:
 
     def _take_all(
         self, query: "StreamingQuery", decoded: "_HandOver", stop: Callable[[], bool]
-    ) -> None:
-        """Take micro-batches until ``stop``, the end of the query, or a bound that is far off."""
+    ) -> bool:
+        """Take micro-batches until ``stop``; return True before if the bound was far off.
+
+        What a query says of being stopped in the middle of a micro-batch is no failure.
+        """
         try:
-            fits = True
-            while fits and not stop() and query.isActive:
+            while query.isActive and not stop():
                 parts = decoded.get()
                 if parts is None:
                     continue
@@ -155,7 +154,12 @@ class TopicQuery:
                 for part in parts:
                     at = self._positions.get(part.partition, 0)
                     self._positions[part.partition] = max(at, part.end)
-                fits = self._bound.fits(parts)
+                if not self._bound.fits(parts):
+                    return True
+            failure = None if query.isActive else query.exception()
+            if failure is not None:
+                raise _failed(failure)
+            return False
         finally:
             decoded.close()
             query.stop()
