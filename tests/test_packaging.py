@@ -15,7 +15,7 @@ from simulated import simulated_words
 
 ROOT = Path(__file__).parents[1]
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("packaging")]
+pytestmark = pytest.mark.slow
 
 
 def run(*args: object, cwd: Path) -> str:

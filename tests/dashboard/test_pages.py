@@ -16,8 +16,6 @@ from cli.command import until
 from served import Served, serving
 from window_messages import moved
 
-pytestmark = pytest.mark.xdist_group("pages")
-
 PAGES = ("overview", "chambers", "trends", "system")
 Look = Callable[..., Any]
 Serve = Callable[..., Served]

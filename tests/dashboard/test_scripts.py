@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Route
 
-pytestmark = pytest.mark.xdist_group("pages")
-
 NONE = "\N{EN DASH}"
 
 HOME = "http://127.0.0.1:1"

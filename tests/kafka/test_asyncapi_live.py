@@ -13,8 +13,6 @@ from kafka_topics import read_topic
 from muonscope.words.numbering import Number
 from simulated import simulated_words
 
-pytestmark = pytest.mark.xdist_group("kafka")
-
 WORDS = simulated_words(30_000)
 
 

@@ -10,8 +10,6 @@ from cli.shown import Shown, shown
 from kafka_topics import Topic, make_topic, send
 from simulated import BRIGHT, simulated_words
 
-pytestmark = pytest.mark.xdist_group("kafka")
-
 WORDS = simulated_words(12_000, profile=BRIGHT)
 IDLE = ("--idle-exit", "600ms")
 

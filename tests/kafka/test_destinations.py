@@ -12,8 +12,6 @@ from kafka_topics import Topic, make_topic, read_topic
 from muonscope.errors import OptionError, SourceError
 from simulated import simulated_words
 
-pytestmark = pytest.mark.xdist_group("kafka")
-
 WORDS = simulated_words(30_000)
 NOBODY = "kafka://127.0.0.1:9/topic"
 UNKNOWN = {"MUONSCOPE_KAFKA_NO_SUCH": "1"}

@@ -20,8 +20,6 @@ from muonscope.words.numbering import HEADER_NAME, Number, split_by_orbits
 from simulated import simulated_words
 from words.hostile import PARQUET, STREAMS
 
-pytestmark = pytest.mark.xdist_group("kafka")
-
 WORDS = simulated_words(40_000)
 READOUT = shipped_detector().readout
 

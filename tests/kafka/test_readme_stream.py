@@ -9,14 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from cli.command import until
 from kafka_topics import read_topic
 from local_kafka import Broker
 from served import serving
-
-pytestmark = pytest.mark.xdist_group("spark")
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 COMMANDS = [

@@ -25,8 +25,6 @@ from muonscope.engines.spark.topic import TopicQuery
 from muonscope.words.layout import Words
 from simulated import simulated_words
 
-pytestmark = pytest.mark.xdist_group("spark")
-
 WORDS = simulated_words(30_000)
 
 

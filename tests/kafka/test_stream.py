@@ -14,8 +14,6 @@ from kafka_topics import Topic, make_topic, read_topic, send
 from muonscope.words.layout import Words
 from simulated import simulated_words
 
-pytestmark = pytest.mark.xdist_group("kafka")
-
 WORDS = simulated_words(30_000)
 IDLE = ("--idle-exit", "600ms")
 

@@ -21,8 +21,6 @@ from muonscope.transports.kafka.contents import Kind, content_of
 from muonscope.words.binary import BLOCK_MAGIC
 from simulated import simulated_words
 
-pytestmark = pytest.mark.xdist_group("kafka")
-
 WORDS = simulated_words(30_000)
 HIT = b'{"HEAD":"2","FPGA":"0","TDC_CHANNEL":"3","ORBIT_CNT":"7","BX_COUNTER":"1","TDC_MEAS":"2"}'
 HOSTILE = {

@@ -11,8 +11,6 @@ from muonscope.simulation.signals import Origin
 from muonscope.units import ORBIT_S
 from simulation.collected import Run
 
-pytestmark = pytest.mark.xdist_group("simulated figures")
-
 
 def good_chambers(run: Run) -> set[tuple[int, int]]:
     """Return (muon, chamber) for all with hits in at least three layers."""
