@@ -73,9 +73,12 @@ class TopicQuery:
         done: Mapping[int, Sequence[Sequence[int]]],
         take: Callable[[list[Part]], None],
     ) -> None:
-        """Read from ``positions`` on; ``take`` gets the parts of each micro-batch."""
+        """Read from ``positions`` on; ``take`` gets the parts of each micro-batch.
+
+        ``take`` moves ``positions`` on: a query that is started anew begins there.
+        """
         self._take, self._readout, self._done = take, readout, done
-        self._topic, self._positions = topic, dict(positions)
+        self._topic, self._positions = topic, positions
         self._bound = Bound()
         options = {f"kafka.{name}": value for name, value in settings.items()}
         self._reader = (
@@ -151,9 +154,6 @@ class TopicQuery:
                 if parts is None:
                     continue
                 self._take(parts)
-                for part in parts:
-                    at = self._positions.get(part.partition, 0)
-                    self._positions[part.partition] = max(at, part.end)
                 if not self._bound.fits(parts):
                     return True
             failure = None if query.isActive else query.exception()
