@@ -64,6 +64,9 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 _LEFT_PX = 52
 """Room for labels left of each frame, px: figures that stand below each other align."""
 
+AXIS_LEVEL: Literal["overlay"] = "overlay"
+"""Axes are painted on the canvas above the data's: while only the data change, they stay."""
+
 Columns = Sequence[float] | Sequence[int] | Sequence[str]
 
 
@@ -167,6 +170,7 @@ def new_figure(paper: Paper, axes: Axes, **tags: Any) -> figure:
 
 def _dress_axis(paper: Paper, axis: Axis) -> None:
     palette = paper.look.palette
+    axis.level = AXIS_LEVEL
     axis.axis_line_color = palette.muted
     axis.axis_line_alpha = 0.5
     axis.major_tick_line_color = palette.muted

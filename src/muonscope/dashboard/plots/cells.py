@@ -13,7 +13,7 @@ from bokeh.models.annotations import ColorBar
 from bokeh.palettes import viridis
 from bokeh.plotting import figure
 
-from muonscope.dashboard.paper import Axes, Paper, count_axis, draw_reference, hover, new_figure
+from muonscope.dashboard.paper import AXIS_LEVEL, Axes, Paper, count_axis, draw_reference, hover, new_figure
 from muonscope.dashboard.plots.ratio import draw_ratio
 from muonscope.units import CELL_HEIGHT_MM, CELL_WIDTH_MM
 
@@ -108,6 +108,7 @@ def _colour_bar(paper: Paper) -> ColorBar:
     """Return the scale, with a mapper of its own: else each update would lay it out anew."""
     bar = ColorBar(
         color_mapper=_mapper(paper),
+        level=AXIS_LEVEL,
         width=8,
         padding=4,
         margin=0,

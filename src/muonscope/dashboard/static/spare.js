@@ -4,11 +4,16 @@
 const FONT_PX = 14; // fonts of the figures are in px: what em would be is never used
 const UNUSED = ["selection_glyph", "nonselection_glyph", "muted_glyph", "decimated_glyph"];
 
+const SHAPES = new Set(["Quad", "VBar", "HBar", "Segment"]);
+
+const nothing = () => {};
+
 let classesDone = false;
 
 /* Spare a figure all that. */
 export function spare(view) {
   Object.defineProperty(view, "base_font_size", { value: FONT_PX });
+  spareLayout(view);
   for (const renderer of view.all_renderer_views) {
     if (renderer.model.type === "GlyphRenderer") spareGlyphs(renderer);
   }
@@ -21,12 +26,51 @@ export function spare(view) {
 /* Each glyph is there five times, for data that are selected, muted and so on: no tool of this
    page selects or mutes. And each has an element, whose style sheet follows the data. */
 function spareGlyphs(renderer) {
-  const nothing = () => {};
   renderer.update_position = nothing;
   for (const name of UNUSED) {
     if (renderer[name])
       Object.assign(renderer[name], { set_data: nothing, set_visuals: nothing, map_data: nothing });
   }
+  spareLook(renderer.glyph);
+}
+
+/* Of a glyph whose colours and lines do not follow the data, they are worked out once. */
+function spareLook(glyph) {
+  const { set_visuals } = glyph;
+  glyph.set_visuals = function (source, indices) {
+    set_visuals.call(this, source, indices);
+    const follows = [...this._iter_visuals()].some(({ attr }) => !this[attr].is_Scalar());
+    if (follows) return;
+    this.set_visuals = nothing;
+    if (SHAPES.has(this.model.type)) paintTogether(this);
+  };
+}
+
+/* Shapes that look the same and do not overlap are one path: else each is filled by itself. */
+function paintTogether(glyph) {
+  const { _paint, visuals } = glyph;
+  glyph._paint = function (ctx, indices, data) {
+    if (indices.length === 0) return;
+    ctx.beginPath();
+    ctx.beginPath = nothing;
+    for (const visual of visuals) visual.apply = nothing;
+    try {
+      _paint.call(this, ctx, indices, data);
+    } finally {
+      delete ctx.beginPath;
+      for (const visual of visuals) delete visual.apply;
+    }
+    for (const visual of visuals) visual.apply(ctx, indices[0]);
+  };
+}
+
+/* Before each painting the numbers at the axes are measured, in case the figure has to be laid
+   out anew. Where only data changed, they are the same. */
+function spareLayout(view) {
+  const measure = view._invalidate_layout_if_needed;
+  view._invalidate_layout_if_needed = function () {
+    if (this._needs_layout || this._invalidate_all) measure.call(this);
+  };
 }
 
 /* A dozen style sheets for each figure; nearly always they say what they said, and then the
