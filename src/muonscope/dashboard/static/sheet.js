@@ -170,8 +170,7 @@ export class Sheet {
   }
 
   #fit({ model, tags, follower, panel }, document, { unit, live }) {
-    if (tags.along === "window" && document)
-      setRange(model.x_range, 0, document.end_s - document.start_s);
+    if (tags.along === "window" && document) fitWindow(model.x_range, document);
     if (!tags.scale) return;
     const { table, columns, log, axis } = tags.scale;
     const data = columnsOf(this.#sources.get(table).model);
@@ -217,6 +216,12 @@ function sameColumns(some, others) {
 function lowRate(values, high) {
   const least = leastAboveZero(values);
   return least ? Math.min(decadeBelow(least), nice(high) / 10) : high / 1000;
+}
+
+/* Windows differ by an orbit; their axis does not move for that. */
+function fitWindow(range, { start_s: start, end_s: end }) {
+  const length = end - start;
+  if (Math.abs(range.end - length) > length / 1000) range.setv({ start: 0, end: length });
 }
 
 function setRange(range, start, end) {
