@@ -1,12 +1,19 @@
 """The one way in which kernels are compiled: explicit signature, cached, no GIL."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numba
 
-__all__ = ["inlined", "kernel", "part", "rare_kernel", "read_only", "tuple_of"]
+__all__ = [
+    "PlainFirst", "inlined", "kernel", "part", "plain_first", "rare_kernel", "read_only",
+    "tuple_of",
+]  # fmt: skip
 
+_config: Any = numba.config
 _KERNEL: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 _PART = _KERNEL | {"no_cpython_wrapper": True}
 
@@ -16,10 +23,79 @@ def kernel(signature: Any) -> Callable[[Callable[..., Any]], Any]:
 
     The machine code is cached on disk, next to the module or in the user's cache, so
     only the first import after an installation compiles. The plain Python function
-    stays at hand as ``.py_func``. Kernels release the GIL.
+    stays at hand as ``.py_func``. Kernels release the GIL. Within :func:`plain_first`
+    nothing is compiled yet.
     """
-    decorator: Callable[[Callable[..., Any]], Any] = numba.njit(signature, cache=True, **_KERNEL)
-    return decorator
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        if _collected is None or _config.DISABLE_JIT:
+            return _compiled(function, signature)
+        _collected.append(PlainFirst(function, signature))
+        return _collected[-1]
+
+    return decorate
+
+
+def _compiled(function: Callable[..., Any], signature: Any) -> Any:
+    return numba.njit(signature, cache=True, **_KERNEL)(function)
+
+
+class PlainFirst:
+    """A kernel that is plain Python until it is compiled: some hundred times slower."""
+
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+        """Take what to run; nothing is compiled here."""
+        self._function, self._signature = function, signature
+        self._run: Callable[..., Any] | None = None
+
+    def __call__(self, *args: Any) -> Any:
+        """Run it, in whichever form there is."""
+        if self._run is None:
+            self._run = _in_plain_python(self._function)
+        return self._run(*args)
+
+    @property
+    def cached(self) -> bool:
+        """Whether the cache has machine code of it, from after the last change of its file."""
+        stats = numba.njit(self._function, cache=True, **_KERNEL).stats
+        source = Path(self._function.__code__.co_filename)
+        changed = source.stat().st_mtime
+        indexes = f"{source.stem}.{self._function.__qualname__}-*.nbi"
+        found = Path(stats.cache_path).glob(indexes)
+        return any(index.stat().st_mtime >= changed for index in found)
+
+    def compile(self) -> None:
+        """Compile it, or load it from the cache; from the next call on it is machine code."""
+        self._run = _compiled(self._function, self._signature)
+
+
+_collected: list[PlainFirst] | None = None
+
+
+@contextmanager
+def plain_first() -> Iterator[list[PlainFirst]]:
+    """Let the kernels of all modules that are imported within be plain Python for now.
+
+    Yields the list of them; whoever asked has to have them compiled. Not for two threads
+    at once.
+    """
+    global _collected  # noqa: PLW0603
+    kernels: list[PlainFirst] = []
+    _collected = kernels
+    try:
+        yield kernels
+    finally:
+        _collected = None
+
+
+def _in_plain_python(function: Any) -> Callable[..., Any]:
+    """Return ``function`` with whatever parts it calls as plain Python."""
+    names = dict(function.__globals__)
+    for name, item in function.__globals__.items():
+        inner = getattr(item, "py_func", None)
+        if inner is not None:
+            names[name] = FunctionType(inner.__code__, names, name, inner.__defaults__)
+    return FunctionType(function.__code__, names, function.__name__, function.__defaults__)
 
 
 def rare_kernel(function: Callable[..., Any]) -> Any:

@@ -10,11 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.command import Command, hits, windows_of
+from cli.command import Command, hits, until, windows_of
 from cli.shown import Shown, shown
 from muonscope.cli.dashboard import Options, _reference
 from muonscope.cli.stopping import Stop
 from muonscope.detector import shipped_detector
+from served import serving
 from simulated import BRIGHT, simulated_words
 from window_messages import ends_of, moved
 
@@ -427,3 +428,21 @@ def test_the_demo_shows_a_telescope_and_tells_what_to_look_at(command: Command) 
         assert all(page in text for page in ("Overview", "Chambers", "Trends", "System"))
         assert dashboard.health()["source"] == "sim:legnaro"
         assert dashboard.end().code == 0
+
+
+def test_windows_are_the_same_before_and_after_the_kernels_are_compiled(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(cache))
+    with serving(["demo", "--port", 0]) as dashboard:
+        until(lambda: "plain Python does their work" in dashboard.told.read_text("utf-8"))
+        names = ("advance", "take_closed", "count_panes", "cross_cells", "write_hits")
+        until(lambda: all(any(cache.rglob(f"*.{name}-*.nbi")) for name in names), "kernels")
+        number = dashboard.health()["windows"] + 3  # by then they are in use
+        assert number > 3
+        dashboard.wait_for_windows(number)
+        done = command("process", f"sim:legnaro?seconds={number}", "--run", "sim-legnaro")
+        expected = [m for m in windows_of(done.out) if m["window"] is not None][: number - 1]
+        shown = [dashboard.get(f"api/v1/windows/{m['epoch']}/{m['window']}") for m in expected]
+        assert shown == expected

@@ -75,16 +75,20 @@ def test_kernels_in_this_process_are_compiled() -> None:
 @pytest.fixture(scope="module")
 def plain_python() -> list[dict[str, Any]]:
     """Return the answers of the kernels run as plain Python."""
-    code = (
-        "import json\n"
+    return told(
         "from muonscope.counting import _windowing\n"
         "assert type(_windowing.advance).__name__ == 'function'\n"
         "from counting.test_kernels_have_three_referees import answers\n"
-        "print(json.dumps(answers()))"
+        "print(json.dumps(answers()))",
+        NUMBA_DISABLE_JIT="1",
     )
+
+
+def told(code: str, **environment: str) -> list[dict[str, Any]]:
+    """Return what ``code`` prints in a process of its own."""
     run = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(TESTS)},
+        [sys.executable, "-c", "import json\n" + code],
+        env=os.environ | environment | {"PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,
         check=False,
@@ -93,6 +97,28 @@ def plain_python() -> list[dict[str, Any]]:
     assert run.returncode == 0, run.stderr
     found: list[dict[str, Any]] = json.loads(run.stdout)
     return found
+
+
+def test_kernels_that_become_compiled_in_mid_stream_give_the_same() -> None:
+    found = told(
+        "from muonscope._jit import PlainFirst, plain_first\n"
+        "with plain_first() as kernels:\n"
+        "    from muonscope.counting import _counting, _windowing\n"
+        "assert all(isinstance(kernel, PlainFirst) for kernel in kernels)\n"
+        "assert {_windowing.advance, _windowing.take_closed, _counting.count_panes} == {*kernels}\n"
+        "from counting.test_kernels_have_three_referees import Counter, answers\n"
+        "push, calls = Counter.push, []\n"
+        "def compiling_push(self, words):\n"
+        "    calls.append(len(words))\n"
+        "    if len(calls) == 4:\n"
+        "        for kernel in kernels: kernel.compile()\n"
+        "    return push(self, words)\n"
+        "Counter.push = compiling_push\n"
+        "found = answers()\n"
+        "assert len(calls) > 12\n"
+        "print(json.dumps(found))"
+    )
+    assert found == answers()
 
 
 def test_compiled_kernels_agree_with_plain_python(plain_python: list[dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from muonscope.cli.kernels import kernels_for, load_kernels, set_pace
+from muonscope.cli.kernels import begin_plain, kernels_for, load_kernels, set_pace
 from muonscope.cli.pace import Paced
 from muonscope.cli.plan import Outlet, Plan
 from muonscope.cli.report import describe_note
@@ -59,8 +59,12 @@ class WordFeed:
             say(text)
             live.expect(text)
 
-        load_kernels(kernels_for(plan.options.sources), tell=tell)
-        live.expect("")
+        kernels = kernels_for(plan.options.sources)
+        if self._speed is None:
+            load_kernels(kernels, tell=tell)
+            live.expect("")
+        else:
+            begin_plain(kernels)
         set_pace()  # with what the kernels brought
         from muonscope.counting.counter import Counter
 

@@ -8,13 +8,20 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from muonscope._jit import PlainFirst, plain_first
 from muonscope.cli.say import say
 from muonscope.cli.stopping import Stop
 from muonscope.simulation.options import SCHEME
 
-__all__ = ["PROCESSING", "SIMULATION", "kernels_for", "load_kernels", "set_pace"]
+__all__ = [
+    "PROCESSING", "SIMULATION", "begin_plain", "kernels_for", "load_kernels", "set_pace",
+]  # fmt: skip
 
 _PATIENCE_S = 1.2
+
+_COMPILING = "compiling the kernels for this machine (once per installation)"
+
+_NICE = 5
 
 _SWITCH_S = 1e-4
 """How long a thread may keep the others waiting, s: the default of 5 ms is a whole batch."""
@@ -61,12 +68,8 @@ def load_kernels(modules: Sequence[str], *, tell: Callable[[str], None] = say) -
     helpers: list[subprocess.Popen[bytes]] = []
 
     def announce() -> None:
-        tell("compiling the kernels for this machine (once per installation) ...")
-        command = [sys.executable, "-P", "-c", "import " + ", ".join(others)]
-        quiet = subprocess.DEVNULL
-        helpers.append(
-            subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603
-        )
+        tell(f"{_COMPILING} ...")
+        helpers.append(_compiled_beside(others))
 
     notice = threading.Timer(_PATIENCE_S, announce)
     notice.daemon = True
@@ -80,6 +83,43 @@ def load_kernels(modules: Sequence[str], *, tell: Callable[[str], None] = say) -
             helper.wait()
         for module in others:
             __import__(module)
+
+
+def begin_plain(modules: Sequence[str]) -> None:
+    """Import what is compiled, without waiting for it, for what does not come fast.
+
+    Where the kernels are not in the cache, they are plain Python until other processes
+    have compiled them: good for some ten thousand words a second.
+    """
+    with plain_first() as kernels:
+        for module in modules:
+            __import__(module)
+    if all(kernel.cached for kernel in kernels):
+        _compile(kernels, ())
+        return
+    say(f"{_COMPILING}; until that is done, plain Python does their work")
+    slowest, *others = modules
+    helpers = [_compiled_beside([slowest]), _compiled_beside(others)]
+    threading.Thread(target=_compile, args=(kernels, helpers), daemon=True).start()
+
+
+def _compile(kernels: Sequence[PlainFirst], helpers: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Take the kernels from the cache once ``helpers`` have put them there."""
+    for helper in helpers:
+        helper.wait()
+    for kernel in kernels:
+        kernel.compile()
+
+
+def _compiled_beside(modules: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Begin to compile the kernels of ``modules`` into the cache, in another process.
+
+    It gives way to whatever else wants the cores.
+    """
+    code = f"import os; hasattr(os, 'nice') and os.nice({_NICE}); import {', '.join(modules)}"
+    command = [sys.executable, "-P", "-c", code]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603
 
 
 @contextmanager

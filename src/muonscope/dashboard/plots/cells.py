@@ -13,7 +13,15 @@ from bokeh.models.annotations import ColorBar
 from bokeh.palettes import viridis
 from bokeh.plotting import figure
 
-from muonscope.dashboard.paper import AXIS_LEVEL, Axes, Paper, count_axis, draw_reference, hover, new_figure
+from muonscope.dashboard.paper import (
+    AXIS_LEVEL,
+    Axes,
+    Paper,
+    count_axis,
+    draw_reference,
+    hover,
+    new_figure,
+)
 from muonscope.dashboard.plots.ratio import draw_ratio
 from muonscope.units import CELL_HEIGHT_MM, CELL_WIDTH_MM
 
