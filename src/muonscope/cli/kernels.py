@@ -7,11 +7,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from muonscope._jit import PlainFirst, plain_first
 from muonscope.cli.say import say
 from muonscope.cli.stopping import Stop
 from muonscope.simulation.options import SCHEME
+
+if TYPE_CHECKING:
+    from muonscope._jit import PlainFirst
 
 __all__ = [
     "PROCESSING", "SIMULATION", "begin_plain", "kernels_for", "load_kernels", "set_pace",
@@ -91,6 +94,8 @@ def begin_plain(modules: Sequence[str]) -> None:
     Where the kernels are not in the cache, they are plain Python until other processes
     have compiled them: good for some ten thousand words a second.
     """
+    from muonscope._jit import plain_first  # the compiler is not there at once, either
+
     with plain_first() as kernels:
         for module in modules:
             __import__(module)
@@ -103,7 +108,7 @@ def begin_plain(modules: Sequence[str]) -> None:
     threading.Thread(target=_compile, args=(kernels, helpers), daemon=True).start()
 
 
-def _compile(kernels: Sequence[PlainFirst], helpers: Sequence[subprocess.Popen[bytes]]) -> None:
+def _compile(kernels: "Sequence[PlainFirst]", helpers: Sequence[subprocess.Popen[bytes]]) -> None:
     """Take the kernels from the cache once ``helpers`` have put them there."""
     for helper in helpers:
         helper.wait()
