@@ -46,13 +46,16 @@ class PlainFirst:
     def __init__(self, function: Callable[..., Any], signature: Any) -> None:
         """Take what to run; nothing is compiled here."""
         self._function, self._signature = function, signature
-        self._run: Callable[..., Any] | None = None
+        self._plain: Callable[..., Any] | None = None
+        self._fast: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any) -> Any:
         """Run it, in whichever form there is."""
-        if self._run is None:
-            self._run = _in_plain_python(self._function)
-        return self._run(*args)
+        if self._fast is not None:
+            return self._fast(*args)
+        if self._plain is None:
+            self._plain = _in_plain_python(self._function)
+        return self._plain(*args)
 
     @property
     def cached(self) -> bool:
@@ -66,7 +69,7 @@ class PlainFirst:
 
     def compile(self) -> None:
         """Compile it, or load it from the cache; from the next call on it is machine code."""
-        self._run = _compiled(self._function, self._signature)
+        self._fast = _compiled(self._function, self._signature)
 
 
 _collected: list[PlainFirst] | None = None
