@@ -101,7 +101,8 @@ def made(client: Callable[[dict[str, Any]], Any], configuration: Mapping[str, An
 def watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
     """Return the first offset of a partition and the one after its last, asked of its broker.
 
-    What passes by itself, as where a topic was made a moment ago, is asked again.
+    What passes by itself is asked again; so is a topic that the broker does not know, for
+    it was there a moment ago: a broker that has just started finds its topics little by little.
 
     Raises
     ------
@@ -113,7 +114,8 @@ def watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
         try:
             low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
         except KafkaException as exc:
-            if exc.args[0].code() not in TRANSIENT or time.monotonic() > end:
+            passing = exc.args[0].code() in TRANSIENT | _UNKNOWN
+            if not passing or time.monotonic() > end:
                 raise
             time.sleep(_AGAIN_S)
         else:

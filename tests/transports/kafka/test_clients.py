@@ -1,0 +1,51 @@
+"""Asking brokers: what passes by itself is waited for, what does not is told."""
+
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from muonscope.transports.kafka import clients
+from muonscope.transports.kafka.clients import watermarks
+
+PLACE = TopicPartition("words", 0)
+
+
+class Starting:
+    """A consumer whose broker fails a number of times before it answers."""
+
+    def __init__(self, code: int, times: int) -> None:
+        self.code, self.left = code, times
+
+    def get_watermark_offsets(self, _place: TopicPartition, timeout: float) -> tuple[int, int]:
+        assert timeout > 0
+        if self.left:
+            self.left -= 1
+            raise KafkaException(KafkaError(self.code))
+        return 3, 8
+
+
+def starting(code: int, times: int) -> Any:
+    """Return such a consumer."""
+    return Starting(code, times)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._TRANSPORT],
+)
+def test_a_broker_that_has_just_started_is_asked_again(code: int) -> None:
+    assert watermarks(starting(code, 3), PLACE) == (3, 8)
+
+
+def test_a_topic_that_stays_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "_TIMEOUT_S", 0.3)
+    with pytest.raises(KafkaException):
+        watermarks(starting(KafkaError._UNKNOWN_PARTITION, 10**6), PLACE)
+
+
+def test_a_refusal_is_told_at_once() -> None:
+    refusing = starting(KafkaError.TOPIC_AUTHORIZATION_FAILED, 2)
+    with pytest.raises(KafkaException):
+        watermarks(refusing, PLACE)
+    assert refusing.left == 1
