@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from muonscope.cli.kernels import begin_plain, kernels_for, load_kernels, set_pace
+from muonscope.cli.kernels import begin_plain, kernels_for, load_kernels, set_pace, simulated
 from muonscope.cli.pace import Paced
 from muonscope.cli.plan import Outlet, Plan
 from muonscope.cli.report import describe_note
@@ -59,12 +59,12 @@ class WordFeed:
             say(text)
             live.expect(text)
 
-        kernels = kernels_for(plan.options.sources)
-        if self._speed is None:
-            load_kernels(kernels, tell=tell)
-            live.expect("")
+        sources = plan.options.sources
+        if self._speed is not None and simulated(sources):
+            begin_plain(kernels_for(sources))
         else:
-            begin_plain(kernels)
+            load_kernels(kernels_for(sources), tell=tell)
+            live.expect("")
         set_pace()  # with what the kernels brought
         from muonscope.counting.counter import Counter
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PROCESSING", "SIMULATION", "begin_plain", "kernels_for", "load_kernels", "set_pace",
+    "simulated",
 ]  # fmt: skip
 
 _PATIENCE_S = 1.2
@@ -45,8 +46,12 @@ SIMULATION = ("muonscope.simulation._crossing", "muonscope.simulation._writing")
 
 def kernels_for(sources: Sequence[str]) -> tuple[str, ...]:
     """Return what processing ``sources`` needs."""
-    simulated = any(source.startswith(SCHEME) for source in sources)
-    return _COUNTING + SIMULATION if simulated else PROCESSING  # no text is read then
+    return _COUNTING + SIMULATION if simulated(sources) else PROCESSING  # no text is read then
+
+
+def simulated(sources: Sequence[str]) -> bool:
+    """Tell whether ``sources`` are simulations."""
+    return any(source.startswith(SCHEME) for source in sources)
 
 
 def set_pace() -> None:
@@ -89,10 +94,11 @@ def load_kernels(modules: Sequence[str], *, tell: Callable[[str], None] = say) -
 
 
 def begin_plain(modules: Sequence[str]) -> None:
-    """Import what is compiled, without waiting for it, for what does not come fast.
+    """Import what is compiled, without waiting for it.
 
     Where the kernels are not in the cache, they are plain Python until other processes
-    have compiled them: good for some ten thousand words a second.
+    have compiled them: fast enough for what writes some ten thousand words a second, too
+    slow for reading text.
     """
     from muonscope._jit import plain_first  # the compiler is not there at once, either
 
