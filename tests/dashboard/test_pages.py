@@ -47,6 +47,27 @@ def colours(page: Page, selector: str) -> int:
     return len(picture.getcolors(1 << 24) or [])
 
 
+COVERED = """(name) => {
+  const views = Object.values(Bokeh.index);
+  const view = views.find(({ model }) => model.tags[0]?.scale?.table === name);
+  const { x, y, width, height } = view.frame.bbox;
+  const { primary, pixel_ratio: ratio } = view.canvas_view;
+  const place = [x, y, width, height].map((px) => Math.round(px * ratio));
+  const { data } = primary.ctx.getImageData(...place);
+  const bars = view.model.renderers[0].glyph.fill_color.value;
+  const wanted = [1, 3, 5].map((i) => parseInt(bars.slice(i, i + 2), 16));
+  let pixels = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    const near = wanted.every((value, c) => Math.abs(data[i + c] - value) < 12);
+    if (near && data[i + 3] > 100) pixels++;
+  }
+  const { x_range, y_range } = view.model;
+  const area = (x_range.end - x_range.start) * (y_range.end - y_range.start);
+  return [(pixels / (data.length / 4)) * area, y_range.end];
+}"""
+"""Area of the bars of a figure as they were painted, in units of its axes; the axis' end."""
+
+
 def check(page: Page, box: str) -> None:
     """Tick or untick a box, which is drawn by what is beside it."""
     page.locator(box).evaluate("(input) => input.click()")
@@ -88,6 +109,19 @@ def test_the_chambers_page_holds_the_numbers_of_the_api(
         orbits = columns(page, f"multiplicity{c}")["orbits"]
         assert sum(orbits) == sum(tables[f"multiplicity{c}"]["orbits"][1:])
         assert max(columns(page, f"orbits{c}")["hits"]) == max(tables[f"orbits{c}"]["hits"])
+
+
+def test_bars_are_as_high_as_the_numbers_say(finished: Served, look: Look) -> None:
+    page = look(f"{finished.url}#page=chambers&view=run").page
+    drawn(page)
+    page.wait_for_timeout(300)
+    for c in range(4):
+        counts = columns(page, f"drift{c}")
+        widths = [b - a for a, b in zip(counts["left"], counts["right"], strict=True)]
+        expected = sum(n * ns for n, ns in zip(counts["counts"], widths, strict=True))
+        area, highest = page.evaluate(COVERED, f"drift{c}")
+        assert max(counts["counts"]) <= highest
+        assert area == pytest.approx(expected, rel=0.1)
 
 
 def test_hertz_are_counts_by_live_time(finished: Served, look: Look) -> None:

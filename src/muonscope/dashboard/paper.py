@@ -57,7 +57,8 @@ from muonscope.dashboard.look import Look
 from muonscope.detector import Chamber, Detector
 
 __all__ = [
-    "FONT", "Axes", "Paper", "count_axis", "draw_reference", "hover", "new_figure", "time_axis",
+    "AXIS_LEVEL", "FONT", "Axes", "Paper", "count_axis", "draw_reference", "hover", "new_figure",
+    "time_axis",
 ]  # fmt: skip
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
