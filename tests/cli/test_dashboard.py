@@ -1,14 +1,17 @@
 """The ``dashboard`` command: whatever it is given it shows, or says why not."""
 
+import gzip
 import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
+import zstandard
 
 from cli.command import Command, hits, until, windows_of
 from cli.shown import Shown, shown
@@ -21,6 +24,9 @@ from window_messages import ends_of, moved
 
 WORDS = simulated_words(12_000, profile=BRIGHT)
 SOON_S = 3.0
+
+Pack = Callable[[bytes], bytes]
+PACKS: list[tuple[str, Pack]] = [("gzip", gzip.compress), ("zstd", zstandard.compress)]
 
 
 @pytest.fixture(scope="module")
@@ -353,6 +359,28 @@ def test_words_and_results_together_are_refused(
     done = command("dashboard", tmp_path, "--port", 0)
     assert done.code == 2
     assert "found words and results, expected one" in done.err
+
+
+@pytest.mark.parametrize(("name", "pack"), PACKS)
+def test_compressed_results_are_refused_with_what_to_do(
+    command: Command, lines: list[bytes], tmp_path: Path, name: str, pack: Pack
+) -> None:
+    path = tmp_path / f"results.jsonl.{name}"
+    path.write_bytes(pack(b"".join(lines)))
+    done = command("dashboard", path, "--port", 0)
+    assert done.code == 3
+    assert f"{path}: found results in {name}" in done.err
+    assert "unpack it" in done.err
+
+
+@pytest.mark.parametrize(("name", "pack"), PACKS)
+def test_compressed_words_are_words(
+    command: Command, words: Path, lines: list[bytes], tmp_path: Path, name: str, pack: Pack
+) -> None:
+    path = tmp_path / f"run.dat.{name}"
+    path.write_bytes(pack(words.read_bytes()))
+    with shown(command, "dashboard", path, "--run", "run.dat") as dashboard:
+        assert_shows(dashboard, lines)
 
 
 # --- its end -------------------------------------------------------------------------------

@@ -353,7 +353,7 @@ def dashboard(
         list[str],
         typer.Argument(
             metavar="SOURCE...", show_default=False,
-            help="Words or results: file, folder, glob, s3://, kafka://, sim: or -.",
+            help="Words, as of process; or results: .jsonl, folder, kafka://.",
         ),
     ],
     *,

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from muonscope.transports.files import FollowSource, find_files
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl, is_kafka_url
 from muonscope.transports.objects import is_object_url
+from muonscope.words.compression import Decompressor, compression_of
 
 __all__ = ["Found", "find_results"]
 
@@ -62,7 +63,7 @@ def find_results(
     Raises
     ------
     SourceError
-        If words are asked for in a file that is not there.
+        If words are asked for in a file that is not there, or results are compressed.
     """
     first = sources[0]
     if first == "-" or first.startswith(SCHEME) or is_object_url(first):
@@ -92,6 +93,8 @@ class _Files:
         if not all(map(_BEGINNING.match, beginnings)):
             if any(map(_BEGINNING.match, beginnings)):
                 raise OptionError(f"{' '.join(sources)}: found words and results, expected one")
+            for path in files:
+                _refuse_packed(path)
             return None
         return cls(sources, _detector(beginnings[0]))
 
@@ -128,6 +131,19 @@ def _beginning(path: Path) -> bytes:
                     return more[found.end() :][:_LOOK_BYTES] if found else begin
                 return begin
     return b""
+
+
+def _refuse_packed(path: Path) -> None:
+    """Refuse results that are compressed, which would be taken for damaged words."""
+    with suppress(OSError), path.open("rb") as file:
+        begin = file.read(_LOOK_BYTES)
+        name = compression_of(begin)
+        if name is None:
+            return
+        packed = Decompressor(name)
+        plain = chain(packed.feed(begin + file.read(_LOOK_FURTHER_BYTES)), packed.finish())
+        if _BEGINNING.match(next(plain, b"")):
+            raise SourceError(f"{path}: found results in {name}, expected plain lines; unpack it")
 
 
 def _detector(beginning: bytes) -> str:
