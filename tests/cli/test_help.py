@@ -101,14 +101,15 @@ def test_whoever_must_wait_for_a_compiler_is_told_so(args: str, tmp_path: Path) 
         "every = kernels.PROCESSING + kernels.SIMULATION\n"
         "def asked(modules=(), **more):\n"
         "    os._exit(40 + sum(name in sys.modules for name in every))\n"
-        "kernels.load_kernels = asked\n"
+        "kernels.load_kernels = kernels.begin_plain = asked\n"
         f"sys.argv = ['muonscope', *{args.split()!r}]\n"
         "from muonscope.cli.main import run\n"
         "run()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
     assert done.returncode == 40, done.stderr  # none of them was loaded before that was asked for
 
 
