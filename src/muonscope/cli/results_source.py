@@ -81,7 +81,8 @@ class _Files:
     @classmethod
     def found(cls, sources: Sequence[str]) -> "_Files | None":
         files = _listed(sources)
-        beginnings = [begin for begin in map(_beginning, files) if begin.strip()]
+        begun = [(path, begin) for path in files if (begin := _beginning(path)).strip()]
+        beginnings = [begin for _, begin in begun]
         if not beginnings:
             if all(Path(source).suffix == _SUFFIX for source in sources):
                 for path in files:
@@ -93,8 +94,9 @@ class _Files:
         if not all(map(_BEGINNING.match, beginnings)):
             if any(map(_BEGINNING.match, beginnings)):
                 raise OptionError(f"{' '.join(sources)}: found words and results, expected one")
-            for path in files:
-                _refuse_packed(path)
+            for path, begin in begun:
+                if name := compression_of(begin):
+                    _refuse_packed(path, name)
             return None
         return cls(sources, _detector(beginnings[0]))
 
@@ -133,15 +135,11 @@ def _beginning(path: Path) -> bytes:
     return b""
 
 
-def _refuse_packed(path: Path) -> None:
+def _refuse_packed(path: Path, name: str) -> None:
     """Refuse results that are compressed, which would be taken for damaged words."""
+    packed = Decompressor(name)
     with suppress(OSError), path.open("rb") as file:
-        begin = file.read(_LOOK_BYTES)
-        name = compression_of(begin)
-        if name is None:
-            return
-        packed = Decompressor(name)
-        plain = chain(packed.feed(begin + file.read(_LOOK_FURTHER_BYTES)), packed.finish())
+        plain = chain(packed.feed(file.read(_LOOK_FURTHER_BYTES)), packed.finish())
         if _BEGINNING.match(next(plain, b"")):
             raise SourceError(f"{path}: found results in {name}, expected plain lines; unpack it")
 
