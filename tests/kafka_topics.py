@@ -9,10 +9,19 @@ import orjson
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # its __init__ imports them
     AdminClient,
+    NewPartitions,
     NewTopic,
 )
 
-__all__ = ["Topic", "delete_before", "delete_topic", "make_topic", "read_topic", "send"]
+__all__ = [
+    "Topic",
+    "add_partitions",
+    "delete_before",
+    "delete_topic",
+    "make_topic",
+    "read_topic",
+    "send",
+]
 
 _NUMBERS = itertools.count()
 _READ_S = 20.0
@@ -50,6 +59,12 @@ def make_topic(servers: str, topic: str, partitions: int = 1, **config: str) -> 
     named = {name.replace("_", "."): value for name, value in config.items()}
     new = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=named)
     admin.create_topics([new])[topic].result(_READ_S)
+
+
+def add_partitions(servers: str, topic: str, partitions: int) -> None:
+    """Let a topic have ``partitions``, more than before."""
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(_READ_S)
 
 
 def delete_topic(servers: str, topic: str) -> None:

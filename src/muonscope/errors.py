@@ -6,7 +6,8 @@
     +-- OptionError               2   an option or argument that makes no sense
     |   +-- DetectorError             a detector file or name that cannot be used
     +-- SourceError               3   a source that cannot be read
-    |   +-- SourceNotFoundError       nothing there: file, folder, glob, bucket
+    |   +-- SourceNotFoundError       nothing there: file, folder, glob, bucket, topic
+    |   +-- SourceChangedError        no longer what it was when it was opened
     |   +-- SourceDeniedError         there, but permission is refused
     +-- FormatError               4   bytes that are no known format, or words a format cannot hold
     +-- SinkError                 5   a destination that cannot be written
@@ -29,6 +30,7 @@ __all__ = [
     "RolledBackError",
     "SinkError",
     "SinkExistsError",
+    "SourceChangedError",
     "SourceDeniedError",
     "SourceError",
     "SourceNotFoundError",
@@ -60,6 +62,10 @@ class SourceError(MuonscopeError):
 
 class SourceNotFoundError(SourceError):
     """Nothing is there to read."""
+
+
+class SourceChangedError(SourceError):
+    """The source is no longer what it was when it was opened; it can be opened again."""
 
 
 class SourceDeniedError(SourceError):

@@ -11,6 +11,7 @@ from muonscope.cli.feeds import TopicResults
 from muonscope.cli.plan import plan_of
 from muonscope.cli.stopping import Stop
 from muonscope.dashboard.live import Live
+from muonscope.errors import SourceChangedError
 from muonscope.results.store import ResultStore
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
@@ -96,3 +97,29 @@ def test_a_trouble_that_lasts_is_noted_once_whatever_its_words(
     monkeypatch.setattr(Topic, "fetch", told)
     status = shown(monkeypatch, [[], [], [], [], []]).status(0)
     assert status["notes"] == ["refused (after 0ms)"] * 2
+
+
+def test_a_topic_that_changed_is_opened_again_and_each_of_its_windows_counts_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stop, closed = Stop(), []
+
+    class Changed(Topic):
+        def fetch(self) -> list[Messages]:
+            if not self._fetches:
+                raise SourceChangedError("t: was made anew")
+            return self._fetches.pop(0)
+
+        def close(self) -> None:
+            closed.append(self)
+
+    first = Changed([[messages(0, [window(0), window(1)], [1, 2])]], stop)
+    then = Topic([[messages(0, [window(1), window(2)], [2, 3])]], stop)
+    opened = iter([first, then])
+    monkeypatch.setattr(feeds, "open_topic", lambda *_, **__: next(opened))
+    live = Live(ResultStore(LEGNARO), "t", clock=time.time)
+    TopicResults(KafkaUrl.parse("kafka://h:1/t"), KafkaOptions()).run(live, stop)
+    status = live.status(0)
+    assert (status["windows"], status["duplicates"], status["malformed"]) == (3, 1, 0)
+    assert status["notes"] == ["opened again: t: was made anew"]
+    assert closed == [first]

@@ -7,7 +7,7 @@ import pytest
 
 from cli.command import Command, hits
 from cli.shown import Shown, shown
-from kafka_topics import Topic, make_topic, send
+from kafka_topics import Topic, add_partitions, delete_topic, make_topic, send
 from simulated import BRIGHT, simulated_words
 
 WORDS = simulated_words(12_000, profile=BRIGHT)
@@ -80,6 +80,39 @@ def test_a_topic_of_results_that_is_not_there_yet_is_waited_for(
         send(topic.servers, f"{topic.name}_results", [*expected])
         assert_shows(dashboard, expected)
         assert len(dashboard.health()["notes"]) == 1
+
+
+def test_a_topic_that_is_deleted_and_made_anew_is_shown_on(
+    command: Command, topic: Topic, expected: list[bytes]
+) -> None:
+    name = f"{topic.name}_results"
+    make_topic(topic.servers, name, 1)
+    send(topic.servers, name, [*expected[:3]])
+    with shown(command, "dashboard", topic.results) as dashboard:
+        assert_shows(dashboard, expected[:3])
+        delete_topic(topic.servers, name)
+        waiting = f"{topic.results}: no such topic yet; waiting for it"
+        status = dashboard.until(lambda s: waiting in s["notes"], "the deletion")
+        assert status["state"] in {"receiving", "stale"}
+        make_topic(topic.servers, name, 2)
+        send(topic.servers, name, [*expected])
+        assert_shows(dashboard, expected)
+
+
+def test_partitions_that_are_added_are_shown_too(
+    command: Command, topic: Topic, expected: list[bytes]
+) -> None:
+    name = f"{topic.name}_results"
+    make_topic(topic.servers, name, 1)
+    send(topic.servers, name, [*expected[:3]])
+    with shown(command, "dashboard", topic.results) as dashboard:
+        assert_shows(dashboard, expected[:3])
+        add_partitions(topic.servers, name, 3)
+        send(topic.servers, name, [*expected[3:]], partition=2)
+        assert_shows(dashboard, expected)
+        status = dashboard.health()
+        assert "has 3 partitions now, 1 before" in status["notes"][0]
+        assert status["duplicates"] == 3
 
 
 def test_words_in_a_topic_are_counted_with_the_lag_of_each_partition(

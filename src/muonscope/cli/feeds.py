@@ -17,7 +17,7 @@ from muonscope.cli.stopping import Stop
 from muonscope.cli.supplies import Supply, partitions_of
 from muonscope.dashboard.live import Live, Progress, SourceStatus
 from muonscope.engines.native import Batch
-from muonscope.errors import SourceNotFoundError
+from muonscope.errors import SourceChangedError, SourceNotFoundError
 from muonscope.intake import Token
 from muonscope.results.reading import MAX_MESSAGE_BYTES
 from muonscope.run import Run, Status, Taking
@@ -253,31 +253,40 @@ class TopicResults:
         self._url, self._kafka = url, kafka
 
     def run(self, live: Live, stop: Stop) -> str:
-        """Show what the topic holds, and what it gets, until told to stop."""
-        source = self._opened(live, stop)
-        if source is None:
-            return _TOLD_TO_STOP
-        try:
-            opened, next_tell, trouble = time.time(), 0.0, ""
-            while not stop:
-                found = [
-                    (ms / 1e3, value)
-                    for messages in source.fetch()
-                    for ms, value in zip(messages.times_ms, messages.values, strict=True)
-                ]
-                found.sort(key=lambda message: message[0])  # partitions have no common order
-                for published_s, value in found:
-                    live.take(value, published_s)
-                notes = [source.trouble] if source.trouble and not trouble else []
-                trouble = source.trouble
-                if found or notes or time.monotonic() >= next_tell:
-                    came = found[-1][0] if found else 0.0
-                    came = came if came >= opened else time.time()  # what was there is not late
-                    live.tell(Progress(sources=partitions_of(source), notes=notes), came)
-                    next_tell = time.monotonic() + _TELL_S
-        finally:
-            source.close()
+        """Show what the topic holds, and what it gets, until told to stop.
+
+        A topic that is deleted, made anew or gets partitions is opened again, and read from
+        its beginning: windows that were shown already count once.
+        """
+        while source := self._opened(live, stop):
+            try:
+                self._show(source, live, stop)
+            except (SourceNotFoundError, SourceChangedError) as exc:
+                note = f"opened again: {exc}"
+                say(note)
+                live.tell(Progress(notes=[note]), time.time())
+            finally:
+                source.close()
         return _TOLD_TO_STOP
+
+    def _show(self, source: KafkaSource, live: Live, stop: Stop) -> None:
+        opened, next_tell, trouble = time.time(), 0.0, ""
+        while not stop:
+            found = [
+                (ms / 1e3, value)
+                for messages in source.fetch()
+                for ms, value in zip(messages.times_ms, messages.values, strict=True)
+            ]
+            found.sort(key=lambda message: message[0])  # partitions have no common order
+            for published_s, value in found:
+                live.take(value, published_s)
+            notes = [source.trouble] if source.trouble and not trouble else []
+            trouble = source.trouble
+            if found or notes or time.monotonic() >= next_tell:
+                came = found[-1][0] if found else 0.0
+                came = came if came >= opened else time.time()  # what was there is not late
+                live.tell(Progress(sources=partitions_of(source), notes=notes), came)
+                next_tell = time.monotonic() + _TELL_S
 
     def _opened(self, live: Live, stop: Stop) -> KafkaSource | None:
         """Return the topic, once it is there; None if it was told to stop before."""

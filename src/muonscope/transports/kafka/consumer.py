@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from muonscope.errors import SourceError, SourceNotFoundError
+from muonscope.errors import SourceChangedError, SourceNotFoundError
 from muonscope.transports.kafka.clients import TRANSIENT, failure, made, watermarks
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
@@ -90,7 +90,8 @@ class KafkaSource:
         Raises
         ------
         SourceError
-            If the topic is gone, or reading is refused.
+            If reading is refused; SourceNotFoundError if the topic is gone, SourceChangedError
+            if it was made anew or has more partitions.
         """
         most = max(_FEWEST, min(_MOST, _BYTES // self._size))
         got = self._consumer.consume(most, _POLL_S)
@@ -201,7 +202,7 @@ class KafkaSource:
     def _possible(self, partition: int, wanted: int, low: int, high: int) -> int:
         """Return where to read instead of ``wanted``; note what is gone."""
         if wanted > high:
-            raise SourceError(
+            raise SourceChangedError(
                 f"{self.name}: partition {partition} ends at offset {high}, but the saved state"
                 f" is at {wanted}: the topic was made anew; use another ?group= to start anew"
             )
@@ -241,7 +242,7 @@ class KafkaSource:
         if not partitions:
             raise SourceNotFoundError(f"{self.name}: the topic was deleted")
         if len(partitions) > self.partitions:
-            raise SourceError(
+            raise SourceChangedError(
                 f"{self.name}: has {len(partitions)} partitions now, {self.partitions} before;"
                 " the same command goes on with all of them"
             )
