@@ -13,7 +13,7 @@ from muonscope.errors import OptionError, SourceError
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["CONNECTOR", "make_session", "spark_session"]
+__all__ = ["CONNECTOR", "make_session", "reason", "spark_session"]
 
 CONNECTOR = "org.apache.spark:spark-sql-kafka-0-10_2.13"
 """Spark's own Kafka connector, of the same version as Spark."""
@@ -122,11 +122,11 @@ def make_session(master: str, *, jars: str = "", connector: bool = True) -> "Spa
         return builder.master(master or "local[*]").getOrCreate()
     except Exception as exc:  # pyspark's, the system's, and py4j's, which have nothing in common
         where = master or "local[*]"
-        raise SourceError(f"Spark at {where} does not start: {_reason(exc)}") from exc
+        raise SourceError(f"Spark at {where} does not start: {reason(exc)}") from exc
 
 
-def _reason(exc: Exception) -> str:
-    """Return the line that tells why: the first one of py4j only says that a call failed."""
+def reason(exc: Exception) -> str:
+    """Return the line that tells why Spark failed: py4j's first only says that a call did."""
     lines = [line.strip().removeprefix(": ") for line in str(exc).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(_CALL)]
     return [*telling, *lines, type(exc).__name__][0]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from muonscope.detector import Readout
+from muonscope.engines.spark.session import reason
 from muonscope.engines.spark.worker import PARTS_SCHEMA, decoder, parts_of
 from muonscope.errors import MuonscopeError, SourceError
 from muonscope.words.messages import Part
@@ -194,8 +195,7 @@ class _HandOver:
 
 
 def _failed(exc: Exception) -> SourceError:
-    text = next((line for line in str(exc).splitlines() if line.strip()), str(exc))
-    return SourceError(f"Spark: {text}")
+    return SourceError(f"Spark: {reason(exc)}")
 
 
 def _as_json(topic: str, positions: Mapping[int, int]) -> str:
