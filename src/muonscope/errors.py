@@ -7,7 +7,7 @@
     |   +-- DetectorError             a detector file or name that cannot be used
     +-- SourceError               3   a source that cannot be read
     |   +-- SourceNotFoundError       nothing there: file, folder, glob, bucket, topic
-    |   +-- SourceChangedError        no longer what it was when it was opened
+    |   +-- SourceLostError           was there, and is not as it was; opening it again may help
     |   +-- SourceDeniedError         there, but permission is refused
     +-- FormatError               4   bytes that are no known format, or words a format cannot hold
     +-- SinkError                 5   a destination that cannot be written
@@ -30,9 +30,9 @@ __all__ = [
     "RolledBackError",
     "SinkError",
     "SinkExistsError",
-    "SourceChangedError",
     "SourceDeniedError",
     "SourceError",
+    "SourceLostError",
     "SourceNotFoundError",
     "StateError",
 ]
@@ -64,8 +64,8 @@ class SourceNotFoundError(SourceError):
     """Nothing is there to read."""
 
 
-class SourceChangedError(SourceError):
-    """The source is no longer what it was when it was opened; it can be opened again."""
+class SourceLostError(SourceError):
+    """The source was there, and is not as it was; opening it again may help."""
 
 
 class SourceDeniedError(SourceError):

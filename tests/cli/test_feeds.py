@@ -11,7 +11,7 @@ from muonscope.cli.feeds import TopicResults
 from muonscope.cli.plan import plan_of
 from muonscope.cli.stopping import Stop
 from muonscope.dashboard.live import Live
-from muonscope.errors import SourceChangedError
+from muonscope.errors import SourceLostError
 from muonscope.results.store import ResultStore
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
@@ -107,7 +107,7 @@ def test_a_topic_that_changed_is_opened_again_and_each_of_its_windows_counts_onc
     class Changed(Topic):
         def fetch(self) -> list[Messages]:
             if not self._fetches:
-                raise SourceChangedError("t: was made anew")
+                raise SourceLostError("t: was made anew")
             return self._fetches.pop(0)
 
         def close(self) -> None:

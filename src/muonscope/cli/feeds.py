@@ -17,7 +17,7 @@ from muonscope.cli.stopping import Stop
 from muonscope.cli.supplies import Supply, partitions_of
 from muonscope.dashboard.live import Live, Progress, SourceStatus
 from muonscope.engines.native import Batch
-from muonscope.errors import SourceChangedError, SourceNotFoundError
+from muonscope.errors import SourceLostError, SourceNotFoundError
 from muonscope.intake import Token
 from muonscope.results.reading import MAX_MESSAGE_BYTES
 from muonscope.run import Run, Status, Taking
@@ -261,7 +261,7 @@ class TopicResults:
         while source := self._opened(live, stop):
             try:
                 self._show(source, live, stop)
-            except (SourceNotFoundError, SourceChangedError) as exc:
+            except SourceLostError as exc:
                 note = f"opened again: {exc}"
                 say(note)
                 live.tell(Progress(notes=[note]), time.time())

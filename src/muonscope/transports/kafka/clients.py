@@ -19,7 +19,7 @@ from muonscope.errors import (
     SinkError,
     SourceDeniedError,
     SourceError,
-    SourceNotFoundError,
+    SourceLostError,
 )
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.settings import KafkaSettings
@@ -80,8 +80,11 @@ def failure(error: KafkaError, what: str, *, writing: bool = False) -> Muonscope
     if error.code() in _DENIED:
         return SourceDeniedError(f"{what}: refused: {text}")
     if error.code() in _UNKNOWN:
-        return SourceNotFoundError(f"{what}: the topic is not there, or was deleted: {text}")
-    return SinkError(f"{what}: {text}") if writing else SourceError(f"{what}: {text}")
+        return SourceLostError(f"{what}: the topic is not there, or was deleted: {text}")
+    if writing:
+        return SinkError(f"{what}: {text}")
+    lost = error.code() in TRANSIENT
+    return (SourceLostError if lost else SourceError)(f"{what}: {text}")
 
 
 def made(client: Callable[[dict[str, Any]], Any], configuration: Mapping[str, Any]) -> Any:
@@ -179,8 +182,8 @@ class Topics:
     def config(self, topic: str) -> dict[str, str]:
         """Return the settings of ``topic``."""
         resource = ConfigResource(ResourceType.TOPIC, topic)
-        futures = self._called(lambda: self._admin.describe_configs([resource]), topic)
-        entries = self._called(lambda: futures[resource].result(_TIMEOUT_S), topic)
+        futures = self._admin.describe_configs([resource], request_timeout=_TIMEOUT_S)
+        entries = self._called(futures[resource].result, topic)
         return {name: entry.value for name, entry in entries.items()}
 
     def ensure(
@@ -208,11 +211,12 @@ class Topics:
             replication_factor=replication, config=dict(config),
         )  # fmt: skip
         try:
-            self._admin.create_topics([new])[topic].result(_TIMEOUT_S)
+            self._admin.create_topics([new], request_timeout=_TIMEOUT_S)[topic].result()
         except KafkaException as exc:
             error = exc.args[0]
             if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise failure(error, f"topic {topic}: cannot be made", writing=True) from exc
+                refused = error.code() not in TRANSIENT
+                raise failure(error, f"topic {topic}: cannot be made", writing=refused) from exc
         self._await(topic)
         return True
 

@@ -6,13 +6,13 @@ tools show as lag.
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from muonscope.errors import SourceChangedError, SourceNotFoundError
+from muonscope.errors import SourceError, SourceLostError
 from muonscope.transports.kafka.clients import TRANSIENT, failure, made, watermarks
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
@@ -90,8 +90,8 @@ class KafkaSource:
         Raises
         ------
         SourceError
-            If reading is refused; SourceNotFoundError if the topic is gone, SourceChangedError
-            if it was made anew or has more partitions.
+            If reading is refused; SourceLostError if the topic is gone, was made anew, or has
+            more partitions.
         """
         most = max(_FEWEST, min(_MOST, _BYTES // self._size))
         got = self._consumer.consume(most, _POLL_S)
@@ -172,7 +172,8 @@ class KafkaSource:
 
     def _begin(self, positions: dict[int, int]) -> None:
         places = [self._place(p) for p in range(self.partitions)]
-        try:
+        with contextlib.ExitStack() as stack, self._told():
+            stack.callback(self._consumer.close)
             committed = {}
             if self.url.start == "committed" and len(positions) < self.partitions:
                 committed = {
@@ -181,9 +182,7 @@ class KafkaSource:
             for place in places:
                 self._begin_at(place, positions, committed)
             self._consumer.assign(places)
-        except KafkaException as exc:
-            self._consumer.close()
-            raise failure(exc.args[0], self.name) from exc
+            stack.pop_all()
 
     def _begin_at(
         self, place: TopicPartition, positions: Mapping[int, int], committed: Mapping[int, int]
@@ -202,7 +201,7 @@ class KafkaSource:
     def _possible(self, partition: int, wanted: int, low: int, high: int) -> int:
         """Return where to read instead of ``wanted``; note what is gone."""
         if wanted > high:
-            raise SourceChangedError(
+            raise SourceError(
                 f"{self.name}: partition {partition} ends at offset {high}, but the saved state"
                 f" is at {wanted}: the topic was made anew; use another ?group= to start anew"
             )
@@ -225,12 +224,16 @@ class KafkaSource:
     def _jump_over_gap(self, partition: int) -> None:
         """Go on where a partition begins now: what should have been read was deleted."""
         place = self._place(partition)
-        try:
+        with self._told():
             low, high = watermarks(self._consumer, place)
-            place.offset = self._possible(partition, self._reached[partition], low, high)
+            reached = self._reached[partition]
+            if reached > high:
+                raise SourceLostError(
+                    f"{self.name}: partition {partition} ends at offset {high}, but was read up"
+                    f" to {reached}: the topic was made anew"
+                )
+            place.offset = self._possible(partition, reached, low, high)
             self._consumer.seek(place)
-        except KafkaException as exc:
-            raise failure(exc.args[0], self.name) from exc
         self._low[partition], self._reached[partition] = low, place.offset
 
     def _look_for_new_partitions(self) -> None:
@@ -240,9 +243,9 @@ class KafkaSource:
             return
         partitions = found.topics[self.url.topic].partitions
         if not partitions:
-            raise SourceNotFoundError(f"{self.name}: the topic was deleted")
+            raise SourceLostError(f"{self.name}: the topic was deleted")
         if len(partitions) > self.partitions:
-            raise SourceChangedError(
+            raise SourceLostError(
                 f"{self.name}: has {len(partitions)} partitions now, {self.partitions} before;"
                 " the same command goes on with all of them"
             )
@@ -270,6 +273,14 @@ class KafkaSource:
 
     def _place(self, partition: int) -> TopicPartition:
         return TopicPartition(self.url.topic, partition)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Raise what goes wrong as muonscope's own error."""
+        try:
+            yield
+        except KafkaException as exc:
+            raise failure(exc.args[0], self.name) from exc
 
     def _note(self, error: KafkaError) -> None:
         self.trouble = error.str()

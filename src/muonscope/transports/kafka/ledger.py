@@ -18,7 +18,7 @@ import numpy.typing as npt
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from muonscope.errors import MuonscopeError, RolledBackError, SinkError, StateError
+from muonscope.errors import MuonscopeError, RolledBackError, SinkError, SourceLostError
 from muonscope.transports.base import Published
 from muonscope.transports.kafka.clients import failure, made, watermarks
 from muonscope.transports.kafka.settings import KafkaSettings
@@ -58,8 +58,9 @@ class KafkaLedger:
 
         Raises
         ------
-        SinkError
-            If the brokers refuse, or cannot be reached.
+        SinkError, SourceError
+            If the brokers refuse, or cannot be reached; SourceLostError if they were gone
+            before the state was read.
         """
         self.url, self.identity = url, identity
         self._rejects, self._state, self._settings = rejects_topic, state_topic, settings
@@ -76,6 +77,7 @@ class KafkaLedger:
             ),
         )  # fmt: skip
         self._call(lambda: self._producer.init_transactions(_CALL_S))
+        self._before = self._newest_state()
 
     def publish(self, messages: Sequence[Published]) -> None:
         """Add messages to the transaction, each keyed by its name.
@@ -118,15 +120,14 @@ class KafkaLedger:
         self._check()
 
     def load(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
-        """Return the state that was committed last, or None.
+        """Return the state that was committed last by whoever was fenced, or None.
 
         Raises
         ------
         StateError
             If it is damaged.
         """
-        data = self._newest_state()
-        return None if data is None else unpack_state(data, self._state)
+        return None if self._before is None else unpack_state(self._before, self._state)
 
     def close(self) -> None:
         """Give up what was not committed."""
@@ -266,7 +267,7 @@ class KafkaLedger:
         while True:
             message = consumer.poll(_CALL_S)
             if message is None:
-                raise StateError(f"topic {self._state}: cannot be read to its end")
+                raise SourceLostError(f"topic {self._state}: cannot be read to its end")
             error = message.error()
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001

@@ -1,8 +1,9 @@
 """Kafka topics by URL, made where they are missing: for reading, for sending, for results."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
-from muonscope.errors import SourceNotFoundError
+from muonscope.errors import SourceLostError, SourceNotFoundError
 from muonscope.transports.kafka.clients import Topics, topics_at
 from muonscope.transports.kafka.consumer import KafkaSource
 from muonscope.transports.kafka.ledger import KafkaLedger
@@ -10,6 +11,10 @@ from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
 
 __all__ = ["beside", "make_stream_topic", "open_ledger", "open_topic"]
+
+_T = TypeVar("_T")
+
+_PAUSE_S = 0.5
 
 STREAM_PARTITIONS, RESULT_PARTITIONS = 12, 4
 """Partitions of topics that are made, as in the original pipeline."""
@@ -40,11 +45,14 @@ def make_stream_topic(url: KafkaUrl, options: KafkaOptions) -> tuple[int, bool]:
 
     Return its partitions, and whether it keeps messages however old they say they are.
     """
-    topics = topics_at(url, options)
-    _make(topics, url.topic, options, STREAM_PARTITIONS, _STREAM)
-    config = topics.config(url.topic)
-    lasting = config.get("retention.ms") == "-1" or config.get("cleanup.policy") == "compact"
-    return topics.partitions(url.topic), lasting
+
+    def made(topics: Topics) -> tuple[int, bool]:
+        _make(topics, url.topic, options, STREAM_PARTITIONS, _STREAM)
+        config = topics.config(url.topic)
+        lasting = config.get("retention.ms") == "-1" or config.get("cleanup.policy") == "compact"
+        return topics.partitions(url.topic), lasting
+
+    return _patiently(url, options, made)
 
 
 def open_topic(
@@ -63,33 +71,50 @@ def open_topic(
     SourceError
         If it cannot be read, or, ``bounded``, is not there.
     """
-    if bounded:
-        topics = topics_at(url, options)
+
+    def opened(topics: Topics) -> KafkaSource:
+        if not bounded:
+            _make(topics, url.topic, options, STREAM_PARTITIONS, _STREAM)
         partitions = topics.partitions(url.topic)
         if not partitions:
             found = ", ".join(topics.names()) or "none"
             raise SourceNotFoundError(f"{url}: no such topic; there are: {found}")
-    else:
-        partitions, _ = make_stream_topic(url, options)
-    return KafkaSource(
-        url, options.settings, partitions=partitions, group=url.group or group,
-        positions=positions, bounded=bounded, only_look=only_look,
-    )  # fmt: skip
+        return KafkaSource(
+            url, options.settings, partitions=partitions, group=url.group or group,
+            positions=positions, bounded=bounded, only_look=only_look,
+        )  # fmt: skip
+
+    return _patiently(url, options, opened)
 
 
 def open_ledger(url: KafkaUrl, options: KafkaOptions, *, identity: str) -> KafkaLedger:
     """Open the topic of results, and those of rejects and state beside it."""
-    topics = topics_at(url, options)
     rejects, state = beside(url.topic, "rejects"), beside(url.topic, "state")
-    _make(topics, url.topic, options, RESULT_PARTITIONS, _RESULTS)
-    for topic, config in ((rejects, _REJECTS), (state, _STATE)):
-        topics.ensure(
-            topic, partitions=None, default_partitions=1, replication=options.replication,
-            config=config,
-        )  # fmt: skip
-    return KafkaLedger(
-        url, options.settings, identity=identity, rejects_topic=rejects, state_topic=state
-    )
+
+    def opened(topics: Topics) -> KafkaLedger:
+        _make(topics, url.topic, options, RESULT_PARTITIONS, _RESULTS)
+        for topic, config in ((rejects, _REJECTS), (state, _STATE)):
+            topics.ensure(
+                topic, partitions=None, default_partitions=1, replication=options.replication,
+                config=config,
+            )  # fmt: skip
+        return KafkaLedger(
+            url, options.settings, identity=identity, rejects_topic=rejects, state_topic=state
+        )
+
+    return _patiently(url, options, opened)
+
+
+def _patiently(url: KafkaUrl, options: KafkaOptions, opened: Callable[[Topics], _T]) -> _T:
+    """Return what ``opened`` makes of the topics, made again if their brokers went meanwhile."""
+    while True:
+        topics = topics_at(url, options)
+        try:
+            return opened(topics)
+        except SourceLostError as exc:
+            if not options.patient or options.wait(_PAUSE_S):
+                raise
+            options.say(f"{exc}; trying again")
 
 
 def _make(
