@@ -17,6 +17,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 _FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-default-apps", "--disable-domain-reliability", "--no-first-run",
+    "--host-resolver-rules=MAP daq.test 127.0.0.1",
     "--enable-precise-memory-info", *(["--no-sandbox"] if os.geteuid() == 0 else []),
 ]  # fmt: skip
 _DESK = {"width": 1920, "height": 1080}

@@ -177,8 +177,8 @@ class Run:
         )
 
     @property
-    def streams(self) -> Mapping[str, Stream]:
-        """How far each stream was taken in, by key."""
+    def streams(self) -> dict[str, Stream]:
+        """How far each stream was taken in, by key, in the order in which they were begun."""
         return self._streams
 
     def steps(self) -> Iterator[Status]:

@@ -272,6 +272,19 @@ def test_the_configuration_is_shown_without_secrets(command: Command, tmp_path: 
 # --- who may look --------------------------------------------------------------------------
 
 
+def test_a_name_that_is_no_text_is_shown_all_the_same(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"r\xe9sultats.jsonl")
+    file.touch()
+    with shown(command, "dashboard", file) as dashboard:
+        assert "r\ufffdsultats.jsonl" in dashboard.health()["reason"]
+
+
+def test_another_address_of_this_machine_is_answered_under(command: Command) -> None:
+    with shown(command, "dashboard", "sim:legnaro", "--host", "127.0.0.2") as dashboard:
+        assert "//127.0.0.2:" in str(dashboard.url)
+        assert dashboard.health()["state"] in {"waiting", "receiving"}
+
+
 def test_with_a_token_it_is_asked_for_and_other_hosts_may_look(
     command: Command, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 import pytest
 
-from dashboard.lives import LEGNARO, Clock, fed, live_of, window
+from dashboard.lives import LEGNARO, LINES, Clock, fed, live_of, window
 from muonscope.counting.summary import Summary, merged
 from muonscope.dashboard.live import Live, Progress, SourceStatus
 from muonscope.dashboard.plan import VIEWS, detector_document, encoded
@@ -16,7 +16,7 @@ from muonscope.results.message import ByteAccounting
 from muonscope.results.reading import read_result
 from muonscope.results.store import Taken
 from muonscope.units import ORBIT_S
-from window_messages import SECOND, ends_of
+from window_messages import SECOND, ends_of, moved
 
 Document = dict[str, Any]
 
@@ -101,6 +101,59 @@ def test_how_long_data_are_fresh_follows_from_how_often_windows_come(
     assert live.status(0)["state"] == "receiving"
     clock.now += 0.2
     assert live.status(0)["state"] == "stale"
+
+
+def test_the_length_of_windows_is_told_by_the_newest_ones(clock: Clock) -> None:
+    live = live_of([moved(LINES[n], n, orbits=20 * SECOND) for n in range(2)], clock=clock)
+    assert live.status(0)["fresh_s"] == pytest.approx(60.0, rel=1e-3)
+    clock.now += 59.0
+    assert live.status(0)["state"] == "receiving"
+    fed(live, [window(0, run="of seconds")], clock)
+    assert live.status(0)["fresh_s"] == 5.0
+
+
+def test_what_was_there_before_is_as_old_as_it_says(clock: Clock) -> None:
+    live = live_of(clock=clock)
+    for n in range(3):
+        live.take(window(n), there_s=clock.now - 3600.0 + n)
+    status = fed(live, [], clock).status(0)
+    assert (status["state"], status["age_s"]) == ("stale", 3598.0)
+    assert "21:13:22.000Z, 3,598 s ago" in status["reason"]
+    assert status["lag_s"] == pytest.approx(3598.0, abs=0.1)
+    fed(live, [window(3)], clock)
+    assert live.status(0)["state"] == "receiving"
+
+
+def test_a_time_to_come_is_now(clock: Clock) -> None:
+    live = live_of(clock=clock)
+    live.take(window(0), there_s=clock.now + 100.0)
+    assert fed(live, [], clock).status(0)["age_s"] == 0.0
+
+
+def test_what_is_of_now_is_told_only_while_windows_come(clock: Clock) -> None:
+    live = live_of(clock=clock)
+    for n in range(5):
+        fed(live, [window(n)], clock, words=n)
+        clock.now += 1.0
+    receiving = live.status(0)
+    assert receiving["rates"]["hits"] > 0
+    assert receiving["lag_s"] == pytest.approx(0.0, abs=2e-3)
+    clock.now += 60.0
+    stale = live.status(0)
+    assert (stale["state"], stale["rates"]) == ("stale", None)
+    assert stale["lag_s"] == pytest.approx(61.0, abs=2e-3)
+    live.stop("the source has ended")
+    stopped = live.status(0)
+    assert [stopped[name] for name in ("rates", "lag_s", "words_per_s")] == [None] * 3
+
+
+def test_while_it_waits_it_says_what_came_instead(clock: Clock) -> None:
+    live = live_of([b"garbage", b"rubbish"], clock=clock, run="mine")
+    live.take(window(0, run="theirs"))
+    reason = live.status(0)["reason"]
+    assert reason.startswith("no window has come yet from sim:legnaro; 2 messages were refused")
+    assert "rubbish" in reason
+    assert reason.endswith("; 1 messages were of other runs")
 
 
 def test_when_the_feed_stops_it_says_why(clock: Clock) -> None:
@@ -201,6 +254,16 @@ def test_the_status_tells_what_was_dropped_and_why() -> None:
     assert (status["run"], status["windows"]) == ("new", 1)
 
 
+def test_windows_with_late_words_are_examples(clock: Clock) -> None:
+    message = orjson.loads(window(3))
+    message["accounting"]["late"] += 7
+    message["accounting"]["words_in"] += 7
+    live = live_of([window(2), orjson.dumps(message), window(4)], clock=clock)
+    assert live.status(0)["examples"] == ["late: 7 words by epoch 0, window 3"]
+    fed(live, [window(0, run="next")], clock)
+    assert live.status(0)["examples"] == []
+
+
 def test_examples_and_notes_are_few_and_short(clock: Clock) -> None:
     live = live_of(clock=clock)
     for n in range(100):
@@ -247,6 +310,8 @@ def test_a_reset_is_told_with_its_time(clock: Clock) -> None:
     assert live.changes != before
     assert live.status(0)["reset_at"] == "2023-11-14T22:13:20.000Z"
     assert decoded(live.view("run"))["windows"] == 0
+    fed(live, [window(0, run="next")], clock)
+    assert live.status(0)["reset_at"] is None
 
 
 # --- views ---------------------------------------------------------------------------------

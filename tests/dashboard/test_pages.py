@@ -465,13 +465,14 @@ def test_a_phone_shows_all_of_it_in_its_width(finished: Served, look: Look) -> N
         assert width <= 390, name
 
 
+@pytest.mark.parametrize("name", ["127.0.0.1", "daq.test"])
 def test_a_token_is_asked_for_once(
-    results: Path, browser: Browser, serve: Serve, tmp_path: Path
+    results: Path, browser: Browser, serve: Serve, tmp_path: Path, name: str
 ) -> None:
     token = tmp_path / "token"
     token.write_text("a-token-of-many-letters\n")
     served = serve(results, "--token-file", token)
-    url = re.sub(r"//[^:/]+:", "//127.0.0.1:", served.url)
+    url = re.sub(r"//[^:/]+:", f"//{name}:", served.url)  # to one of them browsers say less
     page = browser.new_page()
     page.goto(url)
     page.locator("input[type=password]").fill("wrong token wrong")
@@ -482,6 +483,8 @@ def test_a_token_is_asked_for_once(
     page.wait_for_function("() => window.muonscope?.state().updates > 0")
     page.reload()
     page.wait_for_function("() => window.muonscope?.state().updates > 0")
+    page.get_by_role("button", name="Log out").click()
+    page.locator("input[type=password]").wait_for()
     page.close()
 
 

@@ -217,6 +217,17 @@ def test_of_several_runs_only_the_one_that_was_asked_for_is_shown() -> None:
     assert seen(store, "run").summary == oracle([window(0)])
 
 
+def test_a_window_that_was_published_before_the_end_is_no_sign_that_the_run_goes_on() -> None:
+    store = ResultStore(LEGNARO)
+    store.take(window(0), 10.0)
+    store.take(ends_of(), 12.0)
+    for n, published_s in enumerate((11.0, 12.0), 1):
+        assert store.take(window(n), published_s) is Taken.WINDOW
+        assert store.remainder is not None
+    store.take(window(3), 12.1)
+    assert store.remainder is None
+
+
 def test_the_remainder_tells_of_the_end_until_the_run_goes_on() -> None:
     store = store_of([window(0)])
     assert store.take(ends_of()) is Taken.REMAINDER

@@ -1,5 +1,6 @@
 """The ``dashboard`` and ``demo`` commands: a feed, and a server that shows what it brings."""
 
+import logging
 import os
 import socket
 import sys
@@ -98,7 +99,7 @@ def show_dashboard(options: Options, greeting: str = "") -> int:
             history_s=seconds(options.history, "--history"),
         )  # fmt: skip
         live = Live(
-            store, " ".join(options.sources), clock=time.time, version=__version__,
+            store, plans.plain(" ".join(options.sources)), clock=time.time, version=__version__,
             window_s=plan.spec.window_s, speed=speed or 1.0,
             config=_shown(options, plan.kafka.settings.masked()),
             reference=_reference(options, plan.detector, stop),
@@ -124,6 +125,7 @@ def _fed(feed: Feed, live: Live, stop: Stop) -> None:
     except MuonscopeError as exc:
         reason = str(exc)
     except Exception as exc:  # the page must tell of whatever ends its feed
+        logging.getLogger(__name__).exception("the feed of the dashboard failed")
         reason = f"internal error: {type(exc).__name__}: {exc}"
     if not stop:
         say(reason)
@@ -172,7 +174,7 @@ def _announce(options: Options, listening: socket.socket, prefix: str, greeting:
     url = f"http://{name}:{listening.getsockname()[1]}{prefix}/"
     if greeting:
         print(greeting.strip(), file=sys.stderr)  # noqa: T201
-    say(f"dashboard of {' '.join(options.sources)} on {url}")
+    say(f"dashboard of {plans.plain(' '.join(options.sources))} on {url}")
     if options.open and _has_display():
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
@@ -197,7 +199,7 @@ def _access(options: Options) -> Access:
             f"--host {options.host}: others can reach it; expected --token-file FILE, or"
             " --insecure-open to let everybody look"
         )
-    return Access(hosts=(*LOOPBACK, *(name.lower() for name in options.allow_host)))
+    return Access(hosts=(*LOOPBACK, *map(str.lower, (options.host, *options.allow_host))))
 
 
 def _token(name: str) -> str:
@@ -277,12 +279,19 @@ def _reference(options: Options, detector: Detector, stop: Stop) -> View | None:
     return view
 
 
+def _plain(value: Any) -> Any:
+    """Return the value of an option with its texts such that they can be written anywhere."""
+    if isinstance(value, str):
+        return plans.plain(value)
+    return [plans.plain(text) for text in value] if isinstance(value, (list, tuple)) else value
+
+
 def _shown(options: Options, kafka: Mapping[str, str]) -> dict[str, Any]:
     """Return the configuration to show, secrets masked."""
     names = (
         "sources", "detector", "run", "window", "speed", "follow", "history", "reference",
         "host", "port", "insecure_open", "allow_host", "prefix", "kafka_config",
     )  # fmt: skip
-    shown = {name.replace("_", "-"): getattr(options, name) for name in names}
+    shown = {name.replace("_", "-"): _plain(getattr(options, name)) for name in names}
     shown["token"] = "***" if options.token_file else "none"
     return shown | {f"kafka {name}": value for name, value in kafka.items()}

@@ -3,9 +3,12 @@
 A feed runs in a thread of its own until its source ends or it is told to stop.
 """
 
+import math
 import time
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Protocol
 
 from muonscope.cli.kernels import begin_plain, kernels_for, load_kernels, set_pace, simulated
@@ -26,6 +29,8 @@ from muonscope.transports.kafka.consumer import KafkaSource
 from muonscope.transports.kafka.opening import open_topic
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
+from muonscope.words.messages import Messages
+from muonscope.words.ordering import Front
 
 __all__ = ["GROUP", "Feed", "FileResults", "TopicResults", "WordFeed"]
 
@@ -34,6 +39,7 @@ GROUP = "muonscope-dashboard"
 
 _TELL_S = 0.5
 _WAIT_S = 0.5
+_BACKLOG_BYTES = 64 << 20
 _TOLD_TO_STOP = "it was told to stop"
 
 
@@ -155,9 +161,9 @@ class _Teller:
         errors = [str(error) for error in run.errors]
         return Progress(
             words=status.words,
-            sources=self._supply.standing(status),
+            sources=self._supply.standing(status, run.streams),
             bytes=run.bytes,
-            rejects=[*errors, *map(str, run.rejects.examples)],
+            rejects=[*errors, *map(str, run.rejects.latest)],
             notes=list(self._notes),
         )
 
@@ -174,27 +180,32 @@ class FileResults:
     def run(self, live: Live, stop: Stop) -> str:
         """Show what the files hold, and what they get, until told to stop."""
         pace = _ResultPace(self._speed, live, stop)
-        next_tell = 0.0
+        next_tell, there = 0.0, self._speed is None
         for piece in self._source.pieces():
+            came = time.time()
+            there = there and not piece.idle  # before anybody looked
+            there_s = piece.changed_s if there else math.inf
             if piece.error:
-                self._tell(live, notes=[str(piece.error)])
+                self._tell(live, came, notes=[str(piece.error)])
             for line in self._lines.take(piece):
-                if live.take(line) is not None:
-                    pace.wait(lambda: self._tell(live))
+                if live.take(line, there_s=there_s) is not None and pace.is_ahead():
+                    self._tell(live, came)
+                    pace.wait()
+                    came = time.time()
                 if time.monotonic() >= next_tell:
-                    self._tell(live)
+                    self._tell(live, came)
                     next_tell = time.monotonic() + _TELL_S
                 if stop:
                     break
             self._read[piece.name] = max(self._read.get(piece.name, 0), piece.read)
-            self._tell(live)
+            self._tell(live, came)
             if stop:
                 return _TOLD_TO_STOP
         return "the files have come to their end"
 
-    def _tell(self, live: Live, notes: Sequence[str] = ()) -> None:
+    def _tell(self, live: Live, came: float, notes: Sequence[str] = ()) -> None:
         sources = [SourceStatus(name=n, read=r, behind=0) for n, r in self._read.items() if n]
-        live.tell(Progress(sources=sources, notes=notes), time.time())
+        live.tell(Progress(sources=sources, notes=notes), came)
 
 
 class _Lines:
@@ -229,19 +240,23 @@ class _ResultPace:
 
     def __init__(self, speed: float | None, live: Live, stop: Stop) -> None:
         self._speed, self._live, self._stop = speed, live, stop
-        self._begin: tuple[float, float] | None = None
+        self._run_s = self._begin = math.inf
+        self._due = -math.inf
 
-    def wait(self, meanwhile: Callable[[], None]) -> None:
-        """Sleep while the run is ahead of the clock; ``meanwhile`` is called first."""
+    def is_ahead(self) -> bool:
+        """Tell whether the run is ahead of the clock, now that something has come."""
         if self._speed is None:
-            return
-        now, run_s = time.monotonic(), self._live.run_s / self._speed
-        if self._begin is None:
-            self._begin = (now, run_s)
-        due = self._begin[0] + run_s - self._begin[1]
-        if due > now:
-            meanwhile()
-        while not self._stop and (left := due - time.monotonic()) > 0:
+            return False
+        now, run_s = time.monotonic(), self._live.run_s
+        if run_s < self._run_s:  # the first run, or another one
+            self._begin = now - run_s / self._speed
+        self._run_s = run_s
+        self._due = self._begin + run_s / self._speed
+        return self._due > now
+
+    def wait(self) -> None:
+        """Sleep until it is so no more."""
+        while not self._stop and (left := self._due - time.monotonic()) > 0:
             time.sleep(min(left, _WAIT_S))
 
 
@@ -270,16 +285,13 @@ class TopicResults:
         return _TOLD_TO_STOP
 
     def _show(self, source: KafkaSource, live: Live, stop: Stop) -> None:
+        backlog = _Backlog()
         opened, next_tell, trouble = time.time(), 0.0, ""
         while not stop:
-            found = [
-                (ms / 1e3, value)
-                for messages in source.fetch()
-                for ms, value in zip(messages.times_ms, messages.values, strict=True)
-            ]
-            found.sort(key=lambda message: message[0])  # partitions have no common order
+            there = not backlog.done  # before anybody looked: its age is that of its publication
+            found = backlog.sorted(source.fetch(), source.front())
             for published_s, value in found:
-                live.take(value, published_s)
+                live.take(value, published_s, published_s if there else math.inf)
             notes = [source.trouble] if source.trouble and not trouble else []
             trouble = source.trouble
             if found or notes or time.monotonic() >= next_tell:
@@ -301,3 +313,34 @@ class TopicResults:
                 noted = True
             time.sleep(_WAIT_S)
         return None
+
+
+class _Backlog:
+    """Puts what was in a topic in the order of publication, which partitions do not have in common.
+
+    A message waits until all partitions have come as far, or are read to their ends; once
+    all are, nothing waits any more.
+    """
+
+    def __init__(self) -> None:
+        self.done = False
+        """Whether all partitions were read to their ends."""
+        self._waiting: list[tuple[float, bytes]] = []
+        self._newest: dict[int, float] = {}
+
+    def sorted(self, fetched: Sequence[Messages], front: Front) -> list[tuple[float, bytes]]:
+        """Return what need not wait: when each message was published, s, and what it holds."""
+        for messages in fetched:
+            times = [ms / 1e3 for ms in messages.times_ms]
+            self._waiting += zip(times, messages.values, strict=True)
+            self._newest[messages.partition] = times[-1]
+        self._waiting.sort(key=itemgetter(0))
+        unread = [p for p in front.ends if not front.caught_up(p)]
+        self.done = self.done or not unread
+        if self.done or sum(len(value) for _, value in self._waiting) > _BACKLOG_BYTES:
+            until = math.inf
+        else:
+            until = min(self._newest.get(p, -math.inf) for p in unread)
+        come = bisect_right(self._waiting, until, key=itemgetter(0))
+        found, self._waiting = self._waiting[:come], self._waiting[come:]
+        return found

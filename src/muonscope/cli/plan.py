@@ -33,7 +33,7 @@ from muonscope.words.rejects import Reject
 if TYPE_CHECKING:
     from muonscope.transports.kafka.ledger import KafkaLedger
 
-__all__ = ["Options", "Outlet", "Plan", "plan_of"]
+__all__ = ["Options", "Outlet", "Plan", "plain", "plan_of"]
 
 _DEFAULT_TRIGGER = "1s"
 
@@ -239,7 +239,7 @@ def plan_of(options: Options, stop: Stop) -> Plan:
     waits = options.follow or is_kafka_url(options.sources[0])
     if idle_exit_s is not None and not waits:
         raise OptionError("--idle-exit only makes sense with --follow, or a topic of Kafka")
-    name = _plain(options.run) or _run_name(options.sources[0])
+    name = plain(options.run) or _run_name(options.sources[0])
     return Plan(
         options=options,
         detector=detector,
@@ -276,8 +276,8 @@ def _kept_options(
     return {
         "run": name,
         "detector": f"{detector.name} ({zlib.crc32(repr(detector).encode()):08x})",
-        "results": _plain(_without_servers(results)),
-        "sources": [_plain(_without_servers(source)) for source in options.sources],
+        "results": plain(_without_servers(results)),
+        "sources": [plain(_without_servers(source)) for source in options.sources],
         "window": spec.window_s,
         "lateness": spec.lateness_s,
         "idle timeout": spec.idle_s,
@@ -296,13 +296,13 @@ def _run_name(source: str) -> str:
     if is_kafka_url(source):
         return KafkaUrl.parse(source).topic
     source = source.replace(":", "-") if source.startswith(SCHEME) else source
-    plain = source.split("*", maxsplit=1)[0].split("?", maxsplit=1)[0].split("[", maxsplit=1)[0]
-    if plain != source:
-        source = plain.rstrip("_-.") if not plain.endswith("/") else plain
+    stem = source.split("*", maxsplit=1)[0].split("?", maxsplit=1)[0].split("[", maxsplit=1)[0]
+    if stem != source:
+        source = stem.rstrip("_-.") if not stem.endswith("/") else stem
     name = source.rstrip("/").rsplit("/", 1)[-1] if "://" in source else Path(source).resolve().name
-    return _plain(name).lstrip(".").split(".", 1)[0] or "run"
+    return plain(name).lstrip(".").split(".", 1)[0] or "run"
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Return ``name`` as text that can be written anywhere, whatever bytes it came from."""
     return os.fsencode(name).decode("utf-8", "replace")

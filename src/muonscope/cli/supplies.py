@@ -6,9 +6,12 @@ here it is only joined with what tells how far it is.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from muonscope.dashboard.live import SourceStatus
+from muonscope.intake import Stream
 from muonscope.run import Status, Taking
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["FileSupply", "Supply", "TopicSupply", "partitions_of"]
 
 _SHOW_POSITIONS_S = 2.0
+_STREAMS_SHOWN = 20
 
 
 class Supply(Protocol):
@@ -36,8 +40,8 @@ class Supply(Protocol):
     def lag(self) -> int:
         """Return how many messages or bytes are still to be read."""
 
-    def standing(self, status: Status, /) -> list[SourceStatus]:
-        """Return how far each source was read."""
+    def standing(self, status: Status, streams: dict[str, Stream], /) -> list[SourceStatus]:
+        """Return how far each source was read, of which those of files are ``streams``."""
 
     def note(self) -> list[str]:
         """Return what has happened since the last call, for people."""
@@ -54,7 +58,6 @@ class FileSupply:
     def __init__(self, intake: Taking, size: Callable[[], int | None]) -> None:
         """Take the intake, and what tells the bytes there are."""
         self.intake, self._size, self._behind = intake, size, 0
-        self._stream = ""
 
     def behind(self, status: Status) -> str:
         """Tell the bytes to go, if that is known."""
@@ -68,12 +71,18 @@ class FileSupply:
         """Return the bytes to go when it was asked last."""
         return self._behind
 
-    def standing(self, status: Status) -> list[SourceStatus]:
-        """Return how far all streams together were read."""
+    def standing(self, status: Status, streams: dict[str, Stream]) -> list[SourceStatus]:
+        """Return how far all streams together were read, and the last ones that were begun."""
         self.behind(status)
         behind = None if self._size() is None else self._behind
-        self._stream = status.stream or self._stream
-        return [SourceStatus(name=self._stream, read=status.bytes_read, behind=behind)]
+        last = [
+            SourceStatus(name=s.name, read=s.place.read, behind=0 if s.place.ended else None)
+            for s in islice(reversed(streams.values()), _STREAMS_SHOWN)
+        ]
+        if len(streams) < 2:
+            return [replace(only, behind=behind) for only in last]
+        name = f"{len(streams):,} streams in all"
+        return [SourceStatus(name=name, read=status.bytes_read, behind=behind), *last]
 
     def note(self) -> list[str]:
         """Return nothing."""
@@ -107,7 +116,7 @@ class TopicSupply:
         """Return the messages to go."""
         return self._source.lag()
 
-    def standing(self, _status: Status) -> list[SourceStatus]:
+    def standing(self, _status: Status, _streams: dict[str, Stream]) -> list[SourceStatus]:
         """Return how far each partition was read."""
         return partitions_of(self._source)
 

@@ -18,7 +18,7 @@ from muonscope.dashboard.plan import ViewName, view_document
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
 from muonscope.results.message import ByteAccounting
-from muonscope.results.reading import read_result
+from muonscope.results.reading import WindowResult, read_result
 from muonscope.results.store import ResultStore, Taken, View
 from muonscope.units import ORBIT_S
 
@@ -30,6 +30,7 @@ FRESH_S, OLD_S = 5.0, 30.0
 _RATE_S = 10.0
 _LATENCIES = 1_000
 _EXAMPLES = 20
+_LATE_EXAMPLES = 5
 _EXAMPLE_LETTERS = 300
 _NOTES = 20
 
@@ -66,6 +67,7 @@ class _Counts:
     duplicates: int = 0
     other_runs: int = 0
     examples: deque[str] = field(default_factory=lambda: deque(maxlen=_EXAMPLES))
+    late: deque[str] = field(default_factory=lambda: deque(maxlen=_LATE_EXAMPLES))
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=_NOTES))
 
 
@@ -87,16 +89,15 @@ class Live:
         """Begin without data.
 
         ``clock`` gives the time as ``time.time`` does; ``window_s`` is the length of
-        windows, and ``speed`` how many times as fast as that they come; ``version`` and
-        ``config`` are shown, so secrets must be masked there.
+        windows until one tells it, and ``speed`` how many times as fast as that they come;
+        ``version`` and ``config`` are shown, so secrets must be masked there.
         """
         self.detector: Detector = store.detector
         self.source, self.config, self.reference = source, dict(config or {}), reference
         self.version = version
         self._store, self._clock, self._lock = store, clock, Lock()
         self._speed = speed
-        self._fresh_s = max(FRESH_S, 3 * window_s / speed)
-        self._old_s = max(OLD_S, 6 * self._fresh_s)
+        self._first_window_s = self._window_s = window_s
         self._started = clock()
         self._counts = _Counts()
         self._progress = Progress()
@@ -104,8 +105,7 @@ class Live:
         self._arrived: deque[float] = deque(maxlen=_LATENCIES)
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
         self._last_at: float | None = None
-        self._lag_base: float | None = None
-        self._lag = 0.0
+        self._run_s, self._lag, self._lag_base = 0.0, 0.0, math.inf
         self._awaited = self._stopped = ""
         self._reset_at: float | None = None
         self._seq = self._taken = 0
@@ -119,10 +119,13 @@ class Live:
         """Call ``call``, in the thread of the feed, whenever there is something new."""
         self._changed = call
 
-    def take(self, data: bytes, published_s: float = math.inf) -> Taken | None:
+    def take(
+        self, data: bytes, published_s: float = math.inf, there_s: float = math.inf
+    ) -> Taken | None:
         """Take a message; return what became of it, or None if it was malformed.
 
-        It is shown once ``tell`` is called. ``published_s`` is as the store has it.
+        It is shown once ``tell`` is called. ``published_s`` is as the store has it;
+        ``there_s`` is when the message was there at the latest; by default it comes now.
         """
         try:
             result = read_result(data, self.detector)  # takes its time: not under the lock
@@ -134,10 +137,13 @@ class Live:
         with self._lock:
             run, taken = self._store.run, self._store.add(result, data, published_s)
             if self._store.run != run:
-                self._lag_base = None
+                self._window_s, self._lag_base = self._first_window_s, math.inf
+                self._reset_at = None
+                self._counts.late.clear()
             match taken:
                 case Taken.WINDOW:
-                    self._note_window()
+                    assert isinstance(result, WindowResult)
+                    self._note_window(result, min(self._clock(), there_s))
                 case Taken.DUPLICATE:
                     self._counts.duplicates += 1
                 case Taken.OTHER_RUN:
@@ -146,15 +152,20 @@ class Live:
                     pass
             return taken
 
-    def _note_window(self) -> None:
-        now = self._clock()
+    def _note_window(self, result: WindowResult, came: float) -> None:
         self._taken += 1
-        self._last_at = now
-        view = self._store.view("window")
-        if view:
-            late = now - view.run_s / self._speed
-            self._lag_base = late if self._lag_base is None else min(late, self._lag_base)
-            self._lag = late - self._lag_base
+        self._last_at = max(came, self._last_at or came)
+        self._window_s = max(self._window_s, result.summary.live_s)
+        self._run_s = self._store.run_s
+        self._lag_base = min(self._lag_base, came - self._run_s / self._speed)
+        self._lag = self._lag_at(self._clock())
+        if late := result.summary.accounting.late:
+            where = f"epoch {result.epoch}, window {result.window}"
+            self._counts.late.append(f"late: {late:,} words by {where}")
+
+    def _lag_at(self, now: float) -> float:
+        """Return how far the run is behind the clock, compared with when it was least so."""
+        return now - self._run_s / self._speed - self._lag_base
 
     def tell(self, progress: Progress, arrived: float) -> None:
         """Take note of how far the feed is, and show what was taken.
@@ -187,9 +198,7 @@ class Live:
     @property
     def run_s(self) -> float:
         """Time in the run at which its newest window ends, s."""
-        with self._lock:
-            view = self._store.view("window")
-            return view.run_s if view else 0.0
+        return self._run_s
 
     # ---- the side of the server
 
@@ -239,10 +248,12 @@ class Live:
     def windows(self, last_s: float) -> dict[str, Any]:
         """Return the history of the last ``last_s`` seconds."""
         with self._lock:
-            history = self._store.history
-            columns = history.columns(last_s)
-            ever = history.rows_ever
-            return {"first": ever - len(columns["run_s"]), "next": ever, "columns": columns}
+            history, run = self._store.history, self._store.run
+            rows, ever = history.rows(last_s), history.rows_ever
+        columns = history.columns_of(rows)  # takes its time: not under the lock
+        return {
+            "run": run, "first": ever - len(columns["run_s"]), "next": ever, "columns": columns,
+        }  # fmt: skip
 
     def hits_by_chamber(self) -> dict[str, int]:
         """Return the hits of the run by the label of the chamber."""
@@ -263,7 +274,8 @@ class Live:
                 "reason": reason,
                 "age_s": None if self._last_at is None else round(now - self._last_at, 3),
                 "fresh_s": self._fresh_s,
-                "old_s": self._old_s,
+                "old_s": max(OLD_S, 6 * self._fresh_s),
+                "history_s": store.history.full_s,
                 "version": self.version,
                 "run": store.run,
                 "detector": self.detector.name,
@@ -272,10 +284,10 @@ class Live:
                 "now": _iso(now),
                 "viewers": viewers,
                 "detector_s": round((latest.last_orbit + 1) * ORBIT_S, 3) if latest else None,
-                "lag_s": round(self._lag, 3) if latest else None,
-                "rates": self._rates() if latest else None,
+                "lag_s": self._shown_lag(state, now),
+                "rates": self._rates() if state == "receiving" else None,
                 "words": account.accounting.words_in if progress.words is None else progress.words,
-                "words_per_s": self._words_per_s(),
+                "words_per_s": None if state == "stopped" else self._words_per_s(),
                 "windows": store.windows,
                 "latency_ms": self._latency(),
                 "sources": [_source(source) for source in progress.sources],
@@ -285,7 +297,7 @@ class Live:
                 "duplicates": counts.duplicates,
                 "malformed": counts.malformed,
                 "other_runs": counts.other_runs,
-                "examples": [*map(_cut, progress.rejects[-_EXAMPLES:]), *counts.examples],
+                "examples": self._examples(),
                 "notes": list(counts.notes),
                 "reset_at": None if self._reset_at is None else _iso(self._reset_at),
                 "reference": self.reference is not None,
@@ -296,13 +308,37 @@ class Live:
         if self._stopped:
             return "stopped", self._stopped
         if self._last_at is None:
-            return "waiting", self._awaited or f"no window has come yet from {self.source}"
+            return "waiting", self._missing()
         age = now - self._last_at
         if self._store.remainder is not None:
             return "stopped", f"run {self._store.run} has ended"
         if age <= self._fresh_s:
             return "receiving", f"the last window came {age:.1f} s ago"
         return "stale", f"no window since {_iso(self._last_at)}, {age:,.0f} s ago"
+
+    def _missing(self) -> str:
+        """Say what the first window waits for, and what came instead."""
+        counts = self._counts
+        reason = self._awaited or f"no window has come yet from {self.source}"
+        if counts.malformed:
+            reason += f"; {counts.malformed:,} messages were refused, last: {counts.examples[-1]}"
+        if counts.other_runs:
+            reason += f"; {counts.other_runs:,} messages were of other runs"
+        return reason
+
+    @property
+    def _fresh_s(self) -> float:
+        return max(FRESH_S, 3 * self._window_s / self._speed)
+
+    def _shown_lag(self, state: str, now: float) -> float | None:
+        if state in {"waiting", "stopped"}:
+            return None
+        return round(self._lag_at(now) if state == "stale" else self._lag, 3)
+
+    def _examples(self) -> list[str]:
+        """Return the last of what was dropped, by its kind."""
+        rejects = map(_cut, self._progress.rejects[-_EXAMPLES:])
+        return [*rejects, *self._counts.examples, *self._counts.late]
 
     def _rates(self) -> dict[str, Any]:
         columns = self._store.history.columns(_RATE_S)

@@ -59,7 +59,7 @@ def _metrics(status: dict[str, Any], hits: dict[str, int]) -> Iterator[Metric]:
     yield states
     for name, text, value in (
         ("viewers", "Browsers that are connected", status["viewers"]),
-        ("lag_seconds", "Wall clock behind detector time", status["lag_s"]),
+        ("lag_seconds", "Detector time behind the wall clock", status["lag_s"]),
         ("age_seconds", "Since the last window came", status["age_s"]),
     ):
         if value is not None:

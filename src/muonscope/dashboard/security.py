@@ -9,6 +9,7 @@ import hashlib
 import hmac
 from asyncio import TimerHandle, Transport
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -44,10 +45,13 @@ def is_loopback(host: str) -> bool:
 
     Examples
     --------
-    >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
-    (True, False)
+    >>> is_loopback("127.0.0.2"), is_loopback("0.0.0.0"), is_loopback("127.example")
+    (True, False, False)
     """
-    return host in LOOPBACK or host.startswith("127.")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,11 +138,14 @@ def _refused(text: str, status: int, headers: dict[str, str] | None = None) -> R
 
 
 def _same_site(headers: Headers) -> bool:
-    site = headers.get("sec-fetch-site")
-    if site is not None:
-        return site in {"same-origin", "none"}
-    origin = headers.get("origin")
-    return origin is None or origin.partition("://")[2] == headers.get("host")
+    """Tell whether a browser says that its request comes from a page of ours.
+
+    Over plain HTTP, except to this machine, browsers do not say. A login changes nothing
+    without the token, and what changes something asks for a header that no other site can
+    have them send. Origin is not looked at: without a referrer it is ``null``, and behind
+    a proxy it names the proxy.
+    """
+    return headers.get("sec-fetch-site", "none") in {"same-origin", "none"}
 
 
 class PatientProtocol(H11Protocol):

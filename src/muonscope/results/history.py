@@ -15,7 +15,12 @@ from muonscope.detector import Detector
 from muonscope.results.reading import WindowResult
 from muonscope.units import ORBIT_S
 
-__all__ = ["History", "Row", "counter_names"]
+__all__ = ["Columns", "History", "Row", "counter_names"]
+
+Columns = dict[str, npt.NDArray[np.float64 | np.int64]]
+
+MOST_SHOWN = 7_500
+"""As many rows as are worth drawing."""
 
 _MOST_ROWS = 10_000
 """Of each grain, whatever the length of a window."""
@@ -60,7 +65,7 @@ class History:
 
     def __init__(self, detector: Detector, *, full_s: float = 7200.0) -> None:
         """Begin without rows."""
-        self._names = counter_names(detector)
+        self._names, self.full_s = counter_names(detector), full_s
         self._grains: tuple[list[Row], ...] = ([], [], [])
         self._spans = [round(s / ORBIT_S) for s in (full_s, *_GRAIN_TIMES_S)]
         self._buckets = [round(s / ORBIT_S) for s in _GRAINS_S]
@@ -84,23 +89,29 @@ class History:
             if n + 1 < len(self._grains):
                 _merge_into(self._grains[n + 1], row, self._buckets[n])
 
-    def columns(
-        self, last_s: float, most: int = 7_500
-    ) -> dict[str, npt.NDArray[np.float64 | np.int64]]:
-        """Return the rows of the last ``last_s`` seconds, oldest first, as columns.
+    def columns(self, last_s: float, most: int = MOST_SHOWN) -> Columns:
+        """Return the rows of the last ``last_s`` seconds as columns."""
+        return self.columns_of(self.rows(last_s), most)
+
+    def rows(self, last_s: float) -> list[Row]:
+        """Return the rows of the last ``last_s`` seconds, oldest first."""
+        rows = [row for grain in reversed(self._grains) for row in grain]
+        if not rows:
+            return rows
+        begin = rows[-1].run_orbit - last_s / ORBIT_S
+        return rows[bisect_right(rows, begin - 1, key=lambda r: r.run_orbit) :]
+
+    def columns_of(self, rows: list[Row], most: int = MOST_SHOWN) -> Columns:
+        """Return ``rows`` as columns: ``run_s``, ``epoch``, ``window``, ``live_s``, counters.
 
         Where they are more than ``most``, so many as it takes are merged with the next.
         """
-        rows = [row for grain in reversed(self._grains) for row in grain]
-        if rows:
-            begin = rows[-1].run_orbit - last_s / ORBIT_S
-            rows = rows[bisect_right(rows, begin - 1, key=lambda r: r.run_orbit) :]
-        return self.columns_of(_thinned(rows, -(-len(rows) // most)))
-
-    def columns_of(self, rows: list[Row]) -> dict[str, npt.NDArray[np.float64 | np.int64]]:
-        """Return ``rows`` as columns: ``run_s``, ``epoch``, ``window``, ``live_s``, counters."""
         places = np.array([row[:3] for row in rows], np.int64).reshape(-1, 3)
         counts = np.array([row.counts for row in rows], np.int64).reshape(-1, len(self._names))
+        step = -(-len(rows) // most)
+        if step > 1:
+            places = places[::step]
+            counts = np.add.reduceat(counts, np.arange(0, len(rows), step))
         return {
             "run_s": np.round(places[:, 2] * ORBIT_S, 4),
             "epoch": np.ascontiguousarray(places[:, 0]),
@@ -115,16 +126,6 @@ def _merge_into(rows: list[Row], row: Row, bucket: int) -> None:
         rows[-1] = rows[-1]._replace(counts=rows[-1].counts + row.counts)
     else:
         rows.append(row)
-
-
-def _thinned(rows: list[Row], step: int) -> list[Row]:
-    """Return ``rows`` with every ``step`` of them merged to one."""
-    if step <= 1:
-        return rows
-    groups = (rows[i : i + step] for i in range(0, len(rows), step))
-    return [
-        group[0]._replace(counts=np.sum([row.counts for row in group], axis=0)) for group in groups
-    ]
 
 
 def _counts(result: WindowResult) -> npt.NDArray[np.int64]:

@@ -97,6 +97,7 @@ class ResultStore:
         self.latest: WindowResult | None = None
         self.remainder: Remainder | None = None
         """What belonged to no window, once the run has ended."""
+        self._ended_s = -math.inf
         self.windows = 0
         """Windows of the run."""
         self.history = History(self.detector, full_s=self._history_s)
@@ -110,6 +111,11 @@ class ResultStore:
         """The counts of the run, whatever was reset."""
         self._fresh: list[Row] = []
         self.reset()
+
+    @property
+    def run_s(self) -> float:
+        """Time in the run at which its newest window ends, s."""
+        return self._end_orbit * ORBIT_S
 
     def reset(self) -> None:
         """Begin the view of the run anew."""
@@ -136,10 +142,12 @@ class ResultStore:
         if not self._is_looked_at(result.run, published_s):
             return Taken.OTHER_RUN
         if isinstance(result, Remainder):
-            self.remainder = result
+            self.remainder, self._ended_s = result, published_s
             return Taken.REMAINDER
         if not self._is_new(result):
             return Taken.DUPLICATE
+        if published_s > self._ended_s or published_s == math.inf:
+            self.remainder = None  # it was not the end, then
         self._add(result, data)
         return Taken.WINDOW
 
@@ -180,7 +188,6 @@ class ResultStore:
     def _add(self, result: WindowResult, data: bytes) -> None:
         run_orbit = self._run_orbit(result)
         self.windows += 1
-        self.remainder = None
         if self.latest is None or result.place > self.latest.place:
             self.latest = result
         self._fresh.append(self.history.add(result, run_orbit))
@@ -256,7 +263,7 @@ class ResultStore:
                 summary, windows, first = self._total, self._total_windows, self._total_from
         return View(
             name=name, latest=latest, summary=summary.condensed(), windows=windows,
-            first_s=first * ORBIT_S, run_s=self._end_orbit * ORBIT_S,
+            first_s=first * ORBIT_S, run_s=self.run_s,
         )  # fmt: skip
 
     def kept(self, name: str, place: tuple[int, int]) -> "Kept | None":

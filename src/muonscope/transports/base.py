@@ -5,6 +5,7 @@ it knows nothing of words. A sink takes whole messages and can be cut back to a 
 it named before, so that what is published twice after a crash counts once.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -43,6 +44,8 @@ class Piece:
     """Raw bytes of the stream up to the end of this piece."""
     mark: int = 0
     """As in :class:`Place`."""
+    changed_s: float = math.inf
+    """When the stream had changed last, s since 1970; infinity where that is not known."""
     ended: bool = False
     """Nothing more comes from this stream, as far as is known."""
     error: SourceError | None = None

@@ -184,7 +184,10 @@ class _Open:
     def piece(self, data: bytes, read: int) -> Piece:
         """Return a piece of this file."""
         mark = self._mark(read)
-        return Piece(key=self.key, name=shown(self.path), data=data, read=read, mark=mark)
+        return Piece(
+            key=self.key, name=shown(self.path), data=data, read=read, mark=mark,
+            changed_s=self.changed,
+        )  # fmt: skip
 
 
 def _size(files: Iterable[Path]) -> int:

@@ -1,6 +1,6 @@
 """What could not be decoded: a code, a position and the bytes; counted, never silent."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -67,7 +67,7 @@ class Reject:
 
 @dataclass(slots=True)
 class Rejects:
-    """All rejects of a stream: counted, with the first 20 kept as examples."""
+    """All rejects of a stream: counted, with the first 20 and the last 20 kept."""
 
     count: Counter[RejectCode] = field(default_factory=Counter)
     """How many of each code."""
@@ -75,6 +75,8 @@ class Rejects:
     """Bytes in all of them."""
     examples: list[Reject] = field(default_factory=list)
     """The first ones."""
+    latest: deque[Reject] = field(default_factory=lambda: deque(maxlen=_EXAMPLES))
+    """The last ones."""
 
     def add(self, rejects: Iterable[Reject]) -> None:
         """Count ``rejects`` and keep examples."""
@@ -83,6 +85,7 @@ class Rejects:
             self.bytes_rejected += reject.length
             if len(self.examples) < _EXAMPLES:
                 self.examples.append(reject)
+            self.latest.append(reject)
 
     def take_back(self, rejects: Iterable[tuple[str, int]]) -> None:
         """Count no more what was rejected too early, by name of code and length."""

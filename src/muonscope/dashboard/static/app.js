@@ -193,6 +193,7 @@ function hear(status) {
   const before = pulse.status;
   if (detector && status.detector !== detector.name) return location.reload();
   if (before && before.started !== status.started) feed.again();
+  byId("logout").hidden = status.config.token === "none";
   pulse.hear(status);
 }
 
