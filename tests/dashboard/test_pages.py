@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from cli.command import until
 from served import Served, serving
-from window_messages import moved
+from window_messages import SECOND, moved
 
 PAGES = ("overview", "chambers", "trends", "system")
 Look = Callable[..., Any]
@@ -217,6 +217,37 @@ def test_pause_holds_the_page_and_the_arrows_go_back(running: Served, look: Look
     page.wait_for_function("(w) => window.muonscope.state().shown.window > w", arg=held["window"])
 
 
+def test_all_that_is_kept_can_be_gone_back_to(
+    results: Path, look: Look, serve: Serve, tmp_path: Path
+) -> None:
+    lines = results.read_bytes().splitlines()
+    file = tmp_path / "long.jsonl"
+    length = 10 * SECOND  # 50 minutes in all, of which the overview shows the last 30
+    file.write_bytes(b"".join(moved(lines[n % 5], n, orbits=length) for n in range(300)))
+    page = look(f"{serve(file).url}#page=overview").page
+    drawn(page)
+    page.wait_for_function("() => window.muonscope.state().trendRows > 0")
+    assert state(page)["trendRows"] < 250
+    page.locator("#pause").click()
+    page.wait_for_function("() => window.muonscope.state().trendRows === 300")
+    assert page.locator("#place").get_attribute("max") == "299"
+
+
+def test_a_link_to_a_window_of_another_run_says_so(finished: Served, look: Look) -> None:
+    run = finished.health()["run"]
+    there = finished.get("api/v1/windows?last=1800")["columns"]["window"][3:5]
+    place = f"#page=chambers&view=window&at=0.{there[0]}"
+    page = look(f"{finished.url}{place}.another.run").page
+    page.wait_for_function("() => !document.querySelector('#banner').hidden")
+    said = page.locator("#banner").inner_text()
+    assert said == f"That window is of run another.run; here is run {run}."
+    page = look(f"{finished.url}{place}.{run}").page
+    page.wait_for_function("(w) => window.muonscope.state().shown?.window === w", arg=there[0])
+    page.locator("#forward").click()
+    page.wait_for_function("(w) => window.muonscope.state().shown?.window === w", arg=there[1])
+    assert page.evaluate("() => location.hash").endswith(f"&at=0.{there[1]}.{run}")
+
+
 def test_a_run_is_its_own_reference(finished: Served, look: Look) -> None:
     page = look(f"{finished.url}#page=chambers&view=run&reference=1").page
     drawn(page)
@@ -306,8 +337,9 @@ def test_of_a_reference_file_the_newest_run_counts_and_each_window_once(
     finished: Served, results: Path, look: Look, tmp_path: Path
 ) -> None:
     lines = results.read_bytes().splitlines(keepends=True)
-    older = [moved(line, n, run="older") for n, line in enumerate(lines[:2])]
-    (tmp_path / "several.jsonl").write_bytes(b"".join([*older, *lines, lines[0]]))
+    older = [moved(line, n, run="older") for n, line in enumerate(lines[:3])]
+    several = [*older[:2], *lines, older[2], lines[0]]
+    (tmp_path / "several.jsonl").write_bytes(b"".join(several))
     page = look(f"{finished.url}#page=chambers&view=run").page
     drawn(page)
     page.locator("#reference-choose").click()

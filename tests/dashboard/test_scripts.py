@@ -206,11 +206,37 @@ def test_the_history_finds_windows_and_times(run: Run) -> None:
     assert run("trend", code, {"next": 5, "columns": rows(0, 5)}) == [3, 4, -1, 2, 0, 4]
 
 
+def test_a_history_is_that_of_one_run(run: Run) -> None:
+    code = """async ({Feed}, first, second) => {
+      const { Trend } = await import("/trend.js");
+      const trend = new Trend();
+      const answers = [first, second];
+      const free = [];
+      window.fetch = () => new Promise((done) => free.push(() =>
+        done({ ok: true, json: async () => answers[free.length - 1] })));
+      let changed = 0;
+      const feed = new Feed(trend, {
+        wantedS: () => 1000, end: () => 0, connected: () => true, changed: () => changed++,
+      });
+      feed.extend(); // asks for the first run, and is not answered yet
+      feed.again();
+      free[0]();
+      while (free.length < 2) await new Promise((done) => setTimeout(done, 20));
+      const between = trend.length;
+      free[1]();
+      while (trend.length === 0) await new Promise((done) => setTimeout(done, 20));
+      return [between, trend.length, trend.next];
+    }"""
+    first, second = {"next": 40, "columns": rows(0, 40)}, {"next": 7, "columns": rows(0, 7)}
+    assert run("feed", code, first, second) == [0, 7, 7]
+
+
 @pytest.mark.parametrize(
     "fragment",
     [
         "#page=overview", "#page=chambers&view=run&unit=hz&log=1&chambers=0,2&theme=dark",
         "#page=trends&at=1.42&reference=1&show=trend_hits&span=600",
+        "#page=trends&at=1.42.run.7&reference=1&show=trend_hits&span=600",
     ],
 )  # fmt: skip
 def test_an_address_says_what_was_chosen(run: Run, fragment: str) -> None:

@@ -47,7 +47,11 @@ const controls = new Controls(choices, trend, {
 });
 
 const feed = new Feed(trend, {
-  wantedS: () => Math.max(OVERVIEW_S, choices.now.page === "trends" ? choices.now.span : 0),
+  wantedS: () => {
+    const { at, page, span } = choices.now;
+    const pastS = at ? Math.min(pulse.status?.history_s ?? 0, trend.detailS) : 0;
+    return Math.max(OVERVIEW_S, pastS, page === "trends" ? span : 0);
+  },
   end: () => live?.run_s ?? 0,
   connected: () => pulse.line === "connected",
   changed: () => draw(),
@@ -76,7 +80,7 @@ function shown() {
   return choices.now.at ? history.document : live;
 }
 
-const placeOf = ({ epoch, window }) => ({ epoch, window });
+const placeOf = ({ epoch, window, run }) => ({ epoch, window, run: run ?? live?.run ?? null });
 
 function goTo(row) {
   if (trend.length === 0) return;
@@ -181,11 +185,18 @@ async function resetRun() {
 }
 
 function take(document) {
-  if (live && (document.run !== live.run || document.live_s < live.live_s)) pages.forget();
+  if (live && document.run !== live.run) feed.again();
+  if (live && begunAnew(live, document)) pages.forget();
   live = document;
   feed.take(document.trend);
   if (choices.now.at) controls.updateHistory();
   else draw();
+}
+
+/* Axes are forgotten with what they were of: another run, or the run view before a reset. */
+function begunAnew(before, now) {
+  const sameView = now.view === before.view;
+  return now.run !== before.run || (sameView && now.view === "run" && now.first_s > before.first_s);
 }
 
 /* Another server may answer after a while: then nothing of the one before is kept. */
@@ -195,6 +206,7 @@ function hear(status) {
   if (before && before.started !== status.started) feed.again();
   byId("logout").hidden = status.config.token === "none";
   pulse.hear(status);
+  feed.extend();
 }
 
 function applyTheme() {

@@ -6,7 +6,7 @@ const DEFAULTS = {
   unit: "counts",
   log: false,
   chambers: null, // numbers, or null for all
-  at: null, // {epoch, window}: paused there
+  at: null, // {epoch, window, run}: paused there; an address need not name the run
   theme: "auto",
   reference: false,
   show: ["trend_hits", "trend_scintillator"], // plots of the trends page
@@ -22,8 +22,9 @@ const READERS = {
   theme: oneOf("auto", "light", "dark"),
   chambers: (text) => (/^\d+(,\d+)*$/.test(text) ? text.split(",").map(Number) : undefined),
   at: (text) => {
-    const found = /^(\d{1,15})\.(\d{1,15})$/.exec(text);
-    return found ? { epoch: Number(found[1]), window: Number(found[2]) } : undefined;
+    const found = /^(\d{1,15})\.(\d{1,15})(?:\.(.+))?$/s.exec(text);
+    if (!found) return undefined;
+    return { epoch: Number(found[1]), window: Number(found[2]), run: found[3] ?? null };
   },
   show: (text) => (/^[\w,]*$/.test(text) ? text.split(",").filter(Boolean) : undefined),
   span: (text) => (/^[1-9]\d{1,6}$/.test(text) ? Math.min(Number(text), LONGEST_S) : undefined),
@@ -31,7 +32,7 @@ const READERS = {
 const WRITERS = {
   log: (value) => (value ? "1" : "0"),
   reference: (value) => (value ? "1" : "0"),
-  at: ({ epoch, window }) => `${epoch}.${window}`,
+  at: ({ epoch, window, run }) => [epoch, window, ...(run ? [run] : [])].join("."),
 };
 
 function oneOf(...known) {

@@ -64,12 +64,14 @@ export class Connection {
   /* An EventSource does not tell why it failed: ask first whether the login still holds. */
   async #tryAgain() {
     try {
-      const answer = await fetch("api/v1/health", { cache: "no-store" });
+      const signal = AbortSignal.timeout(SILENCE_MS);
+      const answer = await fetch("api/v1/health", { cache: "no-store", signal });
+      if (document.hidden) return; // it rests by now
       if (answer.status === 401) location.reload();
       else if (answer.ok) this.#open();
       else this.#lost();
     } catch {
-      this.#lost();
+      if (!document.hidden) this.#lost();
     }
   }
 

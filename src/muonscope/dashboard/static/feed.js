@@ -7,7 +7,7 @@ export class Feed {
   #trend;
   #with;
   #busy = false;
-  #stale = false; // what is there is of another server
+  #life = 0; // number of the history: answers of one before do not count
 
   /* with: {wantedS(), end(): time in the run of the newest window, connected(), changed()} */
   constructor(trend, withWhat) {
@@ -25,9 +25,10 @@ export class Feed {
     if (this.#with.wantedS() > this.#trend.loadedS) this.mend();
   }
 
-  /* Another history from now on: all of it is asked for. */
+  /* Another history from now on, of another run or server: all of it is asked for. */
   again() {
-    this.#stale = true;
+    this.#life++;
+    this.#trend.forget();
     this.mend();
   }
 
@@ -38,25 +39,22 @@ export class Feed {
     this.#with.changed();
     setTimeout(() => {
       this.#busy = false;
-      if (!this.#with.connected()) return;
-      if (this.#stale) this.mend();
-      else this.extend();
+      if (this.#with.connected()) this.extend();
     }, REST_MS);
   }
 
   /* Only what is missing, if that will do; else all. */
   async #ask() {
     const trend = this.#trend;
+    const life = this.#life;
     const wanted = this.#with.wantedS();
     const missing = trend.length ? Math.ceil(this.#with.end() - trend.end) + MARGIN_S : 0;
-    const enough = !this.#stale && missing > 0 && missing < trend.loadedS && wanted <= trend.loadedS;
+    const enough = missing > 0 && missing < trend.loadedS && wanted <= trend.loadedS;
     const some = enough ? await rowsOf(missing) : null;
-    if (some && trend.append(some)) return;
+    if (life !== this.#life || (some && trend.append(some))) return;
     const lastS = Math.max(wanted, trend.loadedS);
     const all = await rowsOf(lastS);
-    if (!all) return;
-    trend.load(all, lastS);
-    this.#stale = false;
+    if (all && life === this.#life) trend.load(all, lastS);
   }
 }
 

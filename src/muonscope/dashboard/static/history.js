@@ -14,12 +14,9 @@ export class History {
   }
 
   /* Fetch the view at a place; the run view has no past: a minute stands in for it. */
-  show(view, { epoch, window }) {
+  show(view, at) {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(
-      () => this.#fetch(view === "run" ? "recent" : view, epoch, window),
-      SETTLE_MS,
-    );
+    this.#timer = setTimeout(() => this.#fetch(view === "run" ? "recent" : view, at), SETTLE_MS);
   }
 
   /* Keep what is on the screen: the run view, too, stands still where it is paused. */
@@ -29,9 +26,10 @@ export class History {
   }
 
   /* Tell whether that is what is shown. */
-  holds(view, { epoch, window }) {
+  holds(view, at) {
     const held = this.document;
-    return held?.view === view && held.epoch === epoch && held.window === window;
+    const same = held?.epoch === at.epoch && held.window === at.window;
+    return same && held.view === view && (at.run === null || held.run === at.run);
   }
 
   live() {
@@ -41,7 +39,7 @@ export class History {
     this.problem = "";
   }
 
-  async #fetch(view, epoch, window) {
+  async #fetch(view, { epoch, window, run }) {
     const asked = ++this.#asked;
     let found = null;
     let problem = "";
@@ -53,6 +51,10 @@ export class History {
       problem = "The server did not answer.";
     }
     if (asked !== this.#asked) return;
+    if (found && run !== null && found.run !== run) {
+      problem = `That window is of run ${run}; here is run ${found.run}.`;
+      found = null;
+    }
     this.document = found ?? this.document;
     this.problem = problem;
     this.#changed();

@@ -58,9 +58,11 @@ export function updateStatus(status, state) {
     clock(status.detector_s ?? NaN),
     status.windows === 1 ? "1 window" : `${count(status.windows)} windows`,
   );
-  fact("lag", status.lag_s === null ? "\u2013" : ago(status.lag_s), "behind the wall clock");
-  fact("rate", hertz(status.rates?.hits ?? NaN), "mean of the last 10 s");
-  fact("scintillator", hertz(status.rates?.scintillator ?? NaN), "mean of the last 10 s");
+  const lag = status.lag_s === null ? "\u2013" : ago(status.lag_s);
+  fact("lag", lag, "later than at best in this run");
+  const mean = status.rates ? "mean of the last 10 s" : "no windows come";
+  fact("rate", hertz(status.rates?.hits ?? NaN), mean);
+  fact("scintillator", hertz(status.rates?.scintillator ?? NaN), mean);
   const { late, unmapped, invalid } = status.accounting;
   const dropped = late + unmapped + invalid;
   byId("fact-dropped").dataset.dropped = String(dropped > 0);

@@ -43,8 +43,14 @@ export class Pages {
     const outdated = this.#wanted.page !== page || JSON.stringify(this.#wanted.look) !== key;
     if (outdated || this.#built.get(page)?.key === key) return;
     const sheet = new Sheet();
+    let layout;
     try {
-      const layout = await sheet.fetch(page, look);
+      layout = await sheet.fetch(page, look);
+    } catch (problem) {
+      console.warn(`the figures of ${page} did not come:`, problem);
+      return; // what is there stays; it is tried again with the next choice or connection
+    }
+    try {
       const section = byId(page);
       section.style.minHeight = `${section.offsetHeight}px`;
       this.#built.get(page)?.sheet?.dispose();

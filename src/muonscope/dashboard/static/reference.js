@@ -67,9 +67,10 @@ function areTables(tables) {
 }
 
 /* Add up the messages of a file of results, as the server does for its views: of several
-   runs the newest, and each window once. */
+   runs the newest, those that were left not being returned to, and each window once. */
 async function summed(file, detector) {
   let total = nothing(null, detector);
+  const left = new Set();
   let text = "";
   let number = 0;
   const add = (line) => {
@@ -79,7 +80,11 @@ async function summed(file, detector) {
       const message = JSON.parse(line);
       if ((message?.window ?? null) === null) return;
       checkDetector(message.detector, detector);
-      if (message.run !== total.run) total = nothing(message.run, detector);
+      if (left.has(message.run)) return;
+      if (message.run !== total.run) {
+        left.add(total.run);
+        total = nothing(message.run, detector);
+      }
       addMessage(total, detector, message);
     } catch (problem) {
       throw new Error(`Line ${number} is no result: ${problem.message}`);

@@ -72,7 +72,7 @@ function systemTables(status) {
       Object.entries(status.rejects).map(([code, n]) => [code, [count(n), "number dropped"]]),
       "nothing was rejected",
     ),
-    list("Last examples of what was rejected or malformed", status.examples, "none"),
+    list("Last examples of what was dropped", status.examples, "none"),
     list("What was noticed", status.notes, "nothing unusual"),
     table(
       "Configuration",
@@ -101,7 +101,7 @@ function stateTable(status) {
       ["hits now", status.rates ? hertz(status.rates.hits) : "\u2013"],
       ["windows", count(status.windows)],
       [
-        "latency, window to page",
+        "latency, to the broadcast",
         latency
           ? `p50 ${figures(latency.p50)} ms, p99 ${figures(latency.p99)} ms (${count(latency.windows)} windows)`
           : "\u2013",

@@ -7,12 +7,27 @@ const WIDTHS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3
 const PLACES = new Set(["run_s", "epoch", "window"]); // of joined rows, that of the first
 
 export class Trend {
-  columns = { run_s: [], epoch: [], window: [], live_s: [] };
-  next = 0;
-  loadedS = 0; // how far back was asked
+  columns;
+  next;
+  loadedS; // how far back was asked
+
+  constructor() {
+    this.forget();
+  }
+
+  /* Begin without rows: those of another history do not belong here. */
+  forget() {
+    this.columns = { run_s: [], epoch: [], window: [], live_s: [] };
+    this.next = this.loadedS = 0;
+  }
 
   get length() {
     return this.columns.run_s.length;
+  }
+
+  /* How far back every window can have a row of its own, s. */
+  get detailS() {
+    return this.length ? 0.95 * MOST_ROWS * this.columns.live_s.at(-1) : 0;
   }
 
   get end() {
