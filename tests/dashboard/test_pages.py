@@ -124,6 +124,19 @@ def test_bars_are_as_high_as_the_numbers_say(finished: Served, look: Look) -> No
         assert area == pytest.approx(expected, rel=0.1)
 
 
+def test_millions_are_no_thousandths(finished: Served, look: Look) -> None:
+    page = look(f"{finished.url}#page=chambers&view=run").page
+    drawn(page)
+    said = page.evaluate(
+        "() => Object.values(Bokeh.index)"
+        ".flatMap(({ model }) => [...(model.left ?? []), ...(model.right ?? [])])"
+        ".filter(({ formatter }) => formatter?.type === 'NumeralTickFormatter')"
+        ".map(({ formatter }) => formatter.doFormat([1500, 2.5e6], { loc: 0 }))"
+    )
+    assert len(said) == 16
+    assert {tuple(texts) for texts in said} == {("1.5k", "2.5M")}
+
+
 def test_hertz_are_counts_by_live_time(finished: Served, look: Look) -> None:
     page = look(f"{finished.url}#page=chambers&view=run&unit=hz").page
     drawn(page)

@@ -28,6 +28,8 @@ from muonscope.units import CELL_HEIGHT_MM, CELL_WIDTH_MM
 __all__ = ["channels", "channels_ratio", "occupancy"]
 
 _SHADES = 64
+_BAR_PX = 52
+"""Width of a colour bar with numbers such as 150k: it is laid out before there are any."""
 
 
 def channels(paper: Paper) -> figure:
@@ -94,6 +96,7 @@ def occupancy(paper: Paper) -> figure:
         source=source, line_color=None, fill_color={"field": "hits", "transform": _mapper(paper)},
     )  # fmt: skip
     made.add_layout(_colour_bar(paper), "right")
+    made.min_border_right = _BAR_PX
     hover(paper, made, drawn, _CELL_ROWS)
     return made
 

@@ -56,6 +56,7 @@ export class Sheet {
       this.#figures.set(panel.name, { model, view, tags, follower, panel, hidden: false });
       this.#documents = [...new Set([...this.#documents, model.document])];
       spare(view);
+      nameMillions(view.model);
       view.canvas_view.events_el.removeAttribute("tabindex"); // a picture takes no key
     }
     for (const document of this.#documents) {
@@ -226,4 +227,14 @@ function fitWindow(range, { start_s: start, end_s: end }) {
 
 function setRange(range, start, end) {
   if (range.start !== start || range.end !== end) range.setv({ start, end });
+}
+
+/* The numbers of Bokeh say m for a million, which physicists read as a thousandth. */
+function nameMillions({ left, right, below }) {
+  for (const { formatter } of [...left, ...right, ...below]) {
+    if (formatter?.type !== "NumeralTickFormatter") continue;
+    const { doFormat } = formatter;
+    formatter.doFormat = (...args) =>
+      doFormat.apply(formatter, args).map((text) => text.replace("m", "M"));
+  }
 }
