@@ -1,5 +1,7 @@
 """The dashboard on topics of a real broker: results and words, also such as come later."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -23,6 +25,16 @@ def assert_shows(dashboard: Shown, lines: list[bytes]) -> None:
     assert told["tables"]["chambers"]["hits"] == hits(messages)
     for name in told["accounting"]:
         assert told["accounting"][name] == sum(m["accounting"][name] for m in messages)
+
+
+@contextmanager
+def showing_three(command: Command, topic: Topic, expected: list[bytes]) -> Iterator[Shown]:
+    """Give a dashboard that shows the first three results, from a topic of one partition."""
+    make_topic(topic.servers, f"{topic.name}_results", 1)
+    send(topic.servers, f"{topic.name}_results", [*expected[:3]])
+    with shown(command, "dashboard", topic.results) as dashboard:
+        assert_shows(dashboard, expected[:3])
+        yield dashboard
 
 
 @pytest.mark.parametrize("partitions", [1, 4])
@@ -86,10 +98,7 @@ def test_a_topic_that_is_deleted_and_made_anew_is_shown_on(
     command: Command, topic: Topic, expected: list[bytes]
 ) -> None:
     name = f"{topic.name}_results"
-    make_topic(topic.servers, name, 1)
-    send(topic.servers, name, [*expected[:3]])
-    with shown(command, "dashboard", topic.results) as dashboard:
-        assert_shows(dashboard, expected[:3])
+    with showing_three(command, topic, expected) as dashboard:
         delete_topic(topic.servers, name)
         waiting = f"{topic.results}: no such topic yet; waiting for it"
         status = dashboard.until(lambda s: waiting in s["notes"], "the deletion")
@@ -103,10 +112,7 @@ def test_partitions_that_are_added_are_shown_too(
     command: Command, topic: Topic, expected: list[bytes]
 ) -> None:
     name = f"{topic.name}_results"
-    make_topic(topic.servers, name, 1)
-    send(topic.servers, name, [*expected[:3]])
-    with shown(command, "dashboard", topic.results) as dashboard:
-        assert_shows(dashboard, expected[:3])
+    with showing_three(command, topic, expected) as dashboard:
         add_partitions(topic.servers, name, 3)
         send(topic.servers, name, [*expected[3:]], partition=2)
         assert_shows(dashboard, expected)

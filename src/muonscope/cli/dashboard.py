@@ -30,6 +30,7 @@ from muonscope.detector import Detector
 from muonscope.errors import MuonscopeError, OptionError, SinkError
 from muonscope.results.store import ResultStore, View
 from muonscope.simulation.options import SCHEME, split_url
+from muonscope.transports.files import shown
 from muonscope.units import seconds
 
 __all__ = ["Options", "show_dashboard", "show_demo"]
@@ -99,7 +100,7 @@ def show_dashboard(options: Options, greeting: str = "") -> int:
             history_s=seconds(options.history, "--history"),
         )  # fmt: skip
         live = Live(
-            store, plans.plain(" ".join(options.sources)), clock=time.time, version=__version__,
+            store, shown(" ".join(options.sources)), clock=time.time, version=__version__,
             window_s=plan.spec.window_s, speed=speed or 1.0,
             config=_shown(options, plan.kafka.settings.masked()),
             reference=_reference(options, plan.detector, stop),
@@ -174,7 +175,7 @@ def _announce(options: Options, listening: socket.socket, prefix: str, greeting:
     url = f"http://{name}:{listening.getsockname()[1]}{prefix}/"
     if greeting:
         print(greeting.strip(), file=sys.stderr)  # noqa: T201
-    say(f"dashboard of {plans.plain(' '.join(options.sources))} on {url}")
+    say(f"dashboard of {shown(' '.join(options.sources))} on {url}")
     if options.open and _has_display():
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
@@ -282,8 +283,8 @@ def _reference(options: Options, detector: Detector, stop: Stop) -> View | None:
 def _plain(value: Any) -> Any:
     """Return the value of an option with its texts such that they can be written anywhere."""
     if isinstance(value, str):
-        return plans.plain(value)
-    return [plans.plain(text) for text in value] if isinstance(value, (list, tuple)) else value
+        return shown(value)
+    return [shown(text) for text in value] if isinstance(value, (list, tuple)) else value
 
 
 def _shown(options: Options, kafka: Mapping[str, str]) -> dict[str, Any]:
@@ -292,6 +293,6 @@ def _shown(options: Options, kafka: Mapping[str, str]) -> dict[str, Any]:
         "sources", "detector", "run", "window", "speed", "follow", "history", "reference",
         "host", "port", "insecure_open", "allow_host", "prefix", "kafka_config",
     )  # fmt: skip
-    shown = {name.replace("_", "-"): _plain(getattr(options, name)) for name in names}
-    shown["token"] = "***" if options.token_file else "none"
-    return shown | {f"kafka {name}": value for name, value in kafka.items()}
+    config = {name.replace("_", "-"): _plain(getattr(options, name)) for name in names}
+    config["token"] = "***" if options.token_file else "none"
+    return config | {f"kafka {name}": value for name, value in kafka.items()}

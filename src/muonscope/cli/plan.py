@@ -5,7 +5,6 @@ leave) and the supply (where words come from, and what there is to tell of it); 
 engine and Spark share both, and a dashboard that counts words itself uses the supply alone.
 """
 
-import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from muonscope.intake import Intake
 from muonscope.run import Restored, restore
 from muonscope.simulation.options import SCHEME
 from muonscope.transports.base import Sink, Store
+from muonscope.transports.files import shown
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl, is_kafka_url
 from muonscope.transports.state import StateStore
@@ -33,7 +33,7 @@ from muonscope.words.rejects import Reject
 if TYPE_CHECKING:
     from muonscope.transports.kafka.ledger import KafkaLedger
 
-__all__ = ["Options", "Outlet", "Plan", "plain", "plan_of"]
+__all__ = ["Options", "Outlet", "Plan", "plan_of"]
 
 _DEFAULT_TRIGGER = "1s"
 
@@ -239,7 +239,7 @@ def plan_of(options: Options, stop: Stop) -> Plan:
     waits = options.follow or is_kafka_url(options.sources[0])
     if idle_exit_s is not None and not waits:
         raise OptionError("--idle-exit only makes sense with --follow, or a topic of Kafka")
-    name = plain(options.run) or _run_name(options.sources[0])
+    name = shown(options.run) or _run_name(options.sources[0])
     return Plan(
         options=options,
         detector=detector,
@@ -276,8 +276,8 @@ def _kept_options(
     return {
         "run": name,
         "detector": f"{detector.name} ({zlib.crc32(repr(detector).encode()):08x})",
-        "results": plain(_without_servers(results)),
-        "sources": [plain(_without_servers(source)) for source in options.sources],
+        "results": shown(_without_servers(results)),
+        "sources": [shown(_without_servers(source)) for source in options.sources],
         "window": spec.window_s,
         "lateness": spec.lateness_s,
         "idle timeout": spec.idle_s,
@@ -300,9 +300,4 @@ def _run_name(source: str) -> str:
     if stem != source:
         source = stem.rstrip("_-.") if not stem.endswith("/") else stem
     name = source.rstrip("/").rsplit("/", 1)[-1] if "://" in source else Path(source).resolve().name
-    return plain(name).lstrip(".").split(".", 1)[0] or "run"
-
-
-def plain(name: str) -> str:
-    """Return ``name`` as text that can be written anywhere, whatever bytes it came from."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    return shown(name).lstrip(".").split(".", 1)[0] or "run"

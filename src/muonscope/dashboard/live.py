@@ -105,7 +105,7 @@ class Live:
         self._arrived: deque[float] = deque(maxlen=_LATENCIES)
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
         self._last_at: float | None = None
-        self._run_s, self._lag, self._lag_base = 0.0, 0.0, math.inf
+        self._lag, self._lag_base = 0.0, math.inf
         self._awaited = self._stopped = ""
         self._reset_at: float | None = None
         self._seq = self._taken = 0
@@ -156,8 +156,7 @@ class Live:
         self._taken += 1
         self._last_at = max(came, self._last_at or came)
         self._window_s = max(self._window_s, result.summary.live_s)
-        self._run_s = self._store.run_s
-        self._lag_base = min(self._lag_base, came - self._run_s / self._speed)
+        self._lag_base = min(self._lag_base, came - self.run_s / self._speed)
         self._lag = self._lag_at(self._clock())
         if late := result.summary.accounting.late:
             where = f"epoch {result.epoch}, window {result.window}"
@@ -165,7 +164,7 @@ class Live:
 
     def _lag_at(self, now: float) -> float:
         """Return how far the run is behind the clock, compared with when it was least so."""
-        return now - self._run_s / self._speed - self._lag_base
+        return now - self.run_s / self._speed - self._lag_base
 
     def tell(self, progress: Progress, arrived: float) -> None:
         """Take note of how far the feed is, and show what was taken.
@@ -198,7 +197,7 @@ class Live:
     @property
     def run_s(self) -> float:
         """Time in the run at which its newest window ends, s."""
-        return self._run_s
+        return self._store.run_s
 
     # ---- the side of the server
 

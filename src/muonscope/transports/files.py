@@ -128,9 +128,9 @@ def _inside(folder: Path) -> Iterator[Path]:
         yield from (path for path in paths if path.is_file())
 
 
-def shown(path: Path) -> str:
-    """Return the name of ``path`` as text that can be written anywhere."""
-    return os.fsencode(path).decode("utf-8", "replace")
+def shown(name: Path | str) -> str:
+    """Return ``name`` as text that can be written anywhere, whatever bytes it came from."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _error(path: Path, exc: OSError) -> SourceError:
