@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ import orjson
 import pytest
 
 from cli.command import MUONSCOPE, Command, until
-from kafka_topics import Topic, make_topic, send
+from kafka_topics import Topic, add_partitions, make_topic, send
 from local_kafka import free_port, java
 from muonscope.cli.plan import Options
 from muonscope.cli.process import process_sources
 from muonscope.engines.spark.session import make_session
 from muonscope.engines.spark.topic import TopicQuery
+from muonscope.errors import SourceLostError
 from muonscope.words.layout import Words
 from simulated import simulated_words
 
@@ -190,6 +192,30 @@ def test_a_state_made_by_one_engine_is_gone_on_with_by_the_other(
     assert sender.wait().code == 0
     assert spark(topic.stream, topic.results, idle_exit="1s") == 0
     assert topic.lines() == expected
+
+
+def test_partitions_that_are_added_end_the_run_and_the_next_one_reads_them(
+    session: Any, command: Command, topic: Topic, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "run.dat", WORDS)
+    first = write(tmp_path / "1.dat", WORDS[:15_000])
+    second = write(tmp_path / "2.dat", WORDS[15_000:])
+    make_topic(topic.servers, topic.name)
+    assert command("replay", first, "--to", topic.stream, "--max").code == 0
+
+    def later() -> None:
+        until(lambda: bool(topic.lines()))
+        add_partitions(topic.servers, topic.name, 3)
+        assert command("replay", second, "--to", topic.stream, "--max").code == 0
+
+    with ThreadPoolExecutor() as pool:
+        added = pool.submit(later)
+        with pytest.raises(SourceLostError, match="has 3 partitions now, 1 before"):
+            spark(topic.stream, topic.results, idle_exit="60s")
+        added.result()
+    assert spark(topic.stream, topic.results, idle_exit="1s") == 0
+    direct = command("process", file, "--run", "r").out.splitlines()
+    assert without_bytes(topic.lines()) == without_bytes(direct)
 
 
 def run_driver(topic: Topic, *more: str) -> "subprocess.Popen[bytes]":

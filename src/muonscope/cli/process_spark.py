@@ -68,7 +68,7 @@ class _MicroBatches:
     def load(self, parts: list[Part], look: Callable[[dict[int, int]], Front]) -> None:
         """Take what is to be given next; ``look`` tells how far the topic reaches."""
         for part in parts:
-            self.reached[part.partition] = max(self.reached[part.partition], part.end)
+            self.reached[part.partition] = max(self.reached.get(part.partition, 0), part.end)
         self._parts, self._front = parts, look(self.reached)
 
     def batches(self) -> Iterator[Batch[Token]]:

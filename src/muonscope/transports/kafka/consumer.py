@@ -123,7 +123,14 @@ class KafkaSource:
         return Front(self._reached, ends, cut)
 
     def look(self, reached: Mapping[int, int]) -> Front:
-        """Return the front of another reader, that has ``reached`` so far, as it is now."""
+        """Return the front of another reader, that has ``reached`` so far, as it is now.
+
+        Raises
+        ------
+        SourceError
+            As ``fetch``.
+        """
+        self._look_for_new_partitions(read=len(reached))
         for partition, at in reached.items():
             self._reached[partition] = max(self._reached[partition], at)
             try:
@@ -236,17 +243,20 @@ class KafkaSource:
             self._consumer.seek(place)
         self._low[partition], self._reached[partition] = low, place.offset
 
-    def _look_for_new_partitions(self) -> None:
+    def _look_for_new_partitions(self, read: int = 0) -> None:
+        """Look whether there are more than was known; another reader may have ``read`` them."""
         try:
             found = self._consumer.list_topics(self.url.topic, timeout=_QUERY_S)
         except KafkaException:
-            return
-        partitions = found.topics[self.url.topic].partitions
+            partitions = self.partitions
+        else:
+            partitions = len(found.topics[self.url.topic].partitions)
         if not partitions:
             raise SourceLostError(f"{self.name}: the topic was deleted")
-        if len(partitions) > self.partitions:
+        partitions = max(partitions, read)
+        if partitions > self.partitions:
             raise SourceLostError(
-                f"{self.name}: has {len(partitions)} partitions now, {self.partitions} before;"
+                f"{self.name}: has {partitions} partitions now, {self.partitions} before;"
                 " the same command goes on with all of them"
             )
 
