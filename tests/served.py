@@ -56,9 +56,15 @@ class Served:
 
 
 @contextmanager
-def serving(args: Sequence[object], *, cwd: Path | None = None) -> Iterator[Served]:
-    """Run ``muonscope`` with ``args`` while the block lasts; it answers when that begins."""
-    command = [str(Path(sys.executable).with_name("muonscope")), *map(str, args)]
+def serving(
+    args: Sequence[object], *, cwd: Path | None = None, script: Path | None = None
+) -> Iterator[Served]:
+    """Run ``muonscope`` with ``args`` while the block lasts; it answers when that begins.
+
+    A ``script`` runs in the command's place.
+    """
+    own = [str(Path(sys.executable).with_name("muonscope"))]
+    command = [*([sys.executable, str(script)] if script else own), *map(str, args)]
     with tempfile.NamedTemporaryFile(suffix=".txt") as told:
         process = subprocess.Popen(
             command, cwd=cwd, stderr=told, stdout=subprocess.DEVNULL, start_new_session=True,

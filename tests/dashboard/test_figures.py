@@ -17,6 +17,7 @@ from muonscope.dashboard.look import Theme, Unit
 from muonscope.dashboard.paper import Axes, Paper, new_figure
 from muonscope.dashboard.plan import encoded
 from muonscope.detector import Detector, setup_names, shipped_detector
+from muonscope.results.history import counter_names
 
 DETECTORS = {name: shipped_detector(name) for name in setup_names()}
 LEGNARO = DETECTORS["legnaro"]
@@ -135,7 +136,7 @@ def test_every_page_is_json_that_names_a_panel_for_each_figure(detector: Detecto
         assert [p["chamber"] for p in panels if p["plot"] == "channels"] in (
             [], [*range(detector.n_chambers)],
         )  # fmt: skip
-        assert {panel["table"] for panel in panels} <= set(sources(document))
+        assert {panel["source"] for panel in panels} <= set(sources(document))
         names += [panel["name"] for panel in panels]
         assert len(document["colours"]) == detector.n_chambers
     assert len(names) == len(set(names))
@@ -168,6 +169,24 @@ def test_what_is_filled_comes_from_a_table_of_the_view_or_from_the_history(page:
         assert set(told["filled"]) <= columns_of(source)
 
 
+def test_trends_have_a_line_for_every_counter_of_the_history() -> None:
+    lines = {series["name"] for panel in built("trends")["panels"] for series in panel["series"]}
+    assert lines == set(counter_names(LEGNARO)) - {"live_orbits"}
+
+
+def test_plots_share_a_source_where_they_ask_for_the_same_of_a_table() -> None:
+    paper = Paper(look=Look(reference=True), detector=LEGNARO)
+    first, *others = [
+        paper.source("drift0", {"left": range(n)}, ("counts",), rebin=rebin, **more)
+        for n, rebin, more in (
+            (160, 2, {}), (160, 2, {}), (320, 1, {}), (160, 2, {"reference": ["counts"]}),
+        )
+    ]  # fmt: skip
+    assert others[0] is first
+    assert [source.name for source in (first, *others[1:])] == ["drift0", "drift0.1", "drift0.2"]
+    assert {source.tags[0]["table"] for source in others} == {"drift0"}
+
+
 def test_counts_have_a_rate_and_the_reference_a_ratio() -> None:
     plain, compared = (
         columns_of(sources(built("chambers", Look(reference=on)))["cells0"]) for on in (False, True)
@@ -185,11 +204,10 @@ def test_cells_stand_where_the_detector_has_them() -> None:
 
 def test_axes_follow_tables_and_columns_that_there_are() -> None:
     for look in (Look(), Look(log=True, unit="hz", reference=True)):
-        for name, paper, made in drawn(look, LEGNARO):
+        for name, _, made in drawn(look, LEGNARO):
             scale = made.tags[0].get("scale")
             if scale:
-                source = paper.sources[scale["table"]]
-                assert set(scale["columns"]) <= set(source.data), name
+                assert set(scale["columns"]) <= set(glyphs(made)[0].data_source.data), name
 
 
 # --- looks and rules -----------------------------------------------------------------------

@@ -49,7 +49,7 @@ def colours(page: Page, selector: str) -> int:
 
 COVERED = """(name) => {
   const views = Object.values(Bokeh.index);
-  const view = views.find(({ model }) => model.tags[0]?.scale?.table === name);
+  const view = views.find(({ model }) => model.renderers[0].data_source.name === name);
   const { x, y, width, height } = view.frame.bbox;
   const { primary, pixel_ratio: ratio } = view.canvas_view;
   const place = [x, y, width, height].map((px) => Math.round(px * ratio));
@@ -156,6 +156,29 @@ def test_the_overview_holds_the_numbers_of_the_api(finished: Served, look: Look)
         assert f"{number:,}" in text
     for name in ("late", "unmapped", "invalid", "ancillary", "trigger"):
         assert name in text
+
+
+def test_plots_that_somebody_adds_are_fed_as_they_ask(results: Path, look: Look) -> None:
+    script = Path(__file__).with_name("own_plots.py")
+    args = ["dashboard", results, "--port", "0", "--reference", results]
+    with serving(args, script=script) as served:
+        served.wait_for_windows(len(results.read_bytes().splitlines()) - 1)
+        page = look(f"{served.url}#page=chambers&view=run").page
+        drawn(page)
+        said = served.get("api/v1/summary?view=run")["tables"]["drift2"]["counts"]
+        for name, rebin in (("drift2", 2), ("drift2.1", 10)):
+            joined = [sum(said[i : i + rebin]) for i in range(0, len(said), rebin)]
+            assert columns(page, name)["counts"] == joined
+        assert page.locator("#chambers .plot:visible").count() == 4 * 6
+        page = look(f"{served.url}#page=overview").page
+        drawn(page)
+        own, shared = columns(page, "trend.1"), columns(page, "trend")
+        assert own.keys() == {"time", "late"}
+        assert own["time"] == shared["time"]
+        assert own["late"] == [0.0] * len(own["time"])
+        assert sum(shared["hits"]) > 0
+        page.close()
+        assert served.interrupt() == 0
 
 
 def test_trends_hold_the_whole_history(finished: Served, look: Look) -> None:

@@ -98,7 +98,7 @@ def test_the_median_and_the_ends_leave_zeros_and_gaps_out(run: Run) -> None:
 def fill(run: Run, tags: dict[str, Any], table: dict[str, Any], **context: Any) -> Any:
     """Return the columns of a source; context as of tables.js."""
     given = {"unit": "counts", "live": 2.0, "reference": None} | context
-    code = "({fill}, tags, table, context) => fill(tags, {}, table, context, 'plot')"
+    code = "({fill}, tags, table, context) => fill(tags, {}, table, context)"
     return run("tables", code, tags, table, given)
 
 
@@ -121,7 +121,7 @@ def test_bins_are_joined_and_tails_gathered_without_loss(run: Run) -> None:
 
 def test_a_reference_is_scaled_by_live_time(run: Run) -> None:
     reference = {"live_s": 10.0, "tables": {"plot": {"hits": [10, 0, 40]}}}
-    tags = {"counts": ["hits"], "reference": ["hits"]}
+    tags = {"table": "plot", "counts": ["hits"], "reference": ["hits"]}
     found = fill(run, tags, {"hits": [4, 1, 40]}, reference=reference)
     assert found["hits_ref"] == [2, 0, 8]
     assert found["hits_ratio"][0] == 2

@@ -271,6 +271,16 @@ MISTAKES = {
         "channel = 128",
         "firmware_trigger[0]: FPGA 1 channel 128 already belongs to scintillator[0]",
     ),
+    "two chambers of one label": (
+        "fpga = 1\nchannels",
+        'label = "first"\nfpga = 1\nchannels',
+        "chamber[1].label: 'first' is that of chamber[0]",
+    ),
+    "a label as another has by its number": (
+        'label = "first"',
+        'label = "chamber 1"',
+        "chamber[1].label: 'chamber 1' is that of chamber[0]",
+    ),
     "no TOML": ("name =", "name", "not valid TOML"),
     "key twice": ("[words]", 'name = "b"\n[words]', "not valid TOML"),
     "number of 5000 digits": ("[words]", f"a = {'9' * 5000}\n[words]", "not valid TOML"),

@@ -95,6 +95,7 @@ PLOTS: dict[str, Plot] = {
     "trend_scintillator": Plot(
         page="trends", title="Scintillator", draw=rates.lines("scintillator")
     ),
+    "trend_orbits": Plot(page="trends", title="Orbits with hits", draw=rates.lines("orbits")),
     "trend_words": Plot(page="trends", title="Words", draw=rates.lines("words_in")),
     "trend_other": Plot(
         page="trends", title="Trigger and ancillary words",
@@ -166,7 +167,7 @@ def _panel(made: figure, name: str, plot: Plot, chamber: int | None) -> dict[str
         "empty": plot.empty,
         "element": f"panel-{full_name}",
         "figure": made.id,
-        "table": drawn[0].data_source.name,
+        "source": drawn[0].data_source.name,
         "series": [
             {"name": r.name, "colour": r.glyph.line_color} for r in drawn if r.name is not None
         ],

@@ -1,9 +1,11 @@
 """What a plot is drawn on: the look, the detector, and the sources that plots share.
 
-A source stands for one table of the view document and has its name. Its columns are
-either static, and given here, or come with each update. What the page has to do to a
-table on its way into a source is said in the tags of the source:
+A source stands for one table of the view document; plots that ask for the same share it.
+Its columns are either static, and given here, or come with each update. What the page has
+to do to a table on its way into a source is said in the tags of the source:
 
+``table``
+    The name of the table.
 ``filled``
     The columns that come with the updates; the others stay.
 ``counts``
@@ -26,13 +28,13 @@ table on its way into a source is said in the tags of the source:
 The tags of a figure say what its axes follow:
 
 ``scale``
-    ``table`` and ``columns`` whose greatest value the axis of counts ends above; ``log``
-    as the axis is; ``axis``: ``"x"`` where counts are not on y; ``least``: where the axis
-    ends at the least.
+    ``columns``, of the source of the first glyph, whose greatest value the axis of counts
+    ends above; ``log`` as the axis is; ``axis``: ``"x"`` where counts are not on y;
+    ``least``: where the axis ends at the least.
 ``along``
     x follows the time, ``"window"`` of the latest window or ``"run"`` of the history.
 
-Those of a colour mapper name the ``table``, the ``column`` and whether it is ``log``.
+Those of a colour mapper name the ``source``, the ``column`` and whether it is ``log``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,8 +81,7 @@ class Paper:
     detector: Detector
     number: int = 0
     """The chamber that the plot is of, if it is of one."""
-    sources: dict[str, ColumnDataSource] = field(default_factory=dict)
-    """By name of the table."""
+    sources: list[ColumnDataSource] = field(default_factory=list)
 
     @property
     def chamber(self) -> Chamber:
@@ -105,25 +106,30 @@ class Paper:
     def source(
         self, table: str, static: Mapping[str, Columns], filled: Sequence[str], **tags: Any
     ) -> ColumnDataSource:
-        """Return the source of ``table``; the first plot that asks describes it.
+        """Return the source of ``table``, which plots that ask for the same share.
 
         ``filled`` names the columns that come with the updates; they begin with zeros.
         """
-        if table not in self.sources:
-            length = len(next(iter(static.values()))) if static else 0
-            columns = [*filled]
-            for name in tags.get("counts", ()):
-                columns += [f"{name}_n", f"{name}_hz"]
-            columns += [f"{name}_text" for name in tags.get("texts", ())]
-            if not self.look.reference:
-                tags.pop("reference", None)
-            for name in tags.get("reference", ()):
-                columns += [f"{name}_ref", f"{name}_ratio", f"{name}_shown"]
-            data = dict(static) | {name: [0.0] * length for name in columns}
-            self.sources[table] = ColumnDataSource(
-                data, name=table, tags=[tags | {"filled": columns}]
-            )
-        return self.sources[table]
+        length = len(next(iter(static.values()))) if static else 0
+        columns = [*filled]
+        for name in tags.get("counts", ()):
+            columns += [f"{name}_n", f"{name}_hz"]
+        columns += [f"{name}_text" for name in tags.get("texts", ())]
+        if not self.look.reference:
+            tags.pop("reference", None)
+        for name in tags.get("reference", ()):
+            columns += [f"{name}_ref", f"{name}_ratio", f"{name}_shown"]
+        data = {name: list(values) for name, values in static.items()} | {
+            name: [0.0] * length for name in columns
+        }
+        described = [tags | {"table": table, "filled": columns}]
+        others = [source for source in self.sources if source.tags[0]["table"] == table]
+        for source in others:
+            if source.tags == described and source.data == data:
+                return source
+        name = f"{table}.{len(others)}" if others else table
+        self.sources.append(ColumnDataSource(data, name=name, tags=described))
+        return self.sources[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,7 +66,7 @@ def parse_detector(text: str, *, where: str = "detector") -> Detector:
     ------
     DetectorError
         If the text is no TOML, or a key is missing, unknown, of the wrong type, out of
-        range, or gives one channel two meanings.
+        range, or gives one channel two meanings or two chambers one label.
     """
     try:
         raw = tomllib.loads(text)
@@ -96,6 +96,7 @@ def parse_detector(text: str, *, where: str = "detector") -> Detector:
     )
     top.finish()
     _check_overlaps(detector, where)
+    _check_labels(detector, where)
     return detector
 
 
@@ -162,6 +163,16 @@ def _check_overlaps(detector: Detector, where: str) -> None:
     ):
         for index, fpga, channel in detector.special_addresses(specials):
             claim(fpga, channel, f"{kind}[{index}]")
+
+
+def _check_labels(detector: Detector, where: str) -> None:
+    owner: dict[str, int] = {}
+    for number, chamber in enumerate(detector.chambers):
+        first = owner.setdefault(chamber.label, number)
+        if first != number:
+            raise DetectorError(
+                f"{where}: chamber[{number}].label: {chamber.label!r} is that of chamber[{first}]"
+            )
 
 
 _REQUIRED: Any = object()

@@ -44,7 +44,7 @@ def channels(paper: Paper) -> figure:
             y=(0.5, 10) if log else (0, 10),
             log="y" if log else "",
         ),
-        scale={"table": _table(paper), "columns": ["hits"], "log": log},
+        scale={"columns": ["hits"], "log": log},
     )
     count_axis(made.yaxis[0], log=log)
     source, floor = _cells(paper), 1e-6 if log else 0
@@ -93,15 +93,16 @@ def occupancy(paper: Paper) -> figure:
     made.yaxis.major_label_overrides = {z: str(layer) for z, layer in heights.items()}
     drawn = made.rect(
         x="x_mm", y="z_mm", width=0.94 * CELL_WIDTH_MM, height=0.9 * CELL_HEIGHT_MM,
-        source=source, line_color=None, fill_color={"field": "hits", "transform": _mapper(paper)},
+        source=source, line_color=None,
+        fill_color={"field": "hits", "transform": _mapper(paper, source)},
     )  # fmt: skip
-    made.add_layout(_colour_bar(paper), "right")
+    made.add_layout(_colour_bar(paper, source), "right")
     made.min_border_right = _BAR_PX
     hover(paper, made, drawn, _CELL_ROWS)
     return made
 
 
-def _mapper(paper: Paper) -> LinearColorMapper | LogColorMapper:
+def _mapper(paper: Paper, source: ColumnDataSource) -> LinearColorMapper | LogColorMapper:
     """Return what colours by hits; the page moves its ends."""
     palette = paper.look.palette
     kind = LogColorMapper if paper.look.log else LinearColorMapper
@@ -111,14 +112,14 @@ def _mapper(paper: Paper) -> LinearColorMapper | LogColorMapper:
         high=10,
         low_color=palette.empty,
         high_color=palette.hot,
-        tags=[{"table": _table(paper), "column": "hits", "log": paper.look.log}],
+        tags=[{"source": source.name, "column": "hits", "log": paper.look.log}],
     )
 
 
-def _colour_bar(paper: Paper) -> ColorBar:
+def _colour_bar(paper: Paper, source: ColumnDataSource) -> ColorBar:
     """Return the scale, with a mapper of its own: else each update would lay it out anew."""
     bar = ColorBar(
-        color_mapper=_mapper(paper),
+        color_mapper=_mapper(paper, source),
         level=AXIS_LEVEL,
         width=8,
         padding=4,
@@ -143,13 +144,9 @@ _CELL_ROWS = (
 )
 
 
-def _table(paper: Paper) -> str:
-    return f"cells{paper.number}"
-
-
 def _cells(paper: Paper) -> ColumnDataSource:
     return paper.source(
-        _table(paper),
+        f"cells{paper.number}",
         _static(paper),
         ("hits", "scint"),
         counts=["hits", "scint"],

@@ -24,7 +24,7 @@ def chamber_bars(paper: Paper) -> figure:
             y=(len(chambers) - 0.5, -0.5),
             log="x" if log else "",
         ),
-        scale={"table": "chambers", "columns": ["hits"], "log": log, "axis": "x"},
+        scale={"columns": ["hits"], "log": log, "axis": "x"},
     )
     made.ygrid.visible, made.xgrid.visible = False, True
     made.yaxis.ticker = FixedTicker(ticks=numbers)

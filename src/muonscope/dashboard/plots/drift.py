@@ -26,7 +26,7 @@ def drift(paper: Paper) -> figure:
             y=(0.5, 10) if log else (0, 10),
             log="y" if log else "",
         ),
-        scale={"table": f"drift{paper.number}", "columns": ["counts"], "log": log},
+        scale={"columns": ["counts"], "log": log},
     )
     made.xaxis.ticker = BasicTicker(desired_num_ticks=5, num_minor_ticks=0)
     count_axis(made.yaxis[0], log=log)

@@ -16,7 +16,6 @@ _BARS = 600
 
 def multiplicity(paper: Paper) -> figure:
     """Draw the number of orbits by their hits; always logarithmic, for the tail is the point."""
-    table = f"multiplicity{paper.number}"
     made = new_figure(
         paper,
         Axes(
@@ -26,14 +25,14 @@ def multiplicity(paper: Paper) -> figure:
             y=(0.5, 10),
             log="y",
         ),
-        scale={"table": table, "columns": ["orbits"], "log": True},
+        scale={"columns": ["orbits"], "log": True},
     )
     made.xaxis.ticker = FixedTicker(ticks=[1, 5, 10, _LAST])
     made.xaxis.major_label_overrides = {_LAST: f"{_LAST}+"}
     count_axis(made.yaxis[0], log=True)
     source = paper.source(
-        table, {"n": list(range(1, _LAST + 1))}, ("orbits",), fold=[1, _LAST], counts=["orbits"],
-        reference=["orbits"],
+        f"multiplicity{paper.number}", {"n": list(range(1, _LAST + 1))}, ("orbits",),
+        fold=[1, _LAST], counts=["orbits"], reference=["orbits"],
     )  # fmt: skip
     bars = made.vbar(
         x="n", top="orbits", bottom=1e-6, width=0.85, source=source, fill_color=paper.colour,
@@ -48,16 +47,15 @@ def multiplicity(paper: Paper) -> figure:
 
 def orbits(paper: Paper) -> figure:
     """Draw the hits of each orbit of the latest window, when they were."""
-    table = f"orbits{paper.number}"
     made = new_figure(
         paper,
         Axes(x_label="time in the window [s]", y_label="hits [per orbit]", y=(0, 5)),
-        scale={"table": table, "columns": ["hits"], "log": False, "least": 5},
+        scale={"columns": ["hits"], "log": False, "least": 5},
         along="window",
     )
     made.xaxis.ticker = BasicTicker(desired_num_ticks=4, num_minor_ticks=0)
     made.yaxis.ticker = BasicTicker(desired_num_ticks=4, num_minor_ticks=0, min_interval=1)
-    source = paper.source(table, {}, ("time", "hits"), bars=_BARS)
+    source = paper.source(f"orbits{paper.number}", {}, ("time", "hits"), bars=_BARS)
     strip = made.segment(
         x0="time", x1="time", y0=0, y1="hits", source=source, line_color=paper.colour, line_width=1
     )

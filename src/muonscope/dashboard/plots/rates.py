@@ -12,7 +12,9 @@ __all__ = ["hit_rates", "lines", "scintillator_rate"]
 _BY_CHAMBER = ("hits", "scint")
 """Counters that the trend also has for each chamber: ``hits0``, ``hits1``, ..."""
 
-_SINGLE = ("scintillator", "words_in", "trigger", "ancillary", "late", "unmapped", "invalid")
+_SINGLE = (
+    "scintillator", "words_in", "orbits", "trigger", "ancillary", "late", "unmapped", "invalid",
+)  # fmt: skip
 """Counters of the whole detector."""
 
 
@@ -55,7 +57,7 @@ def _against_time(paper: Paper, counters: Sequence[str], label: str) -> figure:
             y=(0.1, 10) if log else (0, 10),
             log="y" if log else "",
         ),
-        scale={"table": "trend", "columns": list(counters), "log": log},
+        scale={"columns": list(counters), "log": log},
         along="run",
     )
     made.subscribed_events.add("tap")  # a click on the history goes there

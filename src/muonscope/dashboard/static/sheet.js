@@ -21,7 +21,7 @@ export class Sheet {
   colours = [];
   #documents = [];
   #managers = [];
-  #sources = new Map(); // name -> {model, tags, fixed}
+  #sources = new Map(); // name -> {model, tags, fixed}, see paper.py
   #figures = new Map(); // name of the panel -> {model, view, tags, follower}
   #mappers = [];
   #release = () => {};
@@ -72,41 +72,38 @@ export class Sheet {
         Object.entries(columnsOf(model)).filter(([name]) => !filled.has(name)),
       );
       this.#sources.set(model.name, { model, tags, fixed });
-    } else if (/ColorMapper$/.test(model.type) && tags.table) {
+    } else if (/ColorMapper$/.test(model.type) && tags.source) {
       this.#mappers.push({ model, tags, follower: new Follower() });
     }
   }
 
   /* Draw a view document; context: see tables.js. Of hidden panels nothing is drawn. */
   show(document, context) {
-    const wanted = new Set(this.#shown().map(({ panel }) => panel.table));
+    const wanted = new Set(this.#shown().map(({ panel }) => panel.source));
     for (const [name, { model, tags, fixed }] of this.#sources) {
-      const table = document.tables[name];
+      const table = document.tables[tags.table];
       if (!table || !wanted.has(name)) continue;
-      const columns = fill(tags, fixed, table, context, name);
+      const columns = fill(tags, fixed, table, context);
       if (columns && !sameColumns(columns, columnsOf(model))) model.data = columns;
     }
     for (const figure of this.#shown()) this.#fit(figure, document, context);
-    for (const mapper of this.#mappers) if (wanted.has(mapper.tags.table)) this.#colour(mapper);
+    for (const mapper of this.#mappers) if (wanted.has(mapper.tags.source)) this.#colour(mapper);
   }
 
   /* Draw the history: the last spanS, or less where the run is younger. Return the rates. */
   showTrend(trend, spanS, cursorS) {
-    const source = this.#sources.get("trend");
-    const figures = this.#shown().filter(({ panel }) => panel.table === "trend");
-    if (!source || figures.length === 0) return null;
+    const figures = this.#shown().filter(({ panel }) => this.#isTrend(panel));
+    if (figures.length === 0) return null;
     const covered = trend.length ? trend.end - trend.columns.run_s[0] : 0;
     const span = Math.min(spanS, SPANS_S.find((s) => s >= covered) ?? spanS);
     const start = covered > spanS ? trend.end - spanS : (trend.columns.run_s[0] ?? 0);
     const drawn = new Set(figures.flatMap(({ tags }) => tags.scale.columns));
-    const rates = trend.rates(
-      source.tags.rates.filter((name) => drawn.has(name)),
-      span,
-    );
+    const rates = trend.rates([...drawn], span);
     const unused = rates.time.map(() => NaN);
-    const columns = { ...rates };
-    for (const name of source.tags.rates) columns[name] ??= unused;
-    source.model.data = columns;
+    for (const name of new Set(figures.map(({ panel }) => panel.source))) {
+      const { model, tags } = this.#sources.get(name);
+      model.data = Object.fromEntries(tags.filled.map((column) => [column, rates[column] ?? unused]));
+    }
     for (const figure of figures) {
       setRange(figure.model.x_range, start, start + span);
       this.#fit(figure, null, {});
@@ -166,6 +163,10 @@ export class Sheet {
     this.#mappers = [];
   }
 
+  #isTrend({ source }) {
+    return this.#sources.get(source).tags.table === "trend";
+  }
+
   #shown() {
     return [...this.#figures.values()].filter(({ hidden }) => !hidden);
   }
@@ -173,8 +174,8 @@ export class Sheet {
   #fit({ model, tags, follower, panel }, document, { unit, live }) {
     if (tags.along === "window" && document) fitWindow(model.x_range, document);
     if (!tags.scale) return;
-    const { table, columns, log, axis } = tags.scale;
-    const data = columnsOf(this.#sources.get(table).model);
+    const { columns, log, axis } = tags.scale;
+    const data = columnsOf(this.#sources.get(panel.source).model);
     const visible = columns.filter((name) =>
       model.renderers.every((r) => r.name !== name || r.visible),
     );
@@ -185,14 +186,14 @@ export class Sheet {
     const high = follower.follow(room * most);
     const low = !log
       ? 0
-      : table === "trend"
+      : this.#isTrend(panel)
         ? lowRate(values, high)
         : 0.5 * (unit === "hz" && live > 0 ? decadeBelow(1 / live) : 1);
     setRange(axis === "x" ? model.x_range : model.y_range, low, Math.max(high, 10 * low));
   }
 
   #colour({ model, tags, follower }) {
-    const values = columnsOf(this.#sources.get(tags.table).model)[tags.column];
+    const values = columnsOf(this.#sources.get(tags.source).model)[tags.column];
     const high = follower.follow(MAP_SCALE * medianAboveZero(values));
     const least = leastAboveZero([values]) || high / 10;
     const low = tags.log ? Math.min(decadeBelow(least), high / 10) : 1e-9;

@@ -93,7 +93,7 @@ function stateTable(status) {
       ["run", text(status.run)],
       ["detector", status.detector],
       ["detector time", clock(status.detector_s ?? NaN)],
-      ["behind the wall clock", status.lag_s === null ? "\u2013" : ago(status.lag_s)],
+      ["later than at best in this run", status.lag_s === null ? "\u2013" : ago(status.lag_s)],
       [
         "words",
         `${count(status.words)} (${status.words_per_s === null ? "\u2013" : figures(status.words_per_s)} per s)`,

@@ -7,7 +7,7 @@ import { count, hertz } from "./format.js";
 
 const RATIO_TOP = 2;
 
-export function fill(tags, fixed, table, context, name) {
+export function fill(tags, fixed, table, context) {
   const columns = { ...fixed };
   if (tags.bars) return Object.assign(columns, highest(table, tags.bars));
   for (const [column, values] of Object.entries(table)) columns[column] = shaped(tags, values);
@@ -17,7 +17,7 @@ export function fill(tags, fixed, table, context, name) {
   for (const column of tags.counts ?? []) addRates(columns, column, context);
   for (const column of tags.texts ?? [])
     columns[`${column}_text`] = columns[column].map(context.unit === "hz" ? hertz : count);
-  for (const column of tags.reference ?? []) addReference(columns, column, tags, context, name);
+  for (const column of tags.reference ?? []) addReference(columns, column, tags, context);
   return columns;
 }
 
@@ -48,8 +48,8 @@ function addRates(columns, column, { unit, live }) {
   columns[column] = unit === "hz" ? rates : counts;
 }
 
-function addReference(columns, column, tags, { unit, live, reference }, name) {
-  const found = reference?.tables?.[name]?.[column];
+function addReference(columns, column, tags, { unit, live, reference }) {
+  const found = reference?.tables?.[tags.table]?.[column];
   const counts = found ? shaped(tags, found) : null;
   const scale = reference?.live_s > 0 ? (unit === "hz" ? 1 : live) / reference.live_s : NaN;
   const shown = columns[column];
