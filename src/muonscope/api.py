@@ -124,7 +124,7 @@ def open_recording(
     name = os.fspath(source)
     kafka = None
     if is_kafka_url(name):
-        kafka = KafkaOptions(settings=kafka_settings(os.fspath(kafka_config)), patient=False)
+        kafka = KafkaOptions(settings=kafka_settings(os.fspath(kafka_config)))
     known = detector_for([name]) if detector is None else _detector(detector)
     return Recording(name, known, kafka)
 

@@ -108,16 +108,34 @@ def test_a_broker_that_is_not_there_is_waited_for(
         broker.stop()
 
 
-def test_waiting_can_be_ended_and_forgone(command: Command, recording: Path) -> None:
-    url = f"kafka://127.0.0.1:{free_port()}/nothing"
-    at_once = command("process", url, "--no-wait")
+def test_waiting_can_be_forgone(command: Command) -> None:
+    at_once = command("process", f"kafka://127.0.0.1:{free_port()}/nothing", "--no-wait")
     assert at_once.code == 3
     assert "no Kafka broker answers" in at_once.err
     assert "make kafka" in at_once.err
-    running = command.start("replay", recording, "--to", url)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("process", "URL"),
+        ("replay", "sim:?words=9", "--to", "URL"),
+        ("dashboard", "URL", "--port", "0"),
+        ("dashboard", "URL_results", "--port", "0"),
+    ],
+    ids=" ".join,
+)
+def test_a_signal_ends_waiting(
+    command: Command, args: tuple[str, ...], number: signal.Signals
+) -> None:
+    url = f"kafka://127.0.0.1:{free_port()}/nothing"
+    running = command.start(*[arg.replace("URL", url) for arg in args])
     until(lambda: "trying again" in running.err(), "waiting")
-    running.signal(signal.SIGINT)
-    assert running.wait().code == 3
+    running.signal(number)
+    done = running.wait()
+    assert done.code == (0 if args[0] == "dashboard" else 128 + number)
+    assert "error" not in done.err
 
 
 def test_a_second_processor_takes_over_and_the_first_one_says_so(

@@ -22,7 +22,7 @@ from muonscope.cli.kernels import set_pace
 from muonscope.cli.pace import check_speed
 from muonscope.cli.results_source import Found, find_results
 from muonscope.cli.say import say
-from muonscope.cli.stopping import Stop
+from muonscope.cli.stopping import Stop, Stopped
 from muonscope.dashboard.live import Live
 from muonscope.dashboard.security import LOOPBACK, Access, PatientProtocol, is_loopback
 from muonscope.dashboard.server import DashboardServer, make_app
@@ -90,7 +90,7 @@ def show_dashboard(options: Options, greeting: str = "") -> int:
     prefix = _prefix(options.prefix)
     check_speed(options.speed)
     stop = Stop()
-    with stop.listening(), _listening(options) as listening:
+    with suppress(Stopped), stop.listening(), _listening(options) as listening:
         found = find_results(options.sources, options.kafka_config, stop, no_wait=options.no_wait)
         endless = [_endless(source) for source in options.sources]
         plan = plans.plan_of(_process_options(replace(options, sources=endless), found), stop)
@@ -125,6 +125,8 @@ def _fed(feed: Feed, live: Live, stop: Stop) -> None:
         reason = feed.run(live, stop)
     except MuonscopeError as exc:
         reason = str(exc)
+    except Stopped:
+        reason = ""
     except Exception as exc:  # the page must tell of whatever ends its feed
         logging.getLogger(__name__).exception("the feed of the dashboard failed")
         reason = f"internal error: {type(exc).__name__}: {exc}"

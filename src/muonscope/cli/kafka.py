@@ -1,7 +1,5 @@
 """How a command deals with brokers: settings, numbers of its options, and patience."""
 
-import time
-
 from muonscope.cli.say import say
 from muonscope.cli.stopping import Stop
 from muonscope.errors import OptionError
@@ -9,8 +7,6 @@ from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.wiring import kafka_settings
 
 __all__ = ["kafka_options"]
-
-_LOOK_S = 0.1
 
 
 def kafka_options(
@@ -21,7 +17,7 @@ def kafka_options(
     replication: int = 1,
     no_wait: bool = False,
 ) -> KafkaOptions:
-    """Return how to deal with brokers; waiting ends when ``stop`` says so.
+    """Return how to deal with brokers; waiting raises Stopped when ``stop`` says so.
 
     ``config`` is a file of settings, or empty; those of the environment count, too.
 
@@ -34,13 +30,7 @@ def kafka_options(
         if number is not None and not 1 <= number <= 10_000:
             raise OptionError(f"{name}: found {number}, expected 1 .. 10000")
 
-    def wait(seconds: float) -> bool:
-        end = time.monotonic() + seconds
-        while not stop and time.monotonic() < end:
-            time.sleep(_LOOK_S)
-        return bool(stop)
-
     return KafkaOptions(
         settings=kafka_settings(config), partitions=partitions, replication=replication,
-        patient=not no_wait, wait=wait, say=say,
+        patient=not no_wait, wait=stop.wait, say=say,
     )  # fmt: skip

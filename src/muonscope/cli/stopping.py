@@ -1,11 +1,23 @@
 """Stopping on a signal: the first one ends the work in order, the second one at once."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Stop"]
+__all__ = ["Stop", "Stopped"]
+
+_LOOK_S = 0.05
+
+
+class Stopped(Exception):  # noqa: N818 nothing went wrong
+    """A wait was ended by the first signal; there is nothing that would have to be ended."""
+
+    def __init__(self, exit_code: int) -> None:
+        """Note what the command ends with."""
+        super().__init__(exit_code)
+        self.exit_code = exit_code
 
 
 class Stop:
@@ -23,6 +35,20 @@ class Stop:
     def exit_code(self) -> int:
         """What a command that was stopped ends with."""
         return 128 + self.signal if self.signal else 0
+
+    def wait(self, seconds: float) -> None:
+        """Sleep.
+
+        Raises
+        ------
+        Stopped
+            If a signal comes meanwhile.
+        """
+        end = time.monotonic() + seconds
+        while not self and time.monotonic() < end:
+            time.sleep(_LOOK_S)
+        if self:
+            raise Stopped(self.exit_code)
 
     @contextmanager
     def listening(

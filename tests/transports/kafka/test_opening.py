@@ -1,10 +1,12 @@
 """Opening topics: brokers that go away meanwhile are waited for, if that is wanted."""
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from muonscope.cli.stopping import Stop, Stopped
 from muonscope.errors import SourceLostError, SourceNotFoundError
 from muonscope.transports.kafka import opening
 from muonscope.transports.kafka.opening import open_topic
@@ -32,27 +34,33 @@ class Brokers:
             raise SourceLostError(f"{topic}: timed out")
         return 7
 
-    def options(self, wait: Callable[[float], bool], **more: Any) -> KafkaOptions:
-        return KafkaOptions(wait=wait, say=self.told.append, **more)
+    def options(self, wait: Callable[[float], None], **more: Any) -> KafkaOptions:
+        return KafkaOptions(wait=wait, say=self.told.append, **{"patient": True} | more)
 
 
 def test_what_is_lost_while_it_is_opened_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
     brokers = Brokers(monkeypatch, 3)
-    options = brokers.options(lambda _: False)
+    options = brokers.options(lambda _: None)
     opened: object = open_topic(URL, options, group="g", bounded=True)
     assert opened == 7
     assert brokers.waited == 4
     assert brokers.told == ["words: timed out; trying again"] * 3
 
 
-@pytest.mark.parametrize(("patient", "stopped"), [(False, False), (True, True)])
-def test_it_is_told_to_who_will_not_wait(
-    monkeypatch: pytest.MonkeyPatch, *, patient: bool, stopped: bool
-) -> None:
+def test_it_is_told_to_who_will_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     brokers = Brokers(monkeypatch, 10**6)
-    options = brokers.options(lambda _: stopped, patient=patient)
+    options = brokers.options(lambda _: None, patient=False)
     with pytest.raises(SourceLostError):
         open_topic(URL, options, group="g", bounded=True)
+    assert brokers.waited == 1
+
+
+def test_a_signal_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    brokers, stop = Brokers(monkeypatch, 10**6), Stop()
+    stop.signal = signal.SIGTERM
+    with pytest.raises(Stopped) as caught:
+        open_topic(URL, brokers.options(stop.wait), group="g", bounded=True)
+    assert caught.value.exit_code == 143
     assert brokers.waited == 1
 
 
@@ -61,5 +69,5 @@ def test_a_topic_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Brokers, "partitions", lambda *_: 0)
     monkeypatch.setattr(Brokers, "names", lambda _: ["others"], raising=False)
     with pytest.raises(SourceNotFoundError, match="there are: others"):
-        open_topic(URL, brokers.options(lambda _: False), group="g", bounded=True)
+        open_topic(URL, brokers.options(lambda _: None), group="g", bounded=True)
     assert brokers.waited == 1

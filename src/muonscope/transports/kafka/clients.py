@@ -164,8 +164,7 @@ class Topics:
                 if not options.patient:
                     raise SourceError(f"{text}; start one with: make kafka") from exc
                 options.say(f"{text}; trying again in {pause:g} s")
-                if options.wait(pause):
-                    raise SourceError(text) from exc
+                options.wait(pause)
                 pause = min(2 * pause, _LONGEST_WAIT_S)
             else:
                 return

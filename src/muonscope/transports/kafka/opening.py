@@ -112,9 +112,10 @@ def _patiently(url: KafkaUrl, options: KafkaOptions, opened: Callable[[Topics], 
         try:
             return opened(topics)
         except SourceLostError as exc:
-            if not options.patient or options.wait(_PAUSE_S):
+            if not options.patient:
                 raise
             options.say(f"{exc}; trying again")
+            options.wait(_PAUSE_S)
 
 
 def _make(

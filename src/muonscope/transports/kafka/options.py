@@ -1,5 +1,6 @@
 """How to deal with brokers and topics; brings no client, so it costs nothing to make."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,9 +17,9 @@ class KafkaOptions:
     partitions: int | None = None
     """Partitions of a topic that is made; None: the default of its kind."""
     replication: int = 1
-    patient: bool = True
+    patient: bool = False
     """Whether to wait for brokers that do not answer."""
-    wait: Callable[[float], bool] = lambda _: True
-    """Sleeps so many seconds; returns True when there is no use in going on."""
+    wait: Callable[[float], None] = time.sleep
+    """Sleeps so many seconds; raises when there is no use in going on."""
     say: Callable[[str], None] = lambda _: None
     """Tells people what is waited for, and what is made."""
