@@ -11,7 +11,25 @@ from muonscope.dashboard.live import Live
 from muonscope.dashboard.security import Access
 from muonscope.dashboard.server import make_app
 
-__all__ = ["Client", "client_of"]
+__all__ = ["API", "TOKEN", "Client", "assert_secure", "client_of"]
+
+API = ("summary", "windows", "windows/0/3", "detector", "health", "openapi.json")
+"""What can be read below ``api/v1``, where there are five windows."""
+
+TOKEN = "a token of some length"
+
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
+        " img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; base-uri 'none';"
+        " form-action 'self'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
 
 
 class Client:
@@ -52,3 +70,10 @@ def client_of(
     """Return a client of an app; by default one that has five windows."""
     live = live or live_of([window(n) for n in range(5)], version="1.2.3")
     return Client(make_app(live, access or Access(), **options), base)
+
+
+def assert_secure(answer: httpx.Response) -> None:
+    """Check the headers of an answer."""
+    assert {name: answer.headers.get(name) for name in _HEADERS} == _HEADERS
+    assert answer.headers["cache-control"] in {"no-store", "no-cache"}
+    assert "server" not in answer.headers

@@ -1,4 +1,4 @@
-"""A real browser, and dashboards for it to look at."""
+"""Dashboards to ask and to look at, and a real browser."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,12 +11,26 @@ from playwright.sync_api import Browser
 
 from browser import CHROMIUM, Watched, chromium, open_page
 from cli.command import Command
+from dashboard.asking import TOKEN, Client, client_of
+from muonscope.dashboard.security import Access
 from served import Served, serving
 from simulated import BRIGHT, simulated_words
 
 WORDS = 60_000
 Look = Callable[..., Watched]
 Serve = Callable[..., Served]
+
+
+@pytest.fixture(scope="module")
+def client() -> Client:
+    """A client of a dashboard that has five windows; tests only read."""
+    return client_of()
+
+
+@pytest.fixture
+def guarded() -> Client:
+    """A client of a dashboard that asks for a token."""
+    return client_of(access=Access(token=TOKEN, hosts=None))
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,7 @@ def serving(
     app = make_app(live, access or Access(), prefix=prefix, most_viewers=most_viewers)
     config = uvicorn.Config(
         app, http=protocol, ws="none", lifespan="on", log_level="error", log_config=None,
-        access_log=False, timeout_graceful_shutdown=2,
+        access_log=False, server_header=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
     server = DashboardServer(config, app)
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
