@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from muonscope.detector import shipped_detector
+from muonscope.transports.base import Place
 from muonscope.words.binary import BlockEncoder
 from muonscope.words.layout import Words, orbits, pack_hits
 from muonscope.words.messages import Messages
@@ -125,13 +126,14 @@ class TopicSource:
     """Gives a few messages of some partitions at a time; ends with the topic."""
 
     topic: Topic
-    positions: Mapping[int, int] = field(default_factory=dict)
+    known: Mapping[int, Place] = field(default_factory=dict)
     seed: int = 0
     most: int = 4
     """Most messages of a partition at once."""
     lasting: bool = False
     """Never ends."""
     name: str = "kafka://memory/topic"
+    mark: int = 7
     held: list[int] = field(default_factory=list)
     partitions: int = field(init=False)
     reached: dict[int, int] = field(init=False)
@@ -140,7 +142,8 @@ class TopicSource:
 
     def __post_init__(self) -> None:
         self.partitions = len(self.topic.partitions)
-        self.reached = dict.fromkeys(range(self.partitions), self.topic.base) | dict(self.positions)
+        self.reached = dict.fromkeys(range(self.partitions), self.topic.base)
+        self.reached |= {p: place.restart for p, place in self.known.items()}
         for p in self.reached:
             self._note_end(p)
         self.rng = random.Random(self.seed)

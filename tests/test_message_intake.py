@@ -21,7 +21,7 @@ from muonscope.message_intake import (
     MessageIntake,
     MessagePieces,
     Notices,
-    positions_of,
+    places_of,
 )
 from muonscope.words.binary import BlockDecoder
 from muonscope.words.rejects import Rejects
@@ -87,7 +87,7 @@ def taken(
     topic: Topic, seed: int, streams: Mapping[str, Stream] | None = None, most: int = 4
 ) -> list[Batch[Token]]:
     """Take in what a topic holds, from saved streams on."""
-    source = TopicSource(topic, positions_of(streams or {}), seed=seed, most=most)
+    source = TopicSource(topic, places_of(streams or {}), seed=seed, most=most)
     intake = MessageIntake(source, READOUT, streams=streams, clock=Ticking())
     return list(intake.batches())
 
@@ -221,7 +221,7 @@ def test_expired_messages_are_counted_on_from_the_saved_state() -> None:
     topic.send_blocks(scattered_words(20, 1, keys=1), [10])
 
     def notices(streams: Mapping[str, Stream] | None, gone: int) -> dict[str, Stream]:
-        source = TopicSource(topic, positions_of(streams or {}), most=1)
+        source = TopicSource(topic, places_of(streams or {}), most=1)
         intake = MessageIntake(source, READOUT, streams=streams, expired=lambda: gone)
         return saved_after(list(intake.batches())[:1])
 

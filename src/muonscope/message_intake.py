@@ -29,7 +29,7 @@ __all__ = [
     "MessagePieces",
     "MessageSource",
     "Notices",
-    "positions_of",
+    "places_of",
 ]
 
 ORDER_KEY = "order"
@@ -51,6 +51,8 @@ class MessageSource(Protocol):
 
     name: str
     partitions: int
+    mark: int
+    """By which the topic is known again; 0 if by nothing."""
 
     def fetch(self) -> list[Messages]:
         """Return what has come within a moment, by partition."""
@@ -105,9 +107,9 @@ class _Done:
         return self._before + [[begin, end] for begin, end, done in self._order if done]
 
 
-def positions_of(streams: Mapping[str, Stream]) -> dict[int, int]:
+def places_of(streams: Mapping[str, Stream]) -> dict[int, Place]:
     """Return where to read on in each partition, from the saved ``streams``."""
-    return {int(key): s.place.restart for key, s in streams.items() if key != ORDER_KEY}
+    return {int(key): s.place for key, s in streams.items() if key != ORDER_KEY}
 
 
 class MessageBook:
@@ -118,6 +120,7 @@ class MessageBook:
         name: str,
         partitions: int,
         *,
+        mark: int,
         streams: Mapping[str, Stream] | None = None,
         reached: Mapping[int, int],
         checkpoints: bool = False,
@@ -127,10 +130,12 @@ class MessageBook:
     ) -> None:
         """Go on from ``streams``; partitions that are new begin where they are ``reached``.
 
+        ``mark`` is what the topic is known by when it is opened again.
         ``quick`` asks for a checkpoint soon after windows close. ``expired`` tells how
         many messages were gone when they should have been read.
         """
-        self._name, self._checkpoints, self._quick = name, checkpoints, quick
+        self._name, self._mark = name, mark
+        self._checkpoints, self._quick = checkpoints, quick
         self._live = True
         self._expired, self._clock = expired, clock
         saved = dict(streams or {})
@@ -223,7 +228,7 @@ class MessageBook:
             done, size = self._done[p], self._sizes[p]
             changed[str(p)] = replace(
                 self._partitions[p],
-                place=Place(restart=done.restart, read=size, mark=0, ended=False),
+                place=Place(restart=done.restart, read=size, mark=self._mark, ended=False),
                 bytes_in=size,
                 decoder={"done": done.ranges()},
             )
@@ -275,8 +280,9 @@ class MessageIntake:
         self._source, self._readout, self._stop = source, readout, stop
         self._checkpoints, self._idle_exit_s, self._clock = checkpoints, idle_exit_s, clock
         self.book = MessageBook(
-            source.name, source.partitions, streams=streams, reached=source.front().reached,
-            checkpoints=checkpoints, quick=quick, expired=expired, clock=clock,
+            source.name, source.partitions, mark=source.mark, streams=streams,
+            reached=source.front().reached, checkpoints=checkpoints, quick=quick,
+            expired=expired, clock=clock,
         )  # fmt: skip
 
     def batches(self) -> Iterator[Batch[Token]]:

@@ -190,6 +190,27 @@ def test_a_topic_that_is_deleted_ends_the_run_with_a_word(
     assert "deleted" in done.err
 
 
+def test_a_topic_that_was_made_anew_is_not_taken_for_the_one_that_was_read(
+    command: Command, topic: Topic, recording: Path, expected: list[bytes], tmp_path: Path
+) -> None:
+    short = tmp_path / "short.dat"
+    WORDS[: len(WORDS) // 4].astype("<u8").tofile(short)
+    assert replay(command, topic, short, "--max", "--partitions", 1).wait().code == 0
+    assert process(command, topic).wait().code == 0
+    delete_topic(topic.servers, topic.name)
+    assert replay(command, topic, recording, "--max", "--partitions", 1).wait().code == 0
+    done = process(command, topic).wait()
+    assert done.code == 3, done.err
+    assert "another topic of this name" in done.err
+    anew = Topic(topic.servers, f"{topic.name}_anew")
+    source = f"{topic.stream}?group=anew"
+    assert (
+        command("process", source, "--run", "r", "--to", anew.results, "--idle-exit", "600ms").code
+        == 0
+    )
+    assert anew.lines() == expected
+
+
 def test_messages_that_expired_are_counted_and_told(
     command: Command, topic: Topic, recording: Path
 ) -> None:

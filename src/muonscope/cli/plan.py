@@ -193,11 +193,11 @@ class Plan:
         yield FileSupply(intake, source.size)
 
     def _from_topic(self, url: KafkaUrl, outlet: Outlet, stop: Stop) -> Iterator[Supply]:
-        from muonscope.message_intake import MessageIntake, positions_of
+        from muonscope.message_intake import MessageIntake, places_of
         from muonscope.transports.kafka.opening import open_topic  # brings the client
 
         streams = outlet.restored.streams if outlet.restored else {}
-        source = open_topic(url, self.kafka, group=self.group, positions=positions_of(streams))
+        source = open_topic(url, self.kafka, group=self.group, known=places_of(streams))
         try:
             intake = MessageIntake(
                 source,

@@ -17,7 +17,7 @@ from muonscope.cli.supplies import FileSupply, TopicSupply
 from muonscope.engines.native import Batch
 from muonscope.errors import OptionError
 from muonscope.intake import Stream, Token
-from muonscope.message_intake import MessageBook, positions_of
+from muonscope.message_intake import MessageBook, places_of
 from muonscope.transports.base import Place
 from muonscope.words.codec import Decoded
 from muonscope.words.messages import Part
@@ -90,10 +90,10 @@ def _process_topic(plan: Plan, session: "SparkSession", stop: Stop) -> int:
     with ExitStack() as stack:
         outlet = stack.enter_context(plan.open_outlet())
         streams = outlet.restored.streams if outlet.restored else {}
-        source = stack.enter_context(_looking(plan, positions_of(streams)))
+        source = stack.enter_context(_looking(plan, places_of(streams)))
         reached = dict(source.front().reached)
         book = MessageBook(
-            source.name, source.partitions, streams=streams, reached=reached,
+            source.name, source.partitions, mark=source.mark, streams=streams, reached=reached,
             checkpoints=outlet.store is not None, expired=source.expired,
         )  # fmt: skip
         intake = _MicroBatches(book, reached)
@@ -133,14 +133,12 @@ def _process_topic(plan: Plan, session: "SparkSession", stop: Stop) -> int:
 
 
 @contextmanager
-def _looking(plan: Plan, positions: dict[int, int]) -> Iterator["KafkaSource"]:
+def _looking(plan: Plan, known: dict[int, Place]) -> Iterator["KafkaSource"]:
     """Give what knows how far the topic reaches, and reads nothing of it."""
     from muonscope.transports.kafka.opening import open_topic
 
     assert plan.topic
-    source = open_topic(
-        plan.topic, plan.kafka, group=plan.group, positions=positions, only_look=True
-    )
+    source = open_topic(plan.topic, plan.kafka, group=plan.group, known=known, only_look=True)
     try:
         yield source
     finally:

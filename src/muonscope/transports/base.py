@@ -26,7 +26,7 @@ class Place:
     read: int
     """Raw bytes that were read."""
     mark: int
-    """CRC-32 of the first ``min(64, read)`` bytes."""
+    """CRC-32 of the first ``min(64, read)`` bytes; of a topic, of its id."""
     ended: bool
     """Whether it was read to an end."""
 

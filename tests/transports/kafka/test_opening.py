@@ -9,6 +9,7 @@ import pytest
 from muonscope.cli.stopping import Stop, Stopped
 from muonscope.errors import SourceLostError, SourceNotFoundError
 from muonscope.transports.kafka import opening
+from muonscope.transports.kafka.clients import FoundTopic
 from muonscope.transports.kafka.opening import open_topic
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
@@ -22,17 +23,17 @@ class Brokers:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
         self.left, self.waited, self.told = times, 0, list[str]()
         monkeypatch.setattr(opening, "topics_at", self._answering)
-        monkeypatch.setattr(opening, "KafkaSource", lambda *_, partitions, **__: partitions)
+        monkeypatch.setattr(opening, "KafkaSource", lambda *_, found, **__: found.partitions)
 
     def _answering(self, *_: object) -> "Brokers":
         self.waited += 1
         return self
 
-    def partitions(self, topic: str) -> int:
+    def found(self, topic: str) -> FoundTopic:
         self.left -= 1
         if self.left >= 0:
             raise SourceLostError(f"{topic}: timed out")
-        return 7
+        return FoundTopic(partitions=7, led=True, mark=0)
 
     def options(self, wait: Callable[[float], None], **more: Any) -> KafkaOptions:
         return KafkaOptions(wait=wait, say=self.told.append, **{"patient": True} | more)
@@ -66,7 +67,7 @@ def test_a_signal_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_topic_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     brokers = Brokers(monkeypatch, 0)
-    monkeypatch.setattr(Brokers, "partitions", lambda *_: 0)
+    monkeypatch.setattr(Brokers, "found", lambda *_: None)
     monkeypatch.setattr(Brokers, "names", lambda _: ["others"], raising=False)
     with pytest.raises(SourceNotFoundError, match="there are: others"):
         open_topic(URL, brokers.options(lambda _: None), group="g", bounded=True)

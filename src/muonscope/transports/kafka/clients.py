@@ -2,10 +2,12 @@
 
 import logging
 import time
+import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # its __init__ imports them
     AdminClient,
     ConfigResource,
@@ -25,7 +27,7 @@ from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
 
-__all__ = ["TRANSIENT", "Topics", "failure", "made", "topics_at", "watermarks"]
+__all__ = ["TRANSIENT", "FoundTopic", "Topics", "failure", "made", "topics_at", "watermarks"]
 
 _TIMEOUT_S = 10.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
@@ -101,6 +103,19 @@ def made(client: Callable[[dict[str, Any]], Any], configuration: Mapping[str, An
         raise OptionError(f"kafka settings: {exc.args[0].str()}") from exc
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundTopic:
+    """A topic that is there."""
+
+    partitions: int
+    """How many it has."""
+    led: bool
+    """Whether each of them has a broker that leads it."""
+    mark: int
+    """CRC-32 of its id, which no other topic has, of the same name neither; 0 where the
+    brokers do not tell it (before Kafka 2.8)."""
+
+
 def watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
     """Return the first offset of a partition and the one after its last, asked of its broker.
 
@@ -169,9 +184,27 @@ class Topics:
             else:
                 return
 
-    def partitions(self, topic: str) -> int:
-        """Return the number of partitions of ``topic``; 0 if it is not there."""
-        return len(self._metadata(topic).partitions)
+    def found(self, topic: str) -> FoundTopic | None:
+        """Return what is known of ``topic``, or None if it is not there.
+
+        Raises
+        ------
+        SourceError
+            If the brokers do not tell.
+        """
+        asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=_TIMEOUT_S)
+        try:
+            told = asked[topic].result()
+        except KafkaException as exc:
+            if exc.args[0].code() in _UNKNOWN:
+                return None
+            raise failure(exc.args[0], f"topic {topic}") from exc
+        identity = str(told.topic_id).encode()
+        return FoundTopic(
+            partitions=len(told.partitions),
+            led=all(partition.leader is not None for partition in told.partitions),
+            mark=zlib.crc32(identity) if told.topic_id.get_most_significant_bits() else 0,
+        )
 
     def names(self) -> list[str]:
         """Return the names of all topics but Kafka's own."""
@@ -197,12 +230,12 @@ class Topics:
             If it is there with another number of partitions than was asked for, or cannot
             be made.
         """
-        there = self.partitions(topic)
+        there = self.found(topic)
         if there:
-            if partitions is not None and there != partitions:
+            if partitions is not None and there.partitions != partitions:
                 raise SinkError(
-                    f"topic {topic}: has {there} partitions, --partitions asks for {partitions};"
-                    " it is left as it is: give the number it has, or another topic"
+                    f"topic {topic}: has {there.partitions} partitions, --partitions asks for"
+                    f" {partitions}; it is left as it is: give the number it has, or another topic"
                 )
             return False
         new = NewTopic(
@@ -222,16 +255,10 @@ class Topics:
     def _await(self, topic: str) -> None:
         """Wait until the brokers agree that ``topic`` is there."""
         for _ in range(50):
-            partitions = self._metadata(topic).partitions.values()
-            if partitions and all(p.leader >= 0 for p in partitions):
+            found = self.found(topic)
+            if found and found.led:
                 return
             self._admin.poll(0.1)
-
-    def _metadata(self, topic: str) -> Any:
-        found = self._called(
-            lambda: self._admin.list_topics(topic, timeout=_TIMEOUT_S), f"topic {topic}"
-        )
-        return found.topics[topic]
 
     def _called(self, call: Callable[[], Any], what: str) -> Any:
         try:

@@ -12,8 +12,16 @@ from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from muonscope.errors import SourceError, SourceLostError
-from muonscope.transports.kafka.clients import TRANSIENT, failure, made, watermarks
+from muonscope.errors import SourceDeniedError, SourceError, SourceLostError
+from muonscope.transports.base import Place
+from muonscope.transports.kafka.clients import (
+    TRANSIENT,
+    FoundTopic,
+    Topics,
+    failure,
+    made,
+    watermarks,
+)
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
 from muonscope.words.messages import Messages
@@ -46,24 +54,25 @@ class KafkaSource:
         url: KafkaUrl,
         settings: KafkaSettings,
         *,
-        partitions: int,
+        topics: Topics,
+        found: FoundTopic,
         group: str,
-        positions: Mapping[int, int] | None = None,
+        known: Mapping[int, Place] | None = None,
         bounded: bool = False,
         only_look: bool = False,
     ) -> None:
-        """Begin at ``positions``, the next offset of each partition, or as the URL says.
+        """Begin where the partitions are ``known`` to have been read to, or as the URL says.
 
         ``bounded`` reads what there is now, and no more; ``only_look`` reads nothing, for
         those who only want to know positions.
         """
-        self.url, self.partitions = url, partitions
+        self.url, self.partitions, self.mark = url, found.partitions, found.mark
         self.name = str(url)
         self.gaps: list[Gap] = []
         """What was gone by the time it should have been read."""
         self.trouble = ""
         """What hinders the client at present; empty when all is well."""
-        self._bounded = bounded
+        self._bounded, self._topics = bounded, topics
         self._consumer: Consumer = made(
             Consumer,
             settings.with_ours(
@@ -80,9 +89,9 @@ class KafkaSource:
         self._eof: dict[int, int] = {}
         self._held: set[int] = set()
         self._size, self._polls = 1 << 14, 0
-        self._begin(dict(positions or {}))
+        self._begin(known or {})
         if only_look:
-            self.hold(range(partitions))
+            self.hold(range(self.partitions))
 
     def fetch(self) -> list[Messages]:
         """Return what has come, a few hundredths of a second at most; each partition in order.
@@ -106,7 +115,7 @@ class KafkaSource:
         if by_partition:
             self.trouble = ""
         if self._polls % _REFRESH_POLLS == 0:
-            self._look_for_new_partitions()
+            self._look_again()
         return [self._columns(partition, some) for partition, some in by_partition.items()]
 
     def front(self) -> Front:
@@ -130,7 +139,7 @@ class KafkaSource:
         SourceError
             As ``fetch``.
         """
-        self._look_for_new_partitions(read=len(reached))
+        self._look_again(read=len(reached))
         for partition, at in reached.items():
             self._reached[partition] = max(self._reached[partition], at)
             try:
@@ -177,26 +186,31 @@ class KafkaSource:
         """Leave."""
         self._consumer.close()
 
-    def _begin(self, positions: dict[int, int]) -> None:
+    def _begin(self, known: Mapping[int, Place]) -> None:
         places = [self._place(p) for p in range(self.partitions)]
         with contextlib.ExitStack() as stack, self._told():
             stack.callback(self._consumer.close)
             committed = {}
-            if self.url.start == "committed" and len(positions) < self.partitions:
+            if self.url.start == "committed" and len(known) < self.partitions:
                 committed = {
                     p.partition: p.offset for p in self._consumer.committed(places, _QUERY_S)
                 }
             for place in places:
-                self._begin_at(place, positions, committed)
+                self._begin_at(place, known.get(place.partition), committed)
             self._consumer.assign(places)
             stack.pop_all()
 
     def _begin_at(
-        self, place: TopicPartition, positions: Mapping[int, int], committed: Mapping[int, int]
+        self, place: TopicPartition, known: Place | None, committed: Mapping[int, int]
     ) -> None:
         partition = place.partition
         low, high = watermarks(self._consumer, place)
-        wanted = positions.get(partition, committed.get(partition, -1))
+        if known and known.mark and self.mark and known.mark != self.mark:
+            raise SourceError(
+                f"{self.name}: the saved state is of another topic of this name, which was"
+                " deleted: the topic was made anew; use another ?group= to start anew"
+            )
+        wanted = known.restart if known else committed.get(partition, -1)
         if wanted < 0:
             wanted = high if self.url.start == "latest" else low
         place.offset = self._possible(partition, wanted, low, high)
@@ -243,17 +257,20 @@ class KafkaSource:
             self._consumer.seek(place)
         self._low[partition], self._reached[partition] = low, place.offset
 
-    def _look_for_new_partitions(self, read: int = 0) -> None:
-        """Look whether there are more than was known; another reader may have ``read`` them."""
+    def _look_again(self, read: int = 0) -> None:
+        """Look whether the topic is what it was; another reader may have ``read`` partitions."""
         try:
-            found = self._consumer.list_topics(self.url.topic, timeout=_QUERY_S)
-        except KafkaException:
-            partitions = self.partitions
-        else:
-            partitions = len(found.topics[self.url.topic].partitions)
-        if not partitions:
+            found = self._topics.found(self.url.topic)
+        except SourceDeniedError:
+            raise
+        except SourceError as exc:
+            self.trouble = str(exc)
+            return
+        if found is None:
             raise SourceLostError(f"{self.name}: the topic was deleted")
-        partitions = max(partitions, read)
+        if found.mark != self.mark:
+            raise SourceLostError(f"{self.name}: the topic was made anew")
+        partitions = max(found.partitions, read)
         if partitions > self.partitions:
             raise SourceLostError(
                 f"{self.name}: has {partitions} partitions now, {self.partitions} before;"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from muonscope.errors import SourceLostError, SourceNotFoundError
+from muonscope.transports.base import Place
 from muonscope.transports.kafka.clients import Topics, topics_at
 from muonscope.transports.kafka.consumer import KafkaSource
 from muonscope.transports.kafka.ledger import KafkaLedger
@@ -50,7 +51,8 @@ def make_stream_topic(url: KafkaUrl, options: KafkaOptions) -> tuple[int, bool]:
         _make(topics, url.topic, options, STREAM_PARTITIONS, _STREAM)
         config = topics.config(url.topic)
         lasting = config.get("retention.ms") == "-1" or config.get("cleanup.policy") == "compact"
-        return topics.partitions(url.topic), lasting
+        found = topics.found(url.topic)
+        return found.partitions if found else 0, lasting
 
     return _patiently(url, options, made)
 
@@ -60,28 +62,30 @@ def open_topic(
     options: KafkaOptions,
     *,
     group: str,
-    positions: Mapping[int, int] | None = None,
+    known: Mapping[int, Place] | None = None,
     bounded: bool = False,
     only_look: bool = False,
 ) -> KafkaSource:
     """Open a topic of words; one that is missing is made, unless what it holds is asked for.
 
+    ``known`` is where its partitions were read to before.
+
     Raises
     ------
     SourceError
-        If it cannot be read, or, ``bounded``, is not there.
+        If it cannot be read, is another topic than was known, or, ``bounded``, is not there.
     """
 
     def opened(topics: Topics) -> KafkaSource:
         if not bounded:
             _make(topics, url.topic, options, STREAM_PARTITIONS, _STREAM)
-        partitions = topics.partitions(url.topic)
-        if not partitions:
-            found = ", ".join(topics.names()) or "none"
-            raise SourceNotFoundError(f"{url}: no such topic; there are: {found}")
+        found = topics.found(url.topic)
+        if found is None:
+            names = ", ".join(topics.names()) or "none"
+            raise SourceNotFoundError(f"{url}: no such topic; there are: {names}")
         return KafkaSource(
-            url, options.settings, partitions=partitions, group=url.group or group,
-            positions=positions, bounded=bounded, only_look=only_look,
+            url, options.settings, topics=topics, found=found, group=url.group or group,
+            known=known, bounded=bounded, only_look=only_look,
         )  # fmt: skip
 
     return _patiently(url, options, opened)
