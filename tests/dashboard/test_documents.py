@@ -9,11 +9,12 @@ from starlette.routing import Mount
 
 from dashboard.asking import Client, client_of
 from dashboard.lives import LEGNARO, Clock, fed, live_of, window
-from muonscope.dashboard.live import Live, SourceStatus
+from muonscope.dashboard.live import Live
 from muonscope.dashboard.plan import VIEWS
 from muonscope.detector import setup_names, shipped_detector
 from muonscope.results.message import ByteAccounting
 from muonscope.results.store import ResultStore
+from muonscope.transports.base import SourceStatus
 from window_messages import ends_of
 
 
@@ -105,7 +106,7 @@ def test_the_metrics_are_the_numbers_of_the_status() -> None:
     assert sum(found["muonscope_hits_total", c] for c in chambers) == status["accounting"]["hits"]
     assert found["muonscope_windows_total", ""] == 4
     assert found["muonscope_messages_dropped_total", "malformed"] == 4
-    assert found["muonscope_bytes_total", "bytes_rejected"] == 2
+    assert found["muonscope_bytes_total", "rejected"] == 2
     assert found["muonscope_rejects_total", "X"] == 1
     assert found["muonscope_behind", "0,t,messages"] == 3
     assert found["muonscope_viewers", ""] == 0

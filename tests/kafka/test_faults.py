@@ -15,6 +15,7 @@ from cli.command import Command, Running, until
 from kafka_topics import Topic, delete_before, delete_topic, make_topic, read_topic, send
 from local_kafka import Broker, free_port
 from muonscope.detector import shipped_detector
+from muonscope.transports.kafka.opening import STREAM_PARTITIONS
 from muonscope.words.binary import BlockEncoder
 from muonscope.words.numbering import HEADER_NAME, Number, split_by_orbits
 from simulated import simulated_words
@@ -418,6 +419,10 @@ def test_metrics_tell_what_the_account_tells(
     chambers = [v for k, v in found.items() if k.startswith("muonscope_hits_total")]
     assert sum(chambers) == found['muonscope_words_total{kind="hits"}']
     assert found["muonscope_windows_total"] > 3
+    behind = [v for k, v in found.items() if k.startswith("muonscope_behind{")]
+    assert len(behind) == STREAM_PARTITIONS
+    until(lambda: metrics()['muonscope_words_total{kind="words_in"}'] > len(WORDS) - 10_000, "all")
+    assert metrics()['muonscope_messages_total{kind="duplicates"}'] == 0
     running.signal(signal.SIGINT)
     running.wait()
     taken = command("process", recording, "--metrics-port", topic.servers.rsplit(":")[-1])

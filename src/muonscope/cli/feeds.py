@@ -18,13 +18,13 @@ from muonscope.cli.report import describe_note
 from muonscope.cli.say import say
 from muonscope.cli.stopping import Stop
 from muonscope.cli.supplies import Supply, partitions_of
-from muonscope.dashboard.live import Live, Progress, SourceStatus
+from muonscope.dashboard.live import Live, Progress
 from muonscope.engines.native import Batch
 from muonscope.errors import SourceLostError, SourceNotFoundError
 from muonscope.intake import Token
 from muonscope.results.reading import MAX_MESSAGE_BYTES
 from muonscope.run import Run, Status, Taking
-from muonscope.transports.base import Piece, Published, Source
+from muonscope.transports.base import Piece, Published, Source, SourceStatus
 from muonscope.transports.kafka.consumer import KafkaSource
 from muonscope.transports.kafka.opening import open_topic
 from muonscope.transports.kafka.options import KafkaOptions

@@ -10,9 +10,9 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from muonscope.dashboard.live import SourceStatus
 from muonscope.intake import Stream
 from muonscope.run import Status, Taking
+from muonscope.transports.base import SourceStatus
 
 if TYPE_CHECKING:
     from muonscope.message_intake import MessageBook
@@ -37,11 +37,11 @@ class Supply(Protocol):
     def behind(self, status: Status, /) -> str:
         """Tell how much is still to be read."""
 
-    def lag(self) -> int:
-        """Return how many messages or bytes are still to be read."""
-
     def standing(self, status: Status, streams: dict[str, Stream], /) -> list[SourceStatus]:
         """Return how far each source was read, of which those of files are ``streams``."""
+
+    def notices(self) -> dict[str, int]:
+        """Return the messages of the source by what was noticed of them."""
 
     def note(self) -> list[str]:
         """Return what has happened since the last call, for people."""
@@ -67,10 +67,6 @@ class FileSupply:
         self._behind = max(0, total - status.bytes_read)
         return f"{self._behind / 1e6:,.1f} MB to go"
 
-    def lag(self) -> int:
-        """Return the bytes to go when it was asked last."""
-        return self._behind
-
     def standing(self, status: Status, streams: dict[str, Stream]) -> list[SourceStatus]:
         """Return how far all streams together were read, and the last ones that were begun."""
         self.behind(status)
@@ -83,6 +79,10 @@ class FileSupply:
             return [replace(only, behind=behind) for only in last]
         name = f"{len(streams):,} streams in all"
         return [SourceStatus(name=name, read=status.bytes_read, behind=behind), *last]
+
+    def notices(self) -> dict[str, int]:
+        """Return nothing."""
+        return {}
 
     def note(self) -> list[str]:
         """Return nothing."""
@@ -110,15 +110,16 @@ class TopicSupply:
 
     def behind(self, _status: Status) -> str:
         """Tell the messages to go."""
-        return f"{self.lag():,} messages behind"
-
-    def lag(self) -> int:
-        """Return the messages to go."""
-        return self._source.lag()
+        return f"{self._source.lag():,} messages behind"
 
     def standing(self, _status: Status, _streams: dict[str, Stream]) -> list[SourceStatus]:
         """Return how far each partition was read."""
         return partitions_of(self._source)
+
+    def notices(self) -> dict[str, int]:
+        """Return the messages by what was noticed of them."""
+        notices = self.intake.book.notices
+        return {name: getattr(notices, name) for name in type(notices).__slots__}
 
     def note(self) -> list[str]:
         """Return gaps, and trouble with the brokers; show the group's positions."""

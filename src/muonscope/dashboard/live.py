@@ -20,6 +20,7 @@ from muonscope.errors import FormatError
 from muonscope.results.message import ByteAccounting
 from muonscope.results.reading import WindowResult, read_result
 from muonscope.results.store import ResultStore, Taken, View
+from muonscope.transports.base import SourceStatus
 from muonscope.units import ORBIT_S
 
 __all__ = ["FRESH_S", "OLD_S", "Live", "Progress", "SourceStatus"]
@@ -33,18 +34,6 @@ _EXAMPLES = 20
 _LATE_EXAMPLES = 5
 _EXAMPLE_LETTERS = 300
 _NOTES = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceStatus:
-    """How far one source, or one partition of it, was read."""
-
-    name: str
-    partition: int | None = None
-    read: int = 0
-    behind: int | None = None
-    """What is there and not read yet; None where that is not known."""
-    unit: str = "bytes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,11 +243,11 @@ class Live:
             "run": run, "first": ever - len(columns["run_s"]), "next": ever, "columns": columns,
         }  # fmt: skip
 
-    def hits_by_chamber(self) -> dict[str, int]:
-        """Return the hits of the run by the label of the chamber."""
+    def hits_per_chamber(self) -> list[int]:
+        """Return the hits of the run."""
         with self._lock:
-            hits = self._store.whole.hits_per_chamber.tolist()
-        return {c.label: n for c, n in zip(self.detector.chambers, hits, strict=True)}
+            hits: list[int] = self._store.whole.hits_per_chamber.tolist()
+        return hits
 
     def status(self, viewers: int) -> dict[str, Any]:
         """Return the document that says how all is going."""

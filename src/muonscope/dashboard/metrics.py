@@ -1,51 +1,35 @@
 """The status of a dashboard as metrics for Prometheus."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client import generate_latest
+from prometheus_client.core import GaugeMetricFamily
+
+from muonscope.detector import Detector
+from muonscope.metrics import Metric, behind, counters, gauge, of_run, registry_of
+from muonscope.results.message import ByteAccounting
+from muonscope.transports.base import SourceStatus
 
 __all__ = ["CONTENT_TYPE", "metrics"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-Metric = CounterMetricFamily | GaugeMetricFamily
 
-
-def metrics(status: dict[str, Any], hits: dict[str, int]) -> bytes:
+def metrics(status: dict[str, Any], detector: Detector, hits: Sequence[int]) -> bytes:
     """Return the status document, and the hits of the run by chamber, as text."""
-    registry = CollectorRegistry()
-    registry.register(_Status(lambda: _metrics(status, hits)))
-    return generate_latest(registry)
+    return generate_latest(registry_of(lambda: _metrics(status, detector, hits)))
 
 
-class _Status(Collector):
-    def __init__(self, collect: Callable[[], Iterator[Metric]]) -> None:
-        self._collect = collect
-
-    def collect(self) -> Iterator[Metric]:
-        return self._collect()
-
-
-def _metrics(status: dict[str, Any], hits: dict[str, int]) -> Iterator[Metric]:
-    yield _counter("words", "Words by what they were", "kind", status["accounting"])
-    yield _counter("hits", "Hits of the run by chamber", "chamber", hits)
-    yield _counter("bytes", "Bytes taken in", "fate", status["bytes"] or {})
-    yield _counter("rejects", "Pieces that could not be decoded", "code", status["rejects"])
-    names = ("malformed", "duplicates", "other_runs")
-    dropped = {name: status[name] for name in names}
-    yield _counter("messages_dropped", "Results that were not counted", "why", dropped)
-    yield CounterMetricFamily("muonscope_windows", "Windows taken", status["windows"])
-    behind = GaugeMetricFamily(
-        "muonscope_behind", "Still to be read", labels=["source", "partition", "unit"]
-    )
-    for source in status["sources"]:
-        if source["behind"] is not None:
-            partition = "" if source["partition"] is None else str(source["partition"])
-            behind.add_metric([source["name"], partition, source["unit"]], source["behind"])
-    yield behind
+def _metrics(status: dict[str, Any], detector: Detector, hits: Sequence[int]) -> Iterator[Metric]:
+    account = status["bytes"] and ByteAccounting(**status["bytes"], rejects=status["rejects"])
+    yield from of_run(
+        detector, accounting=status["accounting"], hits=hits, account=account,
+        windows=status["windows"],
+    )  # fmt: skip
+    dropped = {name: status[name] for name in ("malformed", "duplicates", "other_runs")}
+    yield counters("messages_dropped", "Results that were not counted", "why", dropped)
+    yield behind(SourceStatus(**source) for source in status["sources"])
     latency = GaugeMetricFamily(
         "muonscope_window_latency_seconds", "From the words to the broadcast", labels=["quantile"]
     )
@@ -59,15 +43,8 @@ def _metrics(status: dict[str, Any], hits: dict[str, int]) -> Iterator[Metric]:
     yield states
     for name, text, value in (
         ("viewers", "Browsers that are connected", status["viewers"]),
-        ("lag_seconds", "Detector time behind the wall clock", status["lag_s"]),
+        ("lag_seconds", "Detector time, later than at best in the run", status["lag_s"]),
         ("age_seconds", "Since the last window came", status["age_s"]),
     ):
         if value is not None:
-            yield GaugeMetricFamily(f"muonscope_{name}", text, value)
-
-
-def _counter(name: str, text: str, label: str, values: dict[str, int]) -> CounterMetricFamily:
-    family = CounterMetricFamily(f"muonscope_{name}", text, labels=[label])
-    for key, value in values.items():
-        family.add_metric([key], value)
-    return family
+            yield gauge(name, text, value)

@@ -252,7 +252,8 @@ class _Dashboard:
         return _json(encoded(view_document(self._live.reference)))
 
     def _metrics(self, _request: Request) -> Response:
-        data = metrics(self._live.status(self._hub.viewers), self._live.hits_by_chamber())
+        live = self._live
+        data = metrics(live.status(self._hub.viewers), live.detector, live.hits_per_chamber())
         return Response(data, headers={"content-type": CONTENT_TYPE})
 
     async def _openapi(self, _request: Request) -> Response:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from muonscope.errors import SourceError
 
-__all__ = ["Piece", "Place", "Published", "Sink", "Source", "Store"]
+__all__ = ["Piece", "Place", "Published", "Sink", "Source", "SourceStatus", "Store"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,18 @@ class Piece:
     """Why the stream could not be read (further); the other streams go on."""
     idle: bool = False
     """No data, only a sign of life from a source that waits for more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """How far one source, or one partition of it, was read."""
+
+    name: str
+    partition: int | None = None
+    read: int = 0
+    behind: int | None = None
+    """What is there and not read yet; None where that is not known."""
+    unit: str = "bytes"
 
 
 class Source(Protocol):

@@ -1,0 +1,83 @@
+"""The numbers of a run as metrics for Prometheus: the same wherever they are served."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from muonscope.detector import Detector
+from muonscope.results.message import ByteAccounting
+from muonscope.transports.base import SourceStatus
+
+__all__ = ["Metric", "behind", "counter", "counters", "gauge", "of_run", "registry_of"]
+
+Metric = CounterMetricFamily | GaugeMetricFamily
+
+
+def registry_of(collect: Callable[[], Iterable[Metric]]) -> CollectorRegistry:
+    """Return a registry that asks for all metrics anew each time."""
+    registry = CollectorRegistry()
+    registry.register(_Asked(collect))
+    return registry
+
+
+class _Asked(Collector):
+    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        self._collect = collect
+
+    def collect(self) -> Iterable[Metric]:
+        return self._collect()
+
+
+def of_run(
+    detector: Detector,
+    *,
+    accounting: Mapping[str, int],
+    hits: Iterable[int],
+    account: ByteAccounting | None,
+    windows: int,
+) -> Iterator[Metric]:
+    """Yield what is counted in a run: ``hits`` of each chamber, bytes if there is an ``account``.
+
+    Chambers are told by their labels, which no two have in common.
+    """
+    by_chamber = {c.label: n for c, n in zip(detector.chambers, hits, strict=True)}
+    yield counters("words", "Words by what they were", "kind", accounting)
+    yield counters("hits", "Hits of the run by chamber", "chamber", by_chamber)
+    yield counter("windows", "Windows of the run", windows)
+    if account is None:
+        return
+    fates = {"decoded": account.bytes_decoded, "rejected": account.bytes_rejected}
+    yield counters("bytes", "Bytes taken in", "fate", fates)
+    yield counters("rejects", "Pieces that could not be decoded", "code", account.rejects)
+
+
+def behind(sources: Iterable[SourceStatus]) -> Metric:
+    """Return what is still to be read, of sources of which that is known."""
+    family = GaugeMetricFamily(
+        "muonscope_behind", "Still to be read", labels=["source", "partition", "unit"]
+    )
+    for source in sources:
+        if source.behind is not None:
+            partition = "" if source.partition is None else str(source.partition)
+            family.add_metric([source.name, partition, source.unit], source.behind)
+    return family
+
+
+def counters(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    """Return counters that differ by a label."""
+    family = CounterMetricFamily(f"muonscope_{name}", text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def counter(name: str, text: str, value: int) -> Metric:
+    """Return what only grows."""
+    return CounterMetricFamily(f"muonscope_{name}", text, value)
+
+
+def gauge(name: str, text: str, value: float) -> Metric:
+    """Return what goes up and down."""
+    return GaugeMetricFamily(f"muonscope_{name}", text, value)
