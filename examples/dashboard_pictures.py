@@ -50,8 +50,9 @@ def take(browser: Browser, served: Served, page: str, theme: str, size: str) -> 
     view = "run" if page == "chambers" else "recent"
     address = f"{served.url}#page={page}&view={view}&theme={theme}"
     watched = open_page(browser, address, viewport=SIZES[size])
-    watched.page.wait_for_function("() => window.muonscope?.state().status")
-    time.sleep(3)
+    drawn = "status" if page == "system" else "updates >= 2"
+    watched.page.wait_for_function(f"() => window.muonscope?.state().{drawn}")
+    time.sleep(1)
     picture = Image.open(io.BytesIO(watched.page.screenshot()))
     watched.page.context.close()
     return picture.convert("RGB").quantize(COLOURS)

@@ -191,7 +191,7 @@ def continued(detector: Detector, folder: Path, sink: MemorySink, crash_after: i
     """Start or continue a run; crash after some steps. Tell whether it came to its end."""
     store = StateStore(folder)
     try:
-        restored = restore(store, OPTIONS)
+        restored = restore(store, OPTIONS, "start anew")
         if restored:
             del sink.messages[restored.sink_position :]
         source = Resuming(resumable_streams(WORDS), restored.known if restored else {})
@@ -242,11 +242,11 @@ def test_a_run_that_came_to_its_end_can_be_run_again(legnaro: Detector, tmp_path
 def test_state_of_other_options_is_refused(legnaro: Detector, tmp_path: Path) -> None:
     continued(legnaro, tmp_path, MemorySink(), crash_after=10**9)
     store = StateStore(tmp_path)
-    assert restore(store, OPTIONS) is not None
+    assert restore(store, OPTIONS, "start anew") is not None
     with pytest.raises(StateError, match="window = '100ms', this one has '1s'"):
-        restore(store, OPTIONS | {"window": "1s"})
+        restore(store, OPTIONS | {"window": "1s"}, "start anew")
     with pytest.raises(StateError, match="detector"):
-        restore(store, OPTIONS | {"detector": "legnaro"})
+        restore(store, OPTIONS | {"detector": "legnaro"}, "start anew")
     store.close()
 
 
@@ -257,13 +257,13 @@ def test_state_that_is_not_that_of_a_run_is_refused(
     store = StateStore(tmp_path)
     store.save(meta, {})
     with pytest.raises(StateError, match="state"):
-        restore(store, OPTIONS)
+        restore(store, OPTIONS, "start anew")
     store.close()
 
 
 def test_a_new_store_restores_nothing(tmp_path: Path) -> None:
     store = StateStore(tmp_path)
-    assert restore(store, OPTIONS) is None
+    assert restore(store, OPTIONS, "start anew") is None
     store.close()
 
 
@@ -287,7 +287,7 @@ def save_halfway(detector: Detector, folder: Path, data: bytes) -> Restored:
     for _ in run.steps():
         pass
     run.save()
-    restored = restore(store, OPTIONS)
+    restored = restore(store, OPTIONS, "start anew")
     store.close()
     assert restored is not None
     return restored
@@ -317,7 +317,7 @@ def test_a_record_cut_short_is_not_saved_as_final_whatever_comes_last(
         for path, content in zip(files, data, strict=False):
             path.write_bytes(content[:cut])
         store = StateStore(tmp_path / "state")
-        restored = restore(store, OPTIONS)
+        restored = restore(store, OPTIONS, "start anew")
         source = FileSource(files, known=restored.known if restored else None)
         intake = Intake(
             source,
@@ -383,7 +383,7 @@ def messages_run(
     counter = Counter(detector, WindowSpec(window_s=0.1))
     run = Run(
         "r", Batches(*batches), counter, sink, store=noted, options=OPTIONS,
-        restored=restore(noted, OPTIONS), lasting=lasting, **options,
+        restored=restore(noted, OPTIONS, "start anew"), lasting=lasting, **options,
     )  # fmt: skip
     for _ in run.steps():
         pass

@@ -150,6 +150,7 @@ class MessageBook:
             p: saved.get(str(p)) or _partition(name, p, reached.get(p, 0))
             for p in range(partitions)
         }
+        self._unsaved = {p for p in range(partitions) if str(p) not in saved}
         self._sizes = {p: s.bytes_in for p, s in self._partitions.items()}
         self.done_before: dict[int, list[list[int]]] = {
             p: s.decoder.get("done", []) for p, s in self._partitions.items()
@@ -222,8 +223,12 @@ class MessageBook:
         self._sizes[part.partition] += part.size
 
     def _changed(self, touched: set[int]) -> dict[str, Stream]:
-        """Return the streams of the saved state that are new, by key."""
+        """Return the streams of the saved state that are new, by key.
+
+        At first all partitions are: where one begins is known even if nothing comes.
+        """
         changed = {}
+        touched, self._unsaved = touched | self._unsaved, set()
         for p in touched:
             done, size = self._done[p], self._sizes[p]
             changed[str(p)] = replace(

@@ -67,9 +67,7 @@ class Restored:
         return {key: stream.place for key, stream in self.streams.items()}
 
 
-def restore(
-    store: Store, options: Mapping[str, Any], remedy: str = "use another --state folder"
-) -> Restored | None:
+def restore(store: Store, options: Mapping[str, Any], remedy: str) -> Restored | None:
     """Return what ``store`` holds, or None if it is new.
 
     ``remedy`` tells people how to start anew.

@@ -9,14 +9,15 @@ from muonscope.dashboard.paper import Axes, Paper, new_figure
 
 
 def early(paper: Paper) -> figure:
-    """Draw the drift times of one chamber in bins of ten that there are."""
+    """Draw the drift times of one chamber in bins of ten and of twenty that there are."""
     made = new_figure(
         paper, Axes(x_label="bin [10]", y_label="hits [counts]"), scale={"columns": ["counts"]}
     )
-    source = paper.source(
-        f"drift{paper.number}", {"bin": list(range(32))}, ("counts",), rebin=10, counts=["counts"]
-    )
-    made.vbar(x="bin", top="counts", source=source)
+    made.line(x=[0, 32], y=[1, 1])  # a limit, which no update feeds
+    for rebin in (10, 20):
+        bins = {"bin": list(range(320 // rebin))}
+        source = paper.source(f"drift{paper.number}", bins, ("counts",), rebin=rebin)
+        made.scatter(x="bin", y="counts", source=source)
     return made
 
 
@@ -28,6 +29,7 @@ def late(paper: Paper) -> figure:
         scale={"columns": ["late"]},
         along="run",
     )
+    made.line(x=[0, 60], y=[1, 1])
     source = paper.source("trend", {}, ("time", "late"), rates=["late"])
     made.line(x="time", y="late", source=source)
     return made

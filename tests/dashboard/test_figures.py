@@ -136,7 +136,7 @@ def test_every_page_is_json_that_names_a_panel_for_each_figure(detector: Detecto
         assert [p["chamber"] for p in panels if p["plot"] == "channels"] in (
             [], [*range(detector.n_chambers)],
         )  # fmt: skip
-        assert {panel["source"] for panel in panels} <= set(sources(document))
+        assert {source for panel in panels for source in panel["sources"]} <= set(sources(document))
         names += [panel["name"] for panel in panels]
         assert len(document["colours"]) == detector.n_chambers
     assert len(names) == len(set(names))
@@ -185,6 +185,17 @@ def test_plots_share_a_source_where_they_ask_for_the_same_of_a_table() -> None:
     assert others[0] is first
     assert [source.name for source in (first, *others[1:])] == ["drift0", "drift0.1", "drift0.2"]
     assert {source.tags[0]["table"] for source in others} == {"drift0"}
+
+
+def test_a_plot_that_no_update_feeds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def limit(paper: Paper) -> figure:
+        made = new_figure(paper, Axes(x_label="x [1]", y_label="y [1]"))
+        made.line(x=[0, 1], y=[1, 1])
+        return made
+
+    monkeypatch.setitem(figures.PLOTS, "limit", Plot(page="overview", title="Limit", draw=limit))
+    with pytest.raises(ValueError, match="plot limit: draws no source of its paper"):
+        built("overview")
 
 
 def test_counts_have_a_rate_and_the_reference_a_ratio() -> None:

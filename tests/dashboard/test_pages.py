@@ -166,7 +166,7 @@ def test_plots_that_somebody_adds_are_fed_as_they_ask(results: Path, look: Look)
         page = look(f"{served.url}#page=chambers&view=run").page
         drawn(page)
         said = served.get("api/v1/summary?view=run")["tables"]["drift2"]["counts"]
-        for name, rebin in (("drift2", 2), ("drift2.1", 10)):
+        for name, rebin in (("drift2", 2), ("drift2.1", 10), ("drift2.2", 20)):
             joined = [sum(said[i : i + rebin]) for i in range(0, len(said), rebin)]
             assert columns(page, name)["counts"] == joined
         assert page.locator("#chambers .plot:visible").count() == 4 * 6

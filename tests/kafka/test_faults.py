@@ -201,8 +201,9 @@ def test_a_topic_that_was_made_anew_is_not_taken_for_the_one_that_was_read(
     delete_topic(topic.servers, topic.name)
     assert replay(command, topic, recording, "--max", "--partitions", 1).wait().code == 0
     done = process(command, topic).wait()
-    assert done.code == 3, done.err
-    assert "another topic of this name" in done.err
+    assert done.code == 6, done.err
+    assert "the topic was made anew" in done.err
+    assert "use another ?group= in the URL and another --run" in done.err
     anew = Topic(topic.servers, f"{topic.name}_anew")
     source = f"{topic.stream}?group=anew"
     assert (

@@ -74,7 +74,7 @@ class WordFeed:
         set_pace()  # with what the kernels brought
         from muonscope.counting.counter import Counter
 
-        with plan.open_supply(Outlet(store=None, restored=None), stop) as supply:
+        with plan.open_supply(Outlet(), stop) as supply:
             intake: Taking = supply.intake
             if self._speed is not None:
                 intake = Paced(intake, plan.detector.readout, self._speed, stop)

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import typer
 
 from muonscope import __version__
-from muonscope.cli.stopping import Stopped
 from muonscope.errors import MuonscopeError, SinkError
 
 __all__ = ["app", "run"]
@@ -55,9 +54,6 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise
         except MuonscopeError as exc:
             typer.echo(f"muonscope: error: {exc}", err=True)
-            raise typer.Exit(exc.exit_code) from exc
-        except Stopped as exc:
-            typer.echo("muonscope: stopped", err=True)
             raise typer.Exit(exc.exit_code) from exc
         except KeyboardInterrupt as exc:
             typer.echo("muonscope: interrupted", err=True)

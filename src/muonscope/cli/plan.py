@@ -70,8 +70,10 @@ class Options:
 class Outlet:
     """What is known of an earlier run, and where the state of this one goes."""
 
-    store: Store | None
-    restored: Restored | None
+    store: Store | None = None
+    restored: Restored | None = None
+    remedy: str = ""
+    """How people start anew."""
     ledger: "KafkaLedger | None" = None
 
     @property
@@ -156,15 +158,16 @@ class Plan:
         identity = f"{self.group}.{destination.topic}"
         ledger = open_ledger(destination, self.kafka, identity=identity)
         anew = "-" in self.options.sources
-        remedy = "use another ?group= in the URL"
+        remedy = "use another ?group= in the URL and another --run"
         restored = None if anew else restore(ledger, self.kept, remedy)
-        return Outlet(store=ledger, restored=restored, ledger=ledger)
+        return Outlet(store=ledger, restored=restored, remedy=remedy, ledger=ledger)
 
     def _to_file(self) -> Outlet:
         path = results_path(self.options.to)
         store = _open_store(self.options, path)
-        restored = restore(store, self.kept) if store else None
-        return Outlet(store=store, restored=restored)
+        remedy = "use another --state folder"
+        restored = restore(store, self.kept, remedy) if store else None
+        return Outlet(store=store, restored=restored, remedy=remedy)
 
     @contextmanager
     def open_supply(self, outlet: Outlet, stop: Stop) -> Iterator[Supply]:
@@ -197,7 +200,9 @@ class Plan:
         from muonscope.transports.kafka.opening import open_topic  # brings the client
 
         streams = outlet.restored.streams if outlet.restored else {}
-        source = open_topic(url, self.kafka, group=self.group, known=places_of(streams))
+        source = open_topic(
+            url, self.kafka, group=self.group, known=places_of(streams), remedy=outlet.remedy
+        )
         try:
             intake = MessageIntake(
                 source,

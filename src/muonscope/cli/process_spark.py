@@ -90,7 +90,7 @@ def _process_topic(plan: Plan, session: "SparkSession", stop: Stop) -> int:
     with ExitStack() as stack:
         outlet = stack.enter_context(plan.open_outlet())
         streams = outlet.restored.streams if outlet.restored else {}
-        source = stack.enter_context(_looking(plan, places_of(streams)))
+        source = stack.enter_context(_looking(plan, places_of(streams), outlet.remedy))
         reached = dict(source.front().reached)
         book = MessageBook(
             source.name, source.partitions, mark=source.mark, streams=streams, reached=reached,
@@ -133,12 +133,14 @@ def _process_topic(plan: Plan, session: "SparkSession", stop: Stop) -> int:
 
 
 @contextmanager
-def _looking(plan: Plan, known: dict[int, Place]) -> Iterator["KafkaSource"]:
+def _looking(plan: Plan, known: dict[int, Place], remedy: str) -> Iterator["KafkaSource"]:
     """Give what knows how far the topic reaches, and reads nothing of it."""
     from muonscope.transports.kafka.opening import open_topic
 
     assert plan.topic
-    source = open_topic(plan.topic, plan.kafka, group=plan.group, known=known, only_look=True)
+    source = open_topic(
+        plan.topic, plan.kafka, group=plan.group, known=known, remedy=remedy, only_look=True
+    )
     try:
         yield source
     finally:

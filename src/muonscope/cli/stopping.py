@@ -6,18 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import typer
+
 __all__ = ["Stop", "Stopped"]
 
 _LOOK_S = 0.05
 
 
-class Stopped(Exception):  # noqa: N818 nothing went wrong
+class Stopped(typer.Exit):
     """A wait was ended by the first signal; there is nothing that would have to be ended."""
-
-    def __init__(self, exit_code: int) -> None:
-        """Note what the command ends with."""
-        super().__init__(exit_code)
-        self.exit_code = exit_code
 
 
 class Stop:

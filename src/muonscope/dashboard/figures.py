@@ -158,6 +158,9 @@ def _sheets(
 def _panel(made: figure, name: str, plot: Plot, chamber: int | None) -> dict[str, Any]:
     full_name = name if chamber is None else f"{name}{chamber}"
     drawn = [r for r in made.renderers if isinstance(r, GlyphRenderer)]
+    fed = dict.fromkeys(r.data_source.name for r in drawn if r.data_source.name)
+    if not fed:
+        raise ValueError(f"plot {name}: draws no source of its paper")
     return {
         "name": full_name,
         "plot": name,
@@ -167,7 +170,7 @@ def _panel(made: figure, name: str, plot: Plot, chamber: int | None) -> dict[str
         "empty": plot.empty,
         "element": f"panel-{full_name}",
         "figure": made.id,
-        "source": drawn[0].data_source.name,
+        "sources": list(fed),
         "series": [
             {"name": r.name, "colour": r.glyph.line_color} for r in drawn if r.name is not None
         ],

@@ -23,7 +23,8 @@ to do to a table on its way into a source is said in the tags of the source:
 ``bars``
     A list of times with a height each; at most so many bars are drawn, the highest.
 ``rates``
-    Columns of the trend that become Hz; ``time`` is the middle of each row, s in the run.
+    Columns of the trend that become Hz, where the axis of a figure follows them; ``time`` is
+    the middle of each row, s in the run.
 
 The tags of a figure say what its axes follow:
 

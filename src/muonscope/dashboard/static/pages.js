@@ -72,7 +72,7 @@ export class Pages {
 
   #of(sheet, panel) {
     const { view } = sheet.figure(panel.name);
-    const columns = Object.entries(sheet.data(panel.source));
+    const columns = Object.entries(sheet.data(panel.sources[0]));
     const lines = new Set(panel.series.map(({ name }) => name));
     const other = ([name]) =>
       lines.size > 0 && !lines.has(name) && name !== "time" && name !== "live_s";

@@ -79,7 +79,7 @@ export class Sheet {
 
   /* Draw a view document; context: see tables.js. Of hidden panels nothing is drawn. */
   show(document, context) {
-    const wanted = new Set(this.#shown().map(({ panel }) => panel.source));
+    const wanted = new Set(this.#shown().flatMap(({ panel }) => panel.sources));
     for (const [name, { model, tags, fixed }] of this.#sources) {
       const table = document.tables[tags.table];
       if (!table || !wanted.has(name)) continue;
@@ -97,11 +97,18 @@ export class Sheet {
     const covered = trend.length ? trend.end - trend.columns.run_s[0] : 0;
     const span = Math.min(spanS, SPANS_S.find((s) => s >= covered) ?? spanS);
     const start = covered > spanS ? trend.end - spanS : (trend.columns.run_s[0] ?? 0);
-    const drawn = new Set(figures.flatMap(({ tags }) => tags.scale.columns));
-    const rates = trend.rates([...drawn], span);
+    const names = new Set(figures.flatMap(({ panel }) => panel.sources));
+    const sources = [...names]
+      .map((name) => this.#sources.get(name))
+      .filter(({ tags }) => tags.table === "trend");
+    const drawn = new Set(figures.flatMap(({ tags }) => tags.scale?.columns ?? []));
+    const counters = new Set(sources.flatMap(({ tags }) => tags.rates));
+    const rates = trend.rates(
+      [...counters].filter((name) => drawn.has(name)),
+      span,
+    );
     const unused = rates.time.map(() => NaN);
-    for (const name of new Set(figures.map(({ panel }) => panel.source))) {
-      const { model, tags } = this.#sources.get(name);
+    for (const { model, tags } of sources) {
       model.data = Object.fromEntries(tags.filled.map((column) => [column, rates[column] ?? unused]));
     }
     for (const figure of figures) {
@@ -163,8 +170,8 @@ export class Sheet {
     this.#mappers = [];
   }
 
-  #isTrend({ source }) {
-    return this.#sources.get(source).tags.table === "trend";
+  #isTrend({ sources }) {
+    return this.#sources.get(sources[0]).tags.table === "trend";
   }
 
   #shown() {
@@ -175,7 +182,7 @@ export class Sheet {
     if (tags.along === "window" && document) fitWindow(model.x_range, document);
     if (!tags.scale) return;
     const { columns, log, axis } = tags.scale;
-    const data = columnsOf(this.#sources.get(panel.source).model);
+    const data = columnsOf(this.#sources.get(panel.sources[0]).model);
     const visible = columns.filter((name) =>
       model.renderers.every((r) => r.name !== name || r.visible),
     );

@@ -4,6 +4,7 @@ import logging
 import time
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -255,9 +256,10 @@ class Topics:
     def _await(self, topic: str) -> None:
         """Wait until the brokers agree that ``topic`` is there."""
         for _ in range(50):
-            found = self.found(topic)
-            if found and found.led:
-                return
+            with suppress(SourceLostError):  # it has no leader yet
+                found = self.found(topic)
+                if found and found.led:
+                    return
             self._admin.poll(0.1)
 
     def _called(self, call: Callable[[], Any], what: str) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from muonscope.errors import SourceDeniedError, SourceError, SourceLostError
+from muonscope.errors import SourceDeniedError, SourceError, SourceLostError, StateError
 from muonscope.transports.base import Place
 from muonscope.transports.kafka.clients import (
     TRANSIENT,
@@ -58,10 +58,13 @@ class KafkaSource:
         found: FoundTopic,
         group: str,
         known: Mapping[int, Place] | None = None,
+        remedy: str = "",
         bounded: bool = False,
         only_look: bool = False,
     ) -> None:
         """Begin where the partitions are ``known`` to have been read to, or as the URL says.
+
+        ``remedy`` tells people how to start anew where the topic is not the one that is known.
 
         ``bounded`` reads what there is now, and no more; ``only_look`` reads nothing, for
         those who only want to know positions.
@@ -72,7 +75,7 @@ class KafkaSource:
         """What was gone by the time it should have been read."""
         self.trouble = ""
         """What hinders the client at present; empty when all is well."""
-        self._bounded, self._topics = bounded, topics
+        self._bounded, self._topics, self._remedy = bounded, topics, remedy
         self._consumer: Consumer = made(
             Consumer,
             settings.with_ours(
@@ -196,23 +199,24 @@ class KafkaSource:
                     p.partition: p.offset for p in self._consumer.committed(places, _QUERY_S)
                 }
             for place in places:
-                self._begin_at(place, known.get(place.partition), committed)
+                self._begin_at(place, known, committed)
             self._consumer.assign(places)
             stack.pop_all()
 
     def _begin_at(
-        self, place: TopicPartition, known: Place | None, committed: Mapping[int, int]
+        self, place: TopicPartition, known: Mapping[int, Place], committed: Mapping[int, int]
     ) -> None:
         partition = place.partition
         low, high = watermarks(self._consumer, place)
-        if known and known.mark and self.mark and known.mark != self.mark:
-            raise SourceError(
-                f"{self.name}: the saved state is of another topic of this name, which was"
-                " deleted: the topic was made anew; use another ?group= to start anew"
+        before = known.get(partition)
+        if before and self._is_other(before.mark):
+            raise StateError(
+                f"{self.name}: the topic was made anew; the saved state is of the one before it;"
+                f" {self._remedy}"
             )
-        wanted = known.restart if known else committed.get(partition, -1)
-        if wanted < 0:
-            wanted = high if self.url.start == "latest" else low
+        wanted = before.restart if before else committed.get(partition, -1)
+        if wanted < 0:  # a partition that was added since has nothing that was to be left out
+            wanted = high if self.url.start == "latest" and not known else low
         place.offset = self._possible(partition, wanted, low, high)
         self._low[partition], self._high[partition] = low, high
         self._reached[partition] = place.offset
@@ -222,9 +226,9 @@ class KafkaSource:
     def _possible(self, partition: int, wanted: int, low: int, high: int) -> int:
         """Return where to read instead of ``wanted``; note what is gone."""
         if wanted > high:
-            raise SourceError(
-                f"{self.name}: partition {partition} ends at offset {high}, but the saved state"
-                f" is at {wanted}: the topic was made anew; use another ?group= to start anew"
+            raise StateError(
+                f"{self.name}: the topic was made anew: partition {partition} ends at offset"
+                f" {high}, but the saved state is at {wanted}; {self._remedy}"
             )
         if wanted < low:
             self.gaps.append(Gap(partition, wanted, low))
@@ -259,6 +263,7 @@ class KafkaSource:
 
     def _look_again(self, read: int = 0) -> None:
         """Look whether the topic is what it was; another reader may have ``read`` partitions."""
+        self._check_partitions(read)
         try:
             found = self._topics.found(self.url.topic)
         except SourceDeniedError:
@@ -266,16 +271,23 @@ class KafkaSource:
         except SourceError as exc:
             self.trouble = str(exc)
             return
+        self.trouble = ""
         if found is None:
             raise SourceLostError(f"{self.name}: the topic was deleted")
-        if found.mark != self.mark:
+        if self._is_other(found.mark):
             raise SourceLostError(f"{self.name}: the topic was made anew")
-        partitions = max(found.partitions, read)
-        if partitions > self.partitions:
+        self._check_partitions(found.partitions)
+
+    def _check_partitions(self, there: int) -> None:
+        if there > self.partitions:
             raise SourceLostError(
-                f"{self.name}: has {partitions} partitions now, {self.partitions} before;"
+                f"{self.name}: has {there} partitions now, {self.partitions} before;"
                 " the same command goes on with all of them"
             )
+
+    def _is_other(self, mark: int) -> bool:
+        """Tell whether ``mark`` is that of another topic; some brokers do not tell it."""
+        return 0 not in {mark, self.mark} and mark != self.mark
 
     def _columns(self, partition: int, messages: list[Message]) -> Messages:
         values = [message.value() or b"" for message in messages]

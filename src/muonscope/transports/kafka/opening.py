@@ -63,17 +63,21 @@ def open_topic(
     *,
     group: str,
     known: Mapping[int, Place] | None = None,
+    remedy: str = "",
     bounded: bool = False,
     only_look: bool = False,
 ) -> KafkaSource:
     """Open a topic of words; one that is missing is made, unless what it holds is asked for.
 
-    ``known`` is where its partitions were read to before.
+    ``known`` is where its partitions were read to before, and ``remedy`` tells people how to
+    start anew.
 
     Raises
     ------
     SourceError
-        If it cannot be read, is another topic than was known, or, ``bounded``, is not there.
+        If it cannot be read, or, ``bounded``, is not there.
+    StateError
+        If it is another topic than the one that is known.
     """
 
     def opened(topics: Topics) -> KafkaSource:
@@ -85,7 +89,7 @@ def open_topic(
             raise SourceNotFoundError(f"{url}: no such topic; there are: {names}")
         return KafkaSource(
             url, options.settings, topics=topics, found=found, group=url.group or group,
-            known=known, bounded=bounded, only_look=only_look,
+            known=known, remedy=remedy, bounded=bounded, only_look=only_look,
         )  # fmt: skip
 
     return _patiently(url, options, opened)
