@@ -87,6 +87,14 @@ def test_an_axis_is_never_shorter_than_its_least(run: Run) -> None:
     assert run("scales", "({Follower}) => new Follower(10).follow(0)") == 10
 
 
+def test_a_share_of_an_axis_is_left_for_what_stands_behind_a_bar(run: Run) -> None:
+    code = "({ withRoom }, ...args) => withRoom(...args)"
+    assert run("scales", code, 60.0, 0.0, 0.25) == 80.0
+    high = run("scales", code, 1000.0, 0.5, 0.2)
+    assert math.log(1000 / 0.5) / math.log(high / 0.5) == pytest.approx(0.8)
+    assert run("scales", code, 0.0, 0.5, 0.2) == 0
+
+
 def test_the_median_and_the_ends_leave_zeros_and_gaps_out(run: Run) -> None:
     code = (
         "(s) => [s.medianAboveZero([0, 5, 1, 9, 0]), s.medianAboveZero([0]), s.greatest([[1, NaN],"

@@ -121,6 +121,7 @@ def test_waiting_can_be_forgone(command: Command) -> None:
     "args",
     [
         ("process", "URL"),
+        ("process", "URL", "--debug"),
         ("replay", "sim:?words=9", "--to", "URL"),
         ("dashboard", "URL", "--port", "0"),
         ("dashboard", "URL_results", "--port", "0"),

@@ -44,6 +44,12 @@ export class Follower {
   }
 }
 
+/* Where an axis ends, so that a share of it is left above a value; logarithmic from low > 0. */
+export function withRoom(most, low, share) {
+  if (low > 0) return most > low ? most * (most / low) ** (share / (1 - share)) : most;
+  return most / (1 - share);
+}
+
 /* The greatest finite value of some columns, or 0. */
 export function greatest(columns) {
   let most = 0;

@@ -8,12 +8,14 @@ import {
   leastAboveZero,
   medianAboveZero,
   nice,
+  withRoom,
 } from "./scales.js";
 import { releasable, spare } from "./spare.js";
 import { fill } from "./tables.js";
 
 const MAP_SCALE = 2; // the top of a colour scale, in medians of the cells that have hits
-const ROOM_FOR_TEXT = 1.12; // numbers stand behind the ends of horizontal bars
+const TEXT_SHARE = 0.25; // of an axis: numbers stand behind the ends of horizontal bars
+const AIR_SHARE = 0.05; // of a logarithmic axis, above the highest bar
 const SPANS_S = [60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 57_600];
 
 export class Sheet {
@@ -187,15 +189,13 @@ export class Sheet {
       model.renderers.every((r) => r.name !== name || r.visible),
     );
     const values = visible.flatMap((name) => [data[name], data[`${name}_ref`]]).filter(Boolean);
-    const room = axis === "x" ? ROOM_FOR_TEXT : 1;
     const most = greatest(values);
     if (panel.empty) byId(panel.element).parentElement.querySelector(".nothing").hidden = most > 0;
-    const high = follower.follow(room * most);
-    const low = !log
-      ? 0
-      : this.#isTrend(panel)
-        ? lowRate(values, high)
-        : 0.5 * (unit === "hz" && live > 0 ? decadeBelow(1 / live) : 1);
+    const line = this.#isTrend(panel);
+    const least = log && !line ? 0.5 * (unit === "hz" && live > 0 ? decadeBelow(1 / live) : 1) : 0;
+    const room = axis === "x" ? TEXT_SHARE : least ? AIR_SHARE : 0;
+    const high = follower.follow(withRoom(most, least, room));
+    const low = log && line ? lowRate(values, high) : least;
     setRange(axis === "x" ? model.x_range : model.y_range, low, Math.max(high, 10 * low));
   }
 
