@@ -33,7 +33,7 @@ docs: .venv/installed ## Build the documentation; warnings are errors.
 	$(BIN)/sphinx-build -q -W --keep-going -n -b html docs docs/_build/html
 
 unit: .venv/installed ## The tests and doctests.
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2
 
 kafka: .venv/installed ## A Kafka broker on 127.0.0.1:9092, from jars, until Ctrl-C.
 	$(BIN)/python tools/local_kafka.py

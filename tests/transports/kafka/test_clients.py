@@ -1,12 +1,15 @@
 """Asking brokers: what passes by itself is waited for, what does not is told."""
 
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from muonscope.errors import MuonscopeError, SinkError, SourceLostError
 from muonscope.transports.kafka import clients
-from muonscope.transports.kafka.clients import watermarks
+from muonscope.transports.kafka.clients import Topics, watermarks
+from muonscope.transports.kafka.settings import KafkaSettings
 
 PLACE = TopicPartition("words", 0)
 
@@ -49,3 +52,42 @@ def test_a_refusal_is_told_at_once() -> None:
     with pytest.raises(KafkaException):
         watermarks(refusing, PLACE)
     assert refusing.left == 1
+
+
+class Refusing:
+    """An admin client whose brokers have no topic, and make none."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    def describe_topics(self, _topics: object, **_: object) -> dict[str, Future[Any]]:
+        return {"words": self._failing(KafkaError.UNKNOWN_TOPIC_OR_PART)}
+
+    def create_topics(self, _topics: object, **_: object) -> dict[str, Future[Any]]:
+        return {"words": self._failing(self.code)}
+
+    @staticmethod
+    def _failing(code: int) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_exception(KafkaException(KafkaError(code)))
+        return future
+
+
+@pytest.mark.parametrize(
+    ("code", "replication", "kind"),
+    [
+        (KafkaError.INVALID_REPLICATION_FACTOR, 1, SourceLostError),
+        (KafkaError.INVALID_REPLICATION_FACTOR, 3, SinkError),
+        (KafkaError._TIMED_OUT, 1, SourceLostError),
+        (KafkaError.POLICY_VIOLATION, 1, SinkError),
+    ],
+)
+def test_a_topic_that_cannot_be_made_is_lost_only_if_that_passes(
+    monkeypatch: pytest.MonkeyPatch, code: int, replication: int, kind: type[MuonscopeError]
+) -> None:
+    monkeypatch.setattr(clients, "made", lambda *_: Refusing(code))
+    topics = Topics("h:1", KafkaSettings())
+    with pytest.raises(kind, match="topic words: cannot be made"):
+        topics.ensure(
+            "words", partitions=None, default_partitions=1, replication=replication, config={}
+        )

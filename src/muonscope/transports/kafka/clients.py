@@ -246,10 +246,12 @@ class Topics:
         try:
             self._admin.create_topics([new], request_timeout=_TIMEOUT_S)[topic].result()
         except KafkaException as exc:
-            error = exc.args[0]
+            error, what = exc.args[0], f"topic {topic}: cannot be made"
+            uncounted = error.code() == KafkaError.INVALID_REPLICATION_FACTOR
+            if uncounted and replication == 1:  # a broker that has just started answers so
+                raise SourceLostError(f"{what} yet: {error.str()}") from exc
             if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                refused = error.code() not in TRANSIENT
-                raise failure(error, f"topic {topic}: cannot be made", writing=refused) from exc
+                raise failure(error, what, writing=error.code() not in TRANSIENT) from exc
         self._await(topic)
         return True
 
