@@ -11,6 +11,10 @@ import pytest
 
 from cli.command import Command, hits, until
 from muonscope.api import rows_of
+from muonscope.cli.simulate import _paced
+from muonscope.cli.stopping import Stop
+from muonscope.simulation.options import detector_of, simulation_of
+from muonscope.simulation.telescope import simulate
 from simulation.collected import simulated_run
 
 FORMATS = ("csv", "json", "dat", "dat129", "block", "parquet")
@@ -248,6 +252,16 @@ def test_a_signal_ends_it_in_order(command: Command, tmp_path: Path, number: int
     assert len(words) % 128 == 0
     assert len(rows_of(pq.read_table(truth), "hit")) == len(words)
     assert names(tmp_path) == ["run", "truth.parquet"]
+
+
+def test_a_stop_waits_for_the_end_of_a_transfer_that_batches_share() -> None:
+    detector, stop, sizes = detector_of("legnaro"), Stop(), list[int]()
+    simulation = simulation_of("legnaro", {"seconds": ["60"], "seed": ["1"]}, detector)
+    for batch in _paced(simulate(simulation), 1e9, stop):  # all is late: whole batches
+        sizes.append(len(batch.stream))
+        stop.signal = signal.SIGINT
+    assert sizes[0] % 128 != 0
+    assert sizes[1:] == [128 - sizes[0] % 128]
 
 
 def test_a_folder_grows_as_fast_as_asked(command: Command, tmp_path: Path) -> None:

@@ -90,8 +90,6 @@ def simulate_to(options: Options) -> int:
             words += len(batch.stream)
             seconds = float(batch.seconds[-1]) if len(batch.seconds) else seconds
             bar.update(words, seconds)
-            if stop:
-                break
     text = "stopped after " if stop else ""
     where = "standard output" if options.dest == "-" else options.dest
     with suppress(OSError):  # what is shown is for people only
@@ -193,18 +191,26 @@ def _truth(options: Options, simulation: Simulation) -> Iterator[Callable[[Batch
 def _paced(batches: Iterator[Batch], speed: float | None, stop: Stop) -> Iterator[Batch]:
     """Give batches as they are, or their words when the telescope would have written them.
 
-    Those leave in DMA transfers of 128 words.
+    Those leave in DMA transfers of 128 words; a stop waits for the end of one.
     """
     if speed is None:
-        yield from batches
+        for batch in batches:
+            yield batch
+            if stop:
+                return
         return
     start, before = time.monotonic(), 0
     for batch in batches:
         at, muons, n = 0, batch.muons, len(batch.seconds)
-        while at < n and not stop:
+        while at < n:
+            begun = (before + at) % _TRANSFER_WORDS
+            if stop and not begun:
+                return
             now = (time.monotonic() - start) * speed
             end = int(np.searchsorted(batch.seconds, now))
-            if end < n:
+            if stop:
+                end = min(n, at + _TRANSFER_WORDS - begun)
+            elif end < n:
                 end = max(at, (before + end) // _TRANSFER_WORDS * _TRANSFER_WORDS - before)
             if end > at:
                 part = slice(at, end)
@@ -212,9 +218,7 @@ def _paced(batches: Iterator[Batch], speed: float | None, stop: Stop) -> Iterato
                 at, muons = end, muons.take(slice(0))
             else:
                 time.sleep(_POLL_S)
-        before += at
-        if stop:
-            return
+        before += n
 
 
 class _Bar:
