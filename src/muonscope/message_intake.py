@@ -8,7 +8,7 @@ stream has come. All of it travels with the batches, as streams of the saved sta
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -239,10 +239,9 @@ class MessageBook:
             )
         self.notices.expired = self._expired_before + self._expired()
         if touched:
-            notices = self.notices
             state = {
                 "next": [[str(s), self._next_words.get(s, 0)] for s in self.ordering.streams()],
-                "notices": {name: getattr(notices, name) for name in Notices.__slots__},
+                "notices": asdict(self.notices),
             }
             place = Place(restart=0, read=0, mark=0, ended=False)
             changed[ORDER_KEY] = Stream(name=self._name, place=place, decoder=state)

@@ -1,5 +1,7 @@
 """Metrics of a running process for Prometheus, on a port of this machine."""
 
+import math
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Metrics"]
 
 _ADDRESS = "127.0.0.1"
+_EVERY_S = 0.5
 
 
 class Metrics:
@@ -24,6 +27,7 @@ class Metrics:
         self._port, self._detector = port, detector
         self._run: list[Metric] = []
         self._supply: list[Metric] = []
+        self._taken_at = -math.inf
 
     def __enter__(self) -> Self:
         """Start to serve."""
@@ -54,9 +58,14 @@ class Metrics:
             self._thread.join()
 
     def update(self, status: Status | None, run: Run, supply: Supply) -> None:
-        """Take the numbers as they stand; without a ``status`` only those of the run."""
-        if self._port is None:
+        """Take the numbers as they stand; without a ``status``, at the end, those of the run.
+
+        Between, twice a second is enough: to see how far files go, they are looked up.
+        """
+        now = time.monotonic()
+        if self._port is None or (status is not None and now < self._taken_at + _EVERY_S):
             return
+        self._taken_at = now
         from muonscope.metrics import behind, counter, counters, gauge, of_run
 
         total = run.total

@@ -6,7 +6,7 @@ here it is only joined with what tells how far it is.
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
@@ -118,8 +118,7 @@ class TopicSupply:
 
     def notices(self) -> dict[str, int]:
         """Return the messages by what was noticed of them."""
-        notices = self.intake.book.notices
-        return {name: getattr(notices, name) for name in type(notices).__slots__}
+        return asdict(self.intake.book.notices)
 
     def note(self) -> list[str]:
         """Return gaps, and trouble with the brokers; show the group's positions."""
