@@ -15,7 +15,7 @@ help: ## Show what there is to make.
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
-	$(BIN)/python -c 'from muonscope.cli.kernels import *; load_kernels(PROCESSING + SIMULATION)'
+	$(BIN)/python -c 'from muonscope.kernels import *; load_kernels(PROCESSING + SIMULATION)'
 	@touch $@
 
 demo: .venv/installed ## The live dashboard on a simulated telescope, on 127.0.0.1:5006, until Ctrl-C.

@@ -26,16 +26,16 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 import muonscope
 from kafka_topics import make_topic, read_topic
 from local_kafka import Broker, running, spark_kafka_jars
-from muonscope.cli.plan import Options
-from muonscope.cli.process import process_sources
-from muonscope.cli.replay import Options as Replay
-from muonscope.cli.replay import replay_to
-from muonscope.run import Run, Status
+from muonscope.processing.plan import Options
+from muonscope.processing.process import process_sources
+from muonscope.processing.run import Run, Status
+from muonscope.replaying.replay import Options as Replay
+from muonscope.replaying.replay import replay_to
 from muonscope.simulation.options import Simulation
 from muonscope.simulation.profiles import PROFILES
 from muonscope.simulation.telescope import simulate
+from muonscope.stream.messages import Part
 from muonscope.words.layout import Words
-from muonscope.words.messages import Part
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -27,7 +27,7 @@ import polars as pl
 import muonscope
 from muonscope.counting.counter import Counter
 from muonscope.counting.summary import drift_ns
-from muonscope.counting.table import WindowTable
+from muonscope.counting.window_table import WindowTable
 from muonscope.counting.windows import Panes
 from muonscope.detector import Detector
 from muonscope.simulation.options import Simulation
@@ -272,9 +272,9 @@ def files_section(n: int, repeats: int) -> None:
 
 def process_file(file: Path, out: Path) -> None:
     """Do what the command does, in this process, so that start-up is not measured."""
-    from muonscope.intake import Intake
-    from muonscope.run import Run
-    from muonscope.wiring import open_sink, open_source
+    from muonscope.intake.streams import Intake
+    from muonscope.opening import open_sink, open_source
+    from muonscope.processing.run import Run
 
     detector = muonscope.shipped_detector()
     sink = open_sink(str(out))

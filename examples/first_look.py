@@ -13,7 +13,7 @@ import numpy as np
 
 import muonscope
 from muonscope.counting.summary import Summary
-from muonscope.counting.table import WindowTable
+from muonscope.counting.window_table import WindowTable
 from muonscope.units import ORBIT_S
 
 mpl.use("Agg")

@@ -9,12 +9,12 @@ from itertools import pairwise
 import numpy as np
 
 from muonscope.detector import shipped_detector
+from muonscope.stream.messages import Messages
+from muonscope.stream.numbering import KEY_ORBITS, Number, split_by_orbits
+from muonscope.stream.ordering import Front
 from muonscope.transports.base import Place
 from muonscope.words.binary import BlockEncoder
 from muonscope.words.layout import Words, orbits, pack_hits
-from muonscope.words.messages import Messages
-from muonscope.words.numbering import KEY_ORBITS, Number, split_by_orbits
-from muonscope.words.ordering import Front
 from muonscope.words.text_encode import TextEncoder
 
 __all__ = ["READOUT", "Message", "Topic", "TopicSource", "columns", "runs_of", "scattered_words"]

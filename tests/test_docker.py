@@ -13,8 +13,8 @@ import yaml
 
 from muonscope import __version__
 from muonscope.cli.main import app
+from muonscope.opening import detector_for
 from muonscope.transports.kafka.url import KafkaUrl
-from muonscope.wiring import detector_for
 
 ROOT = Path(__file__).parents[1]
 

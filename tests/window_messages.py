@@ -8,7 +8,7 @@ import orjson
 
 from muonscope.api import summarise
 from muonscope.counting.counter import Counter
-from muonscope.counting.spec import WindowSpec
+from muonscope.counting.window_spec import WindowSpec
 from muonscope.detector import Detector, shipped_detector
 from muonscope.results.message import ByteAccounting, remainder_message, window_messages
 from simulated import BRIGHT, simulated_words

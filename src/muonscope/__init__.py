@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from muonscope.api import Recording, Simulated, simulate, summarise
     from muonscope.api import open_recording as open  # noqa: A004
     from muonscope.counting.summary import Summary
-    from muonscope.counting.table import WindowSummary, WindowTable
+    from muonscope.counting.window_table import WindowSummary, WindowTable
     from muonscope.detector import Detector, shipped_detector
     from muonscope.errors import MuonscopeError
 
@@ -40,8 +40,8 @@ _HOMES = {
     "Recording": ("muonscope.api", "Recording"),
     "Simulated": ("muonscope.api", "Simulated"),
     "Summary": ("muonscope.counting.summary", "Summary"),
-    "WindowSummary": ("muonscope.counting.table", "WindowSummary"),
-    "WindowTable": ("muonscope.counting.table", "WindowTable"),
+    "WindowSummary": ("muonscope.counting.window_table", "WindowSummary"),
+    "WindowTable": ("muonscope.counting.window_table", "WindowTable"),
     "open": ("muonscope.api", "open_recording"),
     "shipped_detector": ("muonscope.detector", "shipped_detector"),
     "simulate": ("muonscope.api", "simulate"),

@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from muonscope.counting.counter import Counter
-from muonscope.counting.spec import WindowSpec
-from muonscope.counting.table import WindowTable, joined
+from muonscope.counting.window_spec import WindowSpec
+from muonscope.counting.window_table import WindowTable, joined
 from muonscope.detector import Detector
 from muonscope.errors import AccountingError, FormatError, OptionError
-from muonscope.intake import Intake
+from muonscope.intake.streams import Intake
+from muonscope.opening import detector_for, load_detector, open_source
 from muonscope.simulation.faults import parse_fault
 from muonscope.simulation.options import Simulation, detector_of
 from muonscope.simulation.profiles import profile_named
-from muonscope.transports.kafka.options import KafkaOptions
+from muonscope.transports.kafka.options import KafkaOptions, kafka_settings
 from muonscope.transports.kafka.url import is_kafka_url
-from muonscope.wiring import detector_for, kafka_settings, load_detector, open_source
 from muonscope.words.layout import Words
 from muonscope.words.rejects import Rejects
 

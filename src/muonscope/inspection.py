@@ -15,22 +15,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from muonscope.counting.classes import Timeless, class_table
 from muonscope.counting.counter import Counter
-from muonscope.counting.spec import Note
 from muonscope.counting.summary import Summary
-from muonscope.counting.table import WindowTable
+from muonscope.counting.window_spec import Note
+from muonscope.counting.window_table import WindowTable
+from muonscope.counting.word_classes import Timeless, class_table
 from muonscope.detector import Detector, Readout, setup_names, shipped_detector
 from muonscope.errors import FormatError, MuonscopeError
-from muonscope.intake import Intake, Token
+from muonscope.intake.batch import Token
+from muonscope.intake.streams import Intake
 from muonscope.transports.base import Piece, Source
 from muonscope.units import BX_PER_ORBIT, ORBIT_S
 from muonscope.words.binary import BLOCK_MAGIC, BLOCK_WORDS
 from muonscope.words.codec import Decoded
+from muonscope.words.decode import StreamDecoder, decode
 from muonscope.words.detect import PARQUET_MAGIC, PREFIX_BYTES
 from muonscope.words.layout import Words, fpga_mask, top_head_shift
 from muonscope.words.rejects import Rejects
-from muonscope.words.stream import StreamDecoder, decode
 
 __all__ = ["Epoch", "OddChannel", "OddWords", "Report", "best_detector", "inspect_source"]
 

@@ -15,13 +15,13 @@ from importlib import import_module
 from typing import Any
 
 _WARM = (
-    "rich.live", "muonscope.api", "muonscope.cli.convert", "muonscope.cli.dashboard",
+    "rich.live", "muonscope.api", "muonscope.cli.convert", "muonscope.dashboard.launch",
     "muonscope.cli.detectors",
-    "muonscope.cli.inspect", "muonscope.cli.process", "muonscope.cli.report",
-    "muonscope.cli.replay", "muonscope.cli.simulate", "muonscope.message_intake",
+    "muonscope.cli.inspect", "muonscope.processing.process", "muonscope.cli.report",
+    "muonscope.replaying.replay", "muonscope.cli.simulate", "muonscope.intake.topic",
     "muonscope.transports.kafka.opening", "muonscope.transports.simulated",
-    "muonscope.run", "muonscope.words._format", "muonscope.words._objects",
-    "muonscope.words._text", "pyarrow.parquet",
+    "muonscope.processing.run", "muonscope.words._write_text", "muonscope.words._parse_json",
+    "muonscope.words._parse_csv", "pyarrow.parquet",
 )  # fmt: skip
 
 

@@ -15,9 +15,9 @@ import zstandard
 
 from cli.command import Command, hits, until, windows_of
 from cli.shown import Shown, shown
-from muonscope.cli.dashboard import Options, _reference
-from muonscope.cli.stopping import Stop
+from muonscope.dashboard.launch import Options, _reference
 from muonscope.detector import shipped_detector
+from muonscope.stopping import Stop
 from served import serving
 from simulated import BRIGHT, simulated_words
 from window_messages import ends_of, moved

@@ -19,7 +19,7 @@ WORDS = simulated_words(12_000, profile=BRIGHT)
 PARTS = 4
 SMALL = {
     "muonscope.transports.files.CHUNK_BYTES": 4096,
-    "muonscope.intake._CHECKPOINT_S": 0.0,
+    "muonscope.intake.streams._CHECKPOINT_S": 0.0,
 }
 """Settings under which a small file is as long as a big one: 12 or more pieces each."""
 
@@ -107,7 +107,7 @@ def test_killed_at_random_moments_it_gives_the_results_of_an_unbroken_run(
     "call",
     ["os.fsync", "muonscope.transports.sinks.FileSink.publish",
      "muonscope.transports.sinks.FileSink.commit", "muonscope.transports.state.StateStore.save",
-     "pathlib.Path.replace", "muonscope.run.Run.finish"],
+     "pathlib.Path.replace", "muonscope.processing.run.Run.finish"],
 )  # fmt: skip
 def test_killed_around_every_step_that_lasts_it_gives_the_results_of_an_unbroken_run(
     command: Command, runs: dict[str, tuple[Path, bytes]], tmp_path: Path, form: str, call: str

@@ -97,7 +97,7 @@ def test_whoever_must_wait_for_a_compiler_is_told_so(args: str, tmp_path: Path) 
     (tmp_path / "run.dat").write_bytes(bytes(800))
     code = (
         "import os, sys\n"
-        "from muonscope.cli import kernels\n"
+        "from muonscope import kernels\n"
         "every = kernels.PROCESSING + kernels.SIMULATION\n"
         "def asked(modules=(), **more):\n"
         "    os._exit(40 + sum(name in sys.modules for name in every))\n"

@@ -61,7 +61,7 @@ def test_a_file_in_the_working_folder_is_never_imported(recording: Path) -> None
     for name in ("numpy.py", "random.py"):
         (folder / name).write_text("import os; os.mkdir('imported')")
     helper = (
-        "import sys; from muonscope.cli.kernels import _compiled_beside as beside\n"
+        "import sys; from muonscope.kernels import _compiled_beside as beside\n"
         "sys.exit(beside(['numpy']).wait())"
     )
     command = [str(Path(sys.executable).with_name("muonscope")), "process", recording.name]

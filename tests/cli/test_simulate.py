@@ -12,9 +12,9 @@ import pytest
 from cli.command import Command, hits, until
 from muonscope.api import rows_of
 from muonscope.cli.simulate import _paced
-from muonscope.cli.stopping import Stop
 from muonscope.simulation.options import detector_of, simulation_of
 from muonscope.simulation.telescope import simulate
+from muonscope.stopping import Stop
 from simulation.collected import simulated_run
 
 FORMATS = ("csv", "json", "dat", "dat129", "block", "parquet")
@@ -285,8 +285,10 @@ def test_a_run_that_was_killed_goes_on_with_the_same_simulation(
 ) -> None:
     url, out = "sim:legnaro?seconds=400", tmp_path / "out.jsonl"
     options = ("process", url, "--to", out, "--state", tmp_path / "state")
-    settings = {"muonscope.intake._CHECKPOINT_S": 0.0}
-    killed = command(*options, settings=settings, kill_at=("muonscope.run.Run._save", 12, True))
+    settings = {"muonscope.intake.streams._CHECKPOINT_S": 0.0}
+    killed = command(
+        *options, settings=settings, kill_at=("muonscope.processing.run.Run._save", 12, True)
+    )
     assert killed.code == -signal.SIGKILL
     assert command(*options).code == 0
     assert out.read_bytes() == command("process", url).out

@@ -9,13 +9,13 @@ import numpy as np
 from hypothesis import strategies as st
 
 from muonscope.counting.counter import Counter
-from muonscope.counting.spec import WindowSpec
 from muonscope.counting.summary import Summary
-from muonscope.counting.table import WindowSummary
+from muonscope.counting.window_spec import WindowSpec
+from muonscope.counting.window_table import WindowSummary
 from muonscope.detector import Detector
 from muonscope.units import ORBIT_S
+from muonscope.words.decode import StreamDecoder, decode
 from muonscope.words.layout import Words, pack_hits
-from muonscope.words.stream import StreamDecoder, decode
 from oracles.slow_counter import TIMELESS, WindowCounts
 
 CSV = "minidt_data_000000_first999rows.csv"

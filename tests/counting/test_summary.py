@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counting.streams import NOISE, SCINTILLATOR, TRIGGER, as_array, count, hit, other, spec_of
-from muonscope.counting.classes import Timeless
 from muonscope.counting.counter import Counter
 from muonscope.counting.summary import Summary, drift_ns, merged
-from muonscope.counting.table import WindowSummary, WindowTable
+from muonscope.counting.window_table import WindowSummary, WindowTable
+from muonscope.counting.word_classes import Timeless
 from muonscope.detector import Detector, parse_detector, setup_text, shipped_detector
 
 LEGNARO = shipped_detector("legnaro")

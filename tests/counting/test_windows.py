@@ -27,12 +27,12 @@ from counting.streams import (
     read_words,
     spec_of,
 )
-from muonscope.counting.classes import Timeless, class_table
 from muonscope.counting.counter import Counter
-from muonscope.counting.spec import NoteKind, WindowSpec
 from muonscope.counting.summary import Summary
-from muonscope.counting.table import WindowSummary
+from muonscope.counting.window_spec import NoteKind, WindowSpec
+from muonscope.counting.window_table import WindowSummary
 from muonscope.counting.windows import Windower
+from muonscope.counting.word_classes import Timeless, class_table
 from muonscope.detector import Detector, parse_detector, setup_text, shipped_detector
 from muonscope.errors import OptionError, StateError
 from muonscope.words.layout import Words

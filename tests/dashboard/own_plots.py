@@ -5,7 +5,7 @@ from bokeh.plotting import figure
 from muonscope.cli.main import run
 from muonscope.dashboard import figures
 from muonscope.dashboard.figures import Plot
-from muonscope.dashboard.paper import Axes, Paper, new_figure
+from muonscope.dashboard.plot_kit import Axes, Paper, new_figure
 
 
 def early(paper: Paper) -> figure:

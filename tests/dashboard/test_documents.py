@@ -9,8 +9,8 @@ from starlette.routing import Mount
 
 from dashboard.asking import Client, client_of
 from dashboard.lives import LEGNARO, Clock, fed, live_of, window
+from muonscope.dashboard.documents import VIEWS
 from muonscope.dashboard.live import Live
-from muonscope.dashboard.plan import VIEWS
 from muonscope.detector import setup_names, shipped_detector
 from muonscope.results.message import ByteAccounting
 from muonscope.results.store import ResultStore

@@ -12,10 +12,10 @@ from bokeh.plotting import figure
 
 from dashboard.lives import live_of, window
 from muonscope.dashboard import figures
+from muonscope.dashboard.documents import encoded
 from muonscope.dashboard.figures import PAGES, PLOTS, Look, Plot, layout
-from muonscope.dashboard.look import Theme, Unit
-from muonscope.dashboard.paper import Axes, Paper, new_figure
-from muonscope.dashboard.plan import encoded
+from muonscope.dashboard.plot_kit import Axes, Paper, new_figure
+from muonscope.dashboard.style import Theme, Unit
 from muonscope.detector import Detector, setup_names, shipped_detector
 from muonscope.results.history import counter_names
 

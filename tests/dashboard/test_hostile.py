@@ -14,7 +14,7 @@ from cli.command import Command
 from dashboard.lives import LINES, Clock, fed, live_of, window
 from dashboard.serving import Serving, serving, until
 from muonscope.dashboard.security import Access
-from muonscope.results.reading import MAX_MESSAGE_BYTES
+from muonscope.results.read_message import MAX_MESSAGE_BYTES
 from window_messages import moved
 
 IDLE = 1500

@@ -9,11 +9,11 @@ import pytest
 
 from dashboard.lives import LEGNARO, LINES, Clock, fed, live_of, window
 from muonscope.counting.summary import Summary, merged
+from muonscope.dashboard.documents import VIEWS, detector_document, encoded
 from muonscope.dashboard.live import Live, Progress
-from muonscope.dashboard.plan import VIEWS, detector_document, encoded
 from muonscope.detector import setup_names, shipped_detector
 from muonscope.results.message import ByteAccounting
-from muonscope.results.reading import read_result
+from muonscope.results.read_message import read_result
 from muonscope.results.store import Taken
 from muonscope.transports.base import SourceStatus
 from muonscope.units import ORBIT_S

@@ -13,9 +13,9 @@ from starlette.types import Message, Scope
 from dashboard.asking import API, Client, assert_secure, client_of
 from dashboard.lives import LEGNARO, Clock, fed, live_of, window
 from dashboard.serving import Serving, serving
+from muonscope.dashboard.documents import VIEWS
 from muonscope.dashboard.hub import Hub
 from muonscope.dashboard.live import Live
-from muonscope.dashboard.plan import VIEWS
 from muonscope.dashboard.security import Access
 from muonscope.dashboard.server import _Dashboard, _Stream
 from muonscope.results.store import ResultStore

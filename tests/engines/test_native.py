@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from muonscope.counting.counter import PART_PANES, Counter
-from muonscope.counting.spec import WindowSpec
-from muonscope.counting.table import WindowTable
+from muonscope.counting.window_spec import WindowSpec
+from muonscope.counting.window_table import WindowTable
 from muonscope.detector import Detector
-from muonscope.engines.native import Batch, Checkpoint, count
+from muonscope.engines.native import count
+from muonscope.intake.batch import Batch, Checkpoint
 from muonscope.words.codec import Decoded
 from muonscope.words.layout import Words
 from simulated import BRIGHT, simulated_words

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from muonscope.engines.spark.topic import Bound
-from muonscope.words.messages import Part
+from muonscope.stream.messages import Part
 
 
 def part(messages: int, size: int) -> Part:

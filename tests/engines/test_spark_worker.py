@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from messages import READOUT, Message, columns, runs_of
 from muonscope.engines.spark import worker
 from muonscope.engines.spark.worker import PARTS_SCHEMA, decoder, parts_of, rows_of
+from muonscope.stream.messages import Part, decode_messages, without
+from muonscope.stream.numbering import Number
 from muonscope.words.binary import BlockEncoder
-from muonscope.words.messages import Part, decode_messages, without
-from muonscope.words.numbering import Number
 from muonscope.words.rejects import Reject, RejectCode
 from muonscope.words.text_encode import TextEncoder
 from words.feeding import some_words

@@ -10,7 +10,7 @@ from confluent_kafka import Message, Producer
 from asyncapi_document import validate_headers, validate_key, validate_payload
 from cli.command import Command
 from kafka_topics import read_topic
-from muonscope.words.numbering import Number
+from muonscope.stream.numbering import Number
 from simulated import simulated_words
 
 WORDS = simulated_words(30_000)

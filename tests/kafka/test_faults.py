@@ -15,9 +15,9 @@ from cli.command import Command, Running, until
 from kafka_topics import Topic, delete_before, delete_topic, make_topic, read_topic, send
 from local_kafka import Broker, free_port
 from muonscope.detector import shipped_detector
+from muonscope.stream.numbering import HEADER_NAME, Number, split_by_orbits
 from muonscope.transports.kafka.opening import STREAM_PARTITIONS
 from muonscope.words.binary import BlockEncoder
-from muonscope.words.numbering import HEADER_NAME, Number, split_by_orbits
 from simulated import simulated_words
 from words.hostile import PARQUET, STREAMS
 

@@ -19,11 +19,11 @@ import pytest
 from cli.command import MUONSCOPE, Command, until
 from kafka_topics import Topic, add_partitions, make_topic, send
 from local_kafka import free_port, java
-from muonscope.cli.plan import Options
-from muonscope.cli.process import process_sources
 from muonscope.engines.spark.session import make_session
 from muonscope.engines.spark.topic import TopicQuery
 from muonscope.errors import SourceLostError
+from muonscope.processing.plan import Options
+from muonscope.processing.process import process_sources
 from muonscope.words.layout import Words
 from simulated import simulated_words
 

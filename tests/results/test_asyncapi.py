@@ -27,13 +27,14 @@ from muonscope.results.message import (
     remainder_message,
     window_messages,
 )
+from muonscope.stream import numbering
+from muonscope.stream.messages import Messages, decode_messages
+from muonscope.stream.numbering import Number, split_by_orbits
 from muonscope.transports.kafka.ledger import REJECT_SCHEMA, reject_message
 from muonscope.transports.kafka.opening import RESULT_PARTITIONS, STREAM_PARTITIONS
-from muonscope.words import binary, numbering
+from muonscope.words import binary
 from muonscope.words.binary import BLOCK_MAGIC, BlockDecoder, BlockEncoder, block_time_ns
 from muonscope.words.layout import COLUMNS, pack_hits
-from muonscope.words.messages import Messages, decode_messages
-from muonscope.words.numbering import Number, split_by_orbits
 from muonscope.words.rejects import RejectCode
 from muonscope.words.text_encode import TextEncoder
 from simulated import BRIGHT, simulated_words

@@ -8,7 +8,7 @@ import pytest
 
 from muonscope.detector import shipped_detector
 from muonscope.results.history import History, counter_names
-from muonscope.results.reading import WindowResult, read_result
+from muonscope.results.read_message import WindowResult, read_result
 from muonscope.units import ORBIT_S
 from window_messages import SECOND, simulated_lines
 

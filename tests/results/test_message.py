@@ -12,9 +12,9 @@ import pytest
 
 from muonscope.api import summarise
 from muonscope.counting.counter import Counter
-from muonscope.counting.spec import WindowSpec
 from muonscope.counting.summary import Summary
-from muonscope.counting.table import WindowTable
+from muonscope.counting.window_spec import WindowSpec
+from muonscope.counting.window_table import WindowTable
 from muonscope.detector import Detector, shipped_detector
 from muonscope.results.message import (
     SCHEMA,
@@ -23,8 +23,8 @@ from muonscope.results.message import (
     remainder_message,
     window_messages,
 )
+from muonscope.words.decode import StreamDecoder
 from muonscope.words.layout import Words, pack_hits
-from muonscope.words.stream import StreamDecoder
 from simulated import BRIGHT, simulated_words
 
 Message = dict[str, Any]

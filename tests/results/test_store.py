@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from muonscope.counting.summary import Summary
 from muonscope.detector import shipped_detector
 from muonscope.errors import FormatError
-from muonscope.results.reading import read_result
+from muonscope.results.read_message import read_result
 from muonscope.results.store import ResultStore, Taken, View
 from muonscope.units import ORBIT_S
 from window_messages import SECOND, ends_of, moved, simulated_lines

@@ -9,9 +9,9 @@ import numpy as np
 
 from muonscope.detector import Readout
 from muonscope.words.codec import Decoded, Decoder
+from muonscope.words.decode import StreamDecoder, decode
 from muonscope.words.layout import Words, pack_hits
 from muonscope.words.rejects import Reject
-from muonscope.words.stream import StreamDecoder, decode
 
 HEADER = b"HEAD,FPGA,TDC_CHANNEL,ORBIT_CNT,BX_COUNTER,TDC_MEAS\n"
 

@@ -28,10 +28,10 @@ from muonscope.detector import (
 from muonscope.errors import MuonscopeError
 from muonscope.words.binary import BlockDecoder, BlockEncoder, DatDecoder
 from muonscope.words.codec import Decoder
+from muonscope.words.decode import StreamDecoder, decode
 from muonscope.words.layout import Words, pack_hits, unpack
 from muonscope.words.parquet import ParquetEncoder
 from muonscope.words.rejects import Reject
-from muonscope.words.stream import StreamDecoder, decode
 from muonscope.words.text import CsvDecoder, JsonDecoder
 from muonscope.words.text_encode import TextEncoder
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from muonscope.detector import Detector, Readout
 from muonscope.words.compression import Decompressor, compression_of
+from muonscope.words.decode import StreamDecoder, decode
 from muonscope.words.rejects import RejectCode
-from muonscope.words.stream import StreamDecoder, decode
 from muonscope.words.text_encode import TextEncoder
 from words.feeding import HEADER, cut, feed, some_words, stream
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muonscope.errors import FormatError, MuonscopeError
-from muonscope.words.stream import StreamDecoder
+from muonscope.words.decode import StreamDecoder
 from words.feeding import Outcome, assert_law, cut, feed, from_file, stream
 from words.hostile import PARQUET, READOUT, ROW_WORD, STREAMS, Case
 

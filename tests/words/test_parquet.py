@@ -15,9 +15,9 @@ from muonscope.errors import FormatError
 from muonscope.simulation.options import Simulation
 from muonscope.simulation.profiles import PROFILES
 from muonscope.simulation.truth import TruthTables
+from muonscope.words.decode import StreamDecoder, decode
 from muonscope.words.layout import COLUMNS, Words, unpack
 from muonscope.words.parquet import ParquetEncoder, is_truth, read_parquet
-from muonscope.words.stream import StreamDecoder, decode
 from muonscope.words.text import CsvDecoder
 from muonscope.words.text_encode import TextEncoder
 from words.feeding import feed, from_file, some_words

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from muonscope.detector import Detector, Readout
 from muonscope.errors import FormatError
-from muonscope.words._format import format_rows
-from muonscope.words._text import parse_rows
+from muonscope.words._parse_csv import parse_rows
+from muonscope.words._write_text import format_rows
 from muonscope.words.layout import Words, pack_hits, unpack
 from muonscope.words.rejects import RejectCode
 from muonscope.words.text import CsvDecoder, JsonDecoder, header_order

@@ -5,16 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from muonscope.cli.formats import encoder_for, format_of, writing_words
-from muonscope.cli.kafka import kafka_options
-from muonscope.cli.kernels import kernels_for, load_kernels
-from muonscope.cli.stopping import Stop
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
-from muonscope.intake import Intake
-from muonscope.transports.kafka.options import KafkaOptions
+from muonscope.intake.streams import Intake
+from muonscope.kernels import kernels_for, load_kernels
+from muonscope.opening import detector_for, open_source
+from muonscope.replaying.word_files import encoder_for, format_of, writing_words
+from muonscope.stopping import Stop
+from muonscope.transports.kafka.options import KafkaOptions, kafka_options
 from muonscope.transports.kafka.url import is_kafka_url
-from muonscope.wiring import detector_for, open_source
 from muonscope.words.layout import Words
 from muonscope.words.rejects import Rejects
 
@@ -67,7 +66,7 @@ def _destination(
 ) -> AbstractContextManager[Callable[[Words], None]]:
     """Return what gives a way to write words to DEST."""
     if is_kafka_url(options.dest):
-        from muonscope.cli.sending import sending  # brings the client
+        from muonscope.replaying.sending import sending  # brings the client
 
         return sending(
             options.dest, detector, kafka, stop, json=name == "json", force=options.force

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from muonscope.detector import Detector, setup_names, setup_text, shipped_detector
-from muonscope.wiring import load_detector
+from muonscope.opening import load_detector
 
 __all__ = ["check_detector", "list_detectors", "show_detector"]
 

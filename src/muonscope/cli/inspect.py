@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from muonscope.cli.kafka import kafka_options
-from muonscope.cli.kernels import kernels_for, load_kernels
-from muonscope.cli.report import describe_note
-from muonscope.cli.stopping import Stop
 from muonscope.errors import FormatError
+from muonscope.kernels import kernels_for, load_kernels
+from muonscope.opening import detector_for, open_source
 from muonscope.simulation.options import SCHEME
+from muonscope.stopping import Stop
+from muonscope.transports.kafka.options import kafka_options
 from muonscope.units import ORBIT_S
-from muonscope.wiring import detector_for, open_source
+from muonscope.wording import describe_note
 
 if TYPE_CHECKING:
     from muonscope.inspection import Report

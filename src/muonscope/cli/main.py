@@ -159,8 +159,8 @@ def process(
     debug: Debug = False,
 ) -> None:
     """Count words in exact windows of detector time; write a message per window."""
-    from muonscope.cli.plan import Options
-    from muonscope.cli.process import process_sources
+    from muonscope.processing.plan import Options
+    from muonscope.processing.process import process_sources
 
     code = process_sources(
         Options(
@@ -307,7 +307,7 @@ def replay(
     debug: Debug = False,
 ) -> None:
     """Send words of a recording to a topic, as a DAQ would."""
-    from muonscope.cli.replay import Options, replay_to
+    from muonscope.replaying.replay import Options, replay_to
 
     code = replay_to(
         Options(
@@ -390,7 +390,7 @@ def dashboard(
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """Show words or results live, to any number of browsers."""
-    from muonscope.cli.dashboard import Options, show_dashboard
+    from muonscope.dashboard.launch import Options, show_dashboard
 
     code = show_dashboard(
         Options(
@@ -415,7 +415,7 @@ def demo(
     debug: Debug = False,
 ) -> None:
     """Show a simulated telescope in real time, and tell what to look at."""
-    from muonscope.cli.dashboard import Options, show_demo
+    from muonscope.dashboard.launch import Options, show_demo
 
     options = Options(
         sources=["sim:legnaro"], host=host, port=port, open=open_, token_file=token_file

@@ -14,16 +14,15 @@ from pyarrow import parquet
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from muonscope.cli.formats import encoder_for, format_of, writing, writing_words
-from muonscope.cli.kafka import kafka_options
-from muonscope.cli.kernels import SIMULATION, load_kernels
-from muonscope.cli.stopping import Stop
 from muonscope.errors import OptionError
+from muonscope.kernels import SIMULATION, load_kernels
+from muonscope.opening import load_detector
+from muonscope.replaying.word_files import encoder_for, format_of, writing, writing_words
 from muonscope.simulation.options import Simulation, detector_of, simulation_of
-from muonscope.transports.kafka.options import KafkaOptions
+from muonscope.stopping import Stop
+from muonscope.transports.kafka.options import KafkaOptions, kafka_options
 from muonscope.transports.kafka.url import is_kafka_url
-from muonscope.transports.recordings import RecordingFolder
-from muonscope.wiring import load_detector
+from muonscope.transports.recording_folder import RecordingFolder
 from muonscope.words.codec import Encoder
 from muonscope.words.layout import Words
 
@@ -129,7 +128,7 @@ def _destination(
         return encoder_for(name, simulation.detector, run_number)
 
     if is_kafka_url(dest):
-        from muonscope.cli.sending import sending  # brings the client
+        from muonscope.replaying.sending import sending  # brings the client
 
         overwrite = options.force and not options.truth
         with sending(

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from muonscope.cli.kafka import kafka_options
-from muonscope.cli.stopping import Stop
 from muonscope.errors import OptionError
+from muonscope.stopping import Stop
+from muonscope.transports.kafka.options import kafka_options
 from muonscope.transports.kafka.survey import Survey, TopicView, survey
 from muonscope.transports.kafka.url import KafkaUrl
 

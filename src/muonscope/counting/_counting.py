@@ -12,8 +12,8 @@ import numpy as np
 from numba import types
 
 from muonscope._jit import kernel, part
-from muonscope.counting.classes import CHAMBER_SHIFT, SCINTILLATOR, TRIGGER
 from muonscope.counting.summary import MULTIPLICITIES
+from muonscope.counting.word_classes import CHAMBER_SHIFT, SCINTILLATOR, TRIGGER
 
 _UNLIMITED = 2**62
 _NO_T0 = np.int32(2**31 - 1)

@@ -15,8 +15,8 @@ import numpy as np
 from numba import types
 
 from muonscope._jit import inlined, kernel, part, rare_kernel, read_only
-from muonscope.counting.classes import Timeless
-from muonscope.counting.spec import NoteKind
+from muonscope.counting.window_spec import NoteKind
+from muonscope.counting.word_classes import Timeless
 from muonscope.units import BX_PER_ORBIT
 
 # spec: lengths, in orbits but for the counts

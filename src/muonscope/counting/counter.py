@@ -8,8 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.counting._counting import count_panes
-from muonscope.counting.classes import class_table
-from muonscope.counting.spec import Note, WindowSpec
 from muonscope.counting.summary import (
     DRIFT_BIN_NS,
     DRIFT_BINS,
@@ -18,8 +16,10 @@ from muonscope.counting.summary import (
     Summary,
     merged,
 )
-from muonscope.counting.table import WindowSummary, WindowTable, joined
+from muonscope.counting.window_spec import Note, WindowSpec
+from muonscope.counting.window_table import WindowSummary, WindowTable, joined
 from muonscope.counting.windows import Panes, Windower
+from muonscope.counting.word_classes import class_table
 from muonscope.detector import Detector
 from muonscope.units import BX_NS
 from muonscope.words.layout import Words

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from muonscope.counting.classes import Timeless
+from muonscope.counting.word_classes import Timeless
 from muonscope.detector import Detector
 from muonscope.units import BX_NS, ORBIT_S
 

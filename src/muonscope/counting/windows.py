@@ -33,8 +33,8 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.counting import _windowing as k
-from muonscope.counting.classes import ClassTable, Timeless
-from muonscope.counting.spec import GAP_S, Note, NoteKind, WindowSpec
+from muonscope.counting.window_spec import GAP_S, Note, NoteKind, WindowSpec
+from muonscope.counting.word_classes import ClassTable, Timeless
 from muonscope.errors import StateError
 from muonscope.units import orbits_in
 from muonscope.words.layout import Words, as_words

@@ -1,9 +1,9 @@
 """The figures of the dashboard's pages, as Bokeh models that a browser draws.
 
-A plot is a function from a :class:`~muonscope.dashboard.paper.Paper` to a figure, and a
+A plot is a function from a :class:`~muonscope.dashboard.plot_kit.Paper` to a figure, and a
 line in ``PLOTS``; nothing else has to know it. The models hold no data but what never
 changes: where the cells are, how wide the bins are. The numbers come with the updates,
-and the page puts them into the sources by name (see :mod:`muonscope.dashboard.paper`).
+and the page puts them into the sources by name (see :mod:`muonscope.dashboard.plot_kit`).
 
 There is no JavaScript in the models: the page's security policy forbids to evaluate any.
 """
@@ -19,9 +19,9 @@ from bokeh.embed.util import standalone_docs_json_and_render_items
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
-from muonscope.dashboard.look import Look
-from muonscope.dashboard.paper import Paper
+from muonscope.dashboard.plot_kit import Paper
 from muonscope.dashboard.plots import cells, chambers, drift, orbits, rates
+from muonscope.dashboard.style import Look
 from muonscope.detector import Detector
 
 __all__ = ["PAGES", "PLOTS", "Look", "Page", "Plot", "layout"]

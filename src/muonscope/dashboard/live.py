@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from muonscope.dashboard.plan import ViewName, view_document
+from muonscope.dashboard.documents import ViewName, view_document
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
 from muonscope.results.message import ByteAccounting
-from muonscope.results.reading import WindowResult, read_result
+from muonscope.results.read_message import WindowResult, read_result
 from muonscope.results.store import ResultStore, Taken, View
 from muonscope.transports.base import SourceStatus
 from muonscope.units import ORBIT_S

@@ -7,7 +7,7 @@ from prometheus_client import generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from muonscope.detector import Detector
-from muonscope.metrics import Metric, behind, counters, gauge, of_run, registry_of
+from muonscope.processing.metrics import Metric, behind, counters, gauge, of_run, registry_of
 from muonscope.results.message import ByteAccounting
 from muonscope.transports.base import SourceStatus
 

@@ -27,11 +27,11 @@ from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from muonscope.dashboard.assets import answer, assets
+from muonscope.dashboard.documents import VIEWS, ViewName, detector_document, encoded, view_document
 from muonscope.dashboard.figures import Look, layout
 from muonscope.dashboard.hub import Hub
 from muonscope.dashboard.live import Live
 from muonscope.dashboard.metrics import CONTENT_TYPE, metrics
-from muonscope.dashboard.plan import VIEWS, ViewName, detector_document, encoded, view_document
 from muonscope.dashboard.security import Access, Gate
 
 __all__ = ["DashboardServer", "make_app"]

@@ -7,42 +7,21 @@ thread.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from muonscope.engines.prefetch import prefetch
-from muonscope.words.codec import Decoded
+from muonscope.intake.batch import Batch, Checkpoint
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from muonscope.counting.counter import Counter
-    from muonscope.counting.spec import Note
-    from muonscope.counting.table import WindowTable
+    from muonscope.counting.window_spec import Note
+    from muonscope.counting.window_table import WindowTable
 
-__all__ = ["Batch", "Checkpoint", "Step", "count"]
+__all__ = ["Step", "count"]
 
 T = TypeVar("T")
-
-
-class Checkpoint(IntEnum):
-    """Whether a snapshot is wanted."""
-
-    NO = 0
-    YES = 1
-    IF_CLOSED = 2
-    """If windows were closed since the last one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch(Generic[T]):
-    """Decoded words on their way to the counter."""
-
-    decoded: Decoded
-    token: T
-    """Whatever the caller needs to know of this batch: the engine hands it through."""
-    checkpoint: Checkpoint = Checkpoint.NO
-    """Whether a snapshot is wanted right after this batch."""
 
 
 @dataclass(frozen=True, slots=True)

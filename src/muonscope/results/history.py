@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.detector import Detector
-from muonscope.results.reading import WindowResult
+from muonscope.results.read_message import WindowResult
 from muonscope.units import ORBIT_S
 
 __all__ = ["Columns", "History", "Row", "counter_names"]

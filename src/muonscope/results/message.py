@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from muonscope.counting.classes import Timeless
 from muonscope.counting.summary import DRIFT_BIN_NS, DRIFT_LOW_NS, IntArray, Summary, drift_ns
-from muonscope.counting.table import WindowTable
+from muonscope.counting.window_table import WindowTable
+from muonscope.counting.word_classes import Timeless
 from muonscope.detector import Chamber, Detector
 from muonscope.units import ORBIT_NS
 

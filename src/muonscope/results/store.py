@@ -18,7 +18,7 @@ import zstandard
 from muonscope.counting.summary import Summary, merged
 from muonscope.detector import Detector
 from muonscope.results.history import History, Row
-from muonscope.results.reading import Remainder, WindowResult, read_result
+from muonscope.results.read_message import Remainder, WindowResult, read_result
 from muonscope.units import ORBIT_S
 
 __all__ = ["Kept", "ResultStore", "Taken", "View"]

@@ -45,7 +45,7 @@ class TextEncoder:
         FormatError
             If text cannot hold a word: it has bits that no column shows.
         """
-        from muonscope.words._format import format_rows
+        from muonscope.words._write_text import format_rows
 
         words, readout = as_words(words), self._readout
         columns = self._columns(words)

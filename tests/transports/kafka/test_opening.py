@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from muonscope.cli.stopping import Stop, Stopped
 from muonscope.errors import SourceLostError, SourceNotFoundError
+from muonscope.stopping import Stop, Stopped
 from muonscope.transports.kafka import opening
 from muonscope.transports.kafka.clients import FoundTopic
 from muonscope.transports.kafka.opening import open_topic

@@ -13,7 +13,7 @@ from bokeh.models.annotations import ColorBar
 from bokeh.palettes import viridis
 from bokeh.plotting import figure
 
-from muonscope.dashboard.paper import (
+from muonscope.dashboard.plot_kit import (
     AXIS_LEVEL,
     Axes,
     Paper,

@@ -6,7 +6,7 @@ from bokeh.core.properties import value
 from bokeh.models import FixedTicker, PlainText
 from bokeh.plotting import figure
 
-from muonscope.dashboard.paper import FONT, Axes, Paper, count_axis, hover, new_figure
+from muonscope.dashboard.plot_kit import FONT, Axes, Paper, count_axis, hover, new_figure
 
 __all__ = ["chamber_bars"]
 

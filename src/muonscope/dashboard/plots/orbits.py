@@ -3,7 +3,7 @@
 from bokeh.models import BasicTicker, FixedTicker
 from bokeh.plotting import figure
 
-from muonscope.dashboard.paper import Axes, Paper, count_axis, draw_reference, hover, new_figure
+from muonscope.dashboard.plot_kit import Axes, Paper, count_axis, draw_reference, hover, new_figure
 
 __all__ = ["multiplicity", "orbits"]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
-from muonscope.dashboard.paper import Axes, Paper, count_axis, hover, new_figure, time_axis
+from muonscope.dashboard.plot_kit import Axes, Paper, count_axis, hover, new_figure, time_axis
 
 __all__ = ["hit_rates", "lines", "scintillator_rate"]
 

@@ -4,7 +4,7 @@ from bokeh.models import ColumnDataSource, FixedTicker
 from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
-from muonscope.dashboard.paper import Axes, Paper, hover, new_figure
+from muonscope.dashboard.plot_kit import Axes, Paper, hover, new_figure
 
 __all__ = ["RATIO_TOP", "draw_ratio"]
 

@@ -10,7 +10,7 @@ import {
   nice,
   withRoom,
 } from "./scales.js";
-import { releasable, spare } from "./spare.js";
+import { releasable, spare } from "./bokeh-patches.js";
 import { fill } from "./tables.js";
 
 const MAP_SCALE = 2; // the top of a colour scale, in medians of the cells that have hits

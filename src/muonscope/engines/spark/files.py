@@ -10,10 +10,10 @@ import pyarrow as pa
 from muonscope.detector import Readout
 from muonscope.engines.spark.worker import PARTS_SCHEMA, parts_of, rows_of
 from muonscope.errors import SourceError
+from muonscope.stream.messages import Part
 from muonscope.words.binary import TRANSFER_WORDS
 from muonscope.words.codec import Decoded
-from muonscope.words.messages import Part
-from muonscope.words.stream import StreamDecoder, decode
+from muonscope.words.decode import StreamDecoder, decode
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

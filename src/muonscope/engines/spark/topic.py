@@ -16,8 +16,8 @@ from muonscope.detector import Readout
 from muonscope.engines.spark.session import reason
 from muonscope.engines.spark.worker import PARTS_SCHEMA, decoder, parts_of
 from muonscope.errors import MuonscopeError, SourceError
-from muonscope.words.messages import Part
-from muonscope.words.numbering import HEADER_NAME
+from muonscope.stream.messages import Part
+from muonscope.stream.numbering import HEADER_NAME
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -1,6 +1,6 @@
 """What runs on Spark's workers: messages and files to words, a pure function of Arrow batches.
 
-A row of the answer is one :class:`~muonscope.words.messages.Part`: words, what was
+A row of the answer is one :class:`~muonscope.stream.messages.Part`: words, what was
 rejected, and where it stands. Many small messages become few rows.
 """
 
@@ -12,8 +12,8 @@ import orjson
 import pyarrow as pa
 
 from muonscope.detector import Readout
-from muonscope.words.messages import Messages, Part, decode_messages, without
-from muonscope.words.numbering import Number
+from muonscope.stream.messages import Messages, Part, decode_messages, without
+from muonscope.stream.numbering import Number
 from muonscope.words.rejects import Reject, RejectCode
 
 __all__ = ["PARTS_SCHEMA", "decoder", "parts_of", "rows_of"]

@@ -13,6 +13,9 @@ from typing import Any, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from muonscope.errors import SourceDeniedError, SourceError, SourceLostError, StateError
+from muonscope.stream.messages import Messages
+from muonscope.stream.numbering import HEADER_NAME
+from muonscope.stream.ordering import Front
 from muonscope.transports.base import Place
 from muonscope.transports.kafka.clients import (
     TRANSIENT,
@@ -24,9 +27,6 @@ from muonscope.transports.kafka.clients import (
 )
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
-from muonscope.words.messages import Messages
-from muonscope.words.numbering import HEADER_NAME
-from muonscope.words.ordering import Front
 
 __all__ = ["Gap", "KafkaSource"]
 

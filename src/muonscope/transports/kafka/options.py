@@ -1,12 +1,17 @@
 """How to deal with brokers and topics; brings no client, so it costs nothing to make."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from muonscope.errors import OptionError
+from muonscope.say import say
+from muonscope.stopping import Stop
 from muonscope.transports.kafka.settings import KafkaSettings
 
-__all__ = ["KafkaOptions"]
+__all__ = ["KafkaOptions", "kafka_options", "kafka_settings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,3 +28,47 @@ class KafkaOptions:
     """Sleeps so many seconds; raises when there is no use in going on."""
     say: Callable[[str], None] = lambda _: None
     """Tells people what is waited for, and what is made."""
+
+
+def kafka_settings(file: str = "") -> KafkaSettings:
+    """Return the settings in ``file``, if one is named, and those of the environment.
+
+    Raises
+    ------
+    OptionError
+        If the file cannot be read, or a line of it is no setting.
+    """
+    text = ""
+    if file:
+        try:
+            text = Path(file).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise OptionError(f"kafka settings {file}: cannot be read: {exc}") from exc
+    return KafkaSettings.of(text, os.environ, file)
+
+
+def kafka_options(
+    config: str,
+    stop: Stop,
+    *,
+    partitions: int | None = None,
+    replication: int = 1,
+    no_wait: bool = False,
+) -> KafkaOptions:
+    """Return how to deal with brokers; waiting raises Stopped when ``stop`` says so.
+
+    ``config`` is a file of settings, or empty; those of the environment count, too.
+
+    Raises
+    ------
+    OptionError
+        If a number makes no sense, or the settings do not.
+    """
+    for name, number in (("--partitions", partitions), ("--replication", replication)):
+        if number is not None and not 1 <= number <= 10_000:
+            raise OptionError(f"{name}: found {number}, expected 1 .. 10000")
+
+    return KafkaOptions(
+        settings=kafka_settings(config), partitions=partitions, replication=replication,
+        patient=not no_wait, wait=stop.wait, say=say,
+    )  # fmt: skip

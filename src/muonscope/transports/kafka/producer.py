@@ -1,6 +1,6 @@
 """Sends words to a topic: packed blocks keyed by blocks of orbits, or one JSON hit each.
 
-Every message bears its number in the stream (:mod:`muonscope.words.numbering`); the
+Every message bears its number in the stream (:mod:`muonscope.stream.numbering`); the
 producer is idempotent, so a partition has what was sent once and in order.
 """
 
@@ -14,13 +14,13 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from muonscope.detector import Detector
 from muonscope.errors import MuonscopeError, SinkError
+from muonscope.stream.numbering import CHUNK_WORDS, HEADER_NAME, Number, split_by_orbits
 from muonscope.transports.kafka.clients import TRANSIENT, failure, made
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
 from muonscope.units import ORBIT_S
 from muonscope.words.binary import BlockEncoder
 from muonscope.words.layout import Words, orbits
-from muonscope.words.numbering import CHUNK_WORDS, HEADER_NAME, Number, split_by_orbits
 from muonscope.words.text_encode import TextEncoder
 
 __all__ = ["WordSender"]

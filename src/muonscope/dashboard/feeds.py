@@ -1,0 +1,345 @@
+"""What feeds a dashboard: words that are counted here, or results that were counted before.
+
+A feed runs in a thread of its own until its source ends or it is told to stop.
+"""
+
+import math
+import time
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from typing import Protocol
+
+from muonscope.dashboard.live import Live, Progress
+from muonscope.errors import SourceLostError, SourceNotFoundError
+from muonscope.intake.batch import Batch, Taking, Token
+from muonscope.intake.pace import Paced
+from muonscope.kernels import begin_plain, kernels_for, load_kernels, set_pace, simulated
+from muonscope.processing.inputs import Supply, partitions_of
+from muonscope.processing.plan import Outlet, Plan
+from muonscope.processing.run import Run, Status
+from muonscope.results.read_message import MAX_MESSAGE_BYTES
+from muonscope.say import say
+from muonscope.stopping import Stop
+from muonscope.stream.messages import Messages
+from muonscope.stream.ordering import Front
+from muonscope.transports.base import Piece, Published, Source, SourceStatus
+from muonscope.transports.kafka.consumer import KafkaSource
+from muonscope.transports.kafka.opening import open_topic
+from muonscope.transports.kafka.options import KafkaOptions
+from muonscope.transports.kafka.url import KafkaUrl
+from muonscope.wording import describe_note
+
+__all__ = ["GROUP", "Feed", "FileResults", "TopicResults", "WordFeed"]
+
+GROUP = "muonscope-dashboard"
+"""Consumer group of all that only look: the positions of a processor are its own."""
+
+_TELL_S = 0.5
+_WAIT_S = 0.5
+_BACKLOG_BYTES = 64 << 20
+_TOLD_TO_STOP = "it was told to stop"
+
+
+class Feed(Protocol):
+    """What brings windows to a dashboard."""
+
+    def run(self, live: Live, stop: Stop) -> str:
+        """Bring all there is, until the source ends or ``stop``; return why it ended."""
+
+
+class WordFeed:
+    """Counts words, as ``process`` does, and keeps the results."""
+
+    def __init__(self, plan: Plan, speed: float | None) -> None:
+        """Take what to process; ``speed`` is the pace, without one as fast as it goes."""
+        self._plan, self._speed = plan, speed
+
+    def run(self, live: Live, stop: Stop) -> str:
+        """Process the source to its end."""
+        plan = self._plan
+
+        def tell(text: str) -> None:
+            say(text)
+            live.expect(text)
+
+        sources = plan.options.sources
+        if self._speed is not None and simulated(sources):
+            begin_plain(kernels_for(sources))
+        else:
+            load_kernels(kernels_for(sources), tell=tell)
+            live.expect("")
+        set_pace()  # with what the kernels brought
+        from muonscope.counting.counter import Counter
+
+        with plan.open_supply(Outlet(), stop) as supply:
+            intake: Taking = supply.intake
+            if self._speed is not None:
+                intake = Paced(intake, plan.detector.readout, self._speed, stop)
+            timed = _Timed(intake)
+            run = Run(plan.name, timed, Counter(plan.detector, plan.spec), _LiveSink(live))
+            teller = _Teller(live, run, supply, timed)
+            for status in run.steps():
+                teller.tell(status)
+            if stop:
+                return _TOLD_TO_STOP
+            run.finish()
+            teller.end()
+        if run.errors:
+            return str(run.errors[0])
+        if run.rejects.total and not run.windows:
+            return f"nothing could be decoded; first: {run.rejects.examples[0]}"
+        return f"the source has come to its end: all of its {run.windows:,} windows are shown"
+
+
+class _LiveSink:
+    """Gives what a run publishes to a dashboard."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def publish(self, messages: Sequence[Published]) -> None:
+        for message in messages:
+            self._live.take(message.data)
+
+    def commit(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        pass
+
+
+class _Timed:
+    """Gives the batches of another, and remembers when each came."""
+
+    def __init__(self, inner: Taking) -> None:
+        self._inner = inner
+        self._words = 0
+        self._came: deque[tuple[int, float]] = deque()
+
+    def batches(self) -> Iterator[Batch[Token]]:
+        for batch in self._inner.batches():
+            self._words += len(batch.decoded.words)
+            self._came.append((self._words, time.time()))
+            yield batch
+
+    def came(self, words: int) -> float:
+        """Return when the batch came that makes it ``words`` words in all."""
+        came = time.time()
+        while self._came and self._came[0][0] <= words:
+            came = self._came.popleft()[1]
+        return came
+
+
+class _Teller:
+    """Tells a dashboard how far a run is: when windows have closed, and now and then."""
+
+    def __init__(self, live: Live, run: Run, supply: Supply, timed: _Timed) -> None:
+        self._live, self._run, self._supply, self._timed = live, run, supply, timed
+        self._windows, self._next = 0, 0.0
+        self._notes: list[str] = []
+        self._status: Status | None = None
+
+    def tell(self, status: Status) -> None:
+        self._status = status
+        self._notes += [*map(describe_note, status.notes), *self._supply.note()]
+        came, now = self._timed.came(status.words), time.monotonic()
+        if status.windows > self._windows or now >= self._next:
+            self._windows, self._next = status.windows, now + _TELL_S
+            self._live.tell(self._progress(status), came)
+            self._notes.clear()
+
+    def end(self) -> None:
+        if self._status:
+            self._notes += self._supply.remarks()
+            self._live.tell(self._progress(self._status), time.time())
+
+    def _progress(self, status: Status) -> Progress:
+        run = self._run
+        errors = [str(error) for error in run.errors]
+        return Progress(
+            words=status.words,
+            sources=self._supply.standing(status, run.streams),
+            bytes=run.bytes,
+            rejects=[*errors, *map(str, run.rejects.latest)],
+            notes=list(self._notes),
+        )
+
+
+class FileResults:
+    """Results in files of JSON lines, which may grow."""
+
+    def __init__(self, source: Source, speed: float | None) -> None:
+        """Take a source that follows the files; ``speed`` is the pace, as for words."""
+        self._source, self._speed = source, speed
+        self._lines = _Lines()
+        self._read: dict[str, int] = {}
+
+    def run(self, live: Live, stop: Stop) -> str:
+        """Show what the files hold, and what they get, until told to stop."""
+        pace = _ResultPace(self._speed, live, stop)
+        next_tell, there = 0.0, self._speed is None
+        for piece in self._source.pieces():
+            came = time.time()
+            there = there and not piece.idle  # before anybody looked
+            there_s = piece.changed_s if there else math.inf
+            if piece.error:
+                self._tell(live, came, notes=[str(piece.error)])
+            for line in self._lines.take(piece):
+                if live.take(line, there_s=there_s) is not None and pace.is_ahead():
+                    self._tell(live, came)
+                    pace.wait()
+                    came = time.time()
+                if time.monotonic() >= next_tell:
+                    self._tell(live, came)
+                    next_tell = time.monotonic() + _TELL_S
+                if stop:
+                    break
+            self._read[piece.name] = max(self._read.get(piece.name, 0), piece.read)
+            self._tell(live, came)
+            if stop:
+                return _TOLD_TO_STOP
+        return "the files have come to their end"
+
+    def _tell(self, live: Live, came: float, notes: Sequence[str] = ()) -> None:
+        sources = [SourceStatus(name=n, read=r, behind=0) for n, r in self._read.items() if n]
+        live.tell(Progress(sources=sources, notes=notes), came)
+
+
+class _Lines:
+    """Cuts the pieces of files into lines; one that is longer than any message is dropped."""
+
+    def __init__(self) -> None:
+        self._rest: dict[str, bytes] = {}
+        self._dropping: set[str] = set()
+
+    def take(self, piece: Piece) -> Iterator[bytes]:
+        """Yield the whole lines that a piece completes."""
+        key = piece.key
+        if piece.read == len(piece.data):  # the file begins, perhaps anew
+            self._rest.pop(key, None)
+            self._dropping.discard(key)
+        *lines, rest = (self._rest.pop(key, b"") + piece.data).split(b"\n")
+        for line in lines:
+            if key in self._dropping:
+                self._dropping.discard(key)
+            elif line.strip():
+                yield line
+        if len(rest) > MAX_MESSAGE_BYTES:
+            if key not in self._dropping:
+                yield rest
+            self._dropping.add(key)
+        elif key not in self._dropping or rest:
+            self._rest[key] = rest
+
+
+class _ResultPace:
+    """Holds results back until their time has come."""
+
+    def __init__(self, speed: float | None, live: Live, stop: Stop) -> None:
+        self._speed, self._live, self._stop = speed, live, stop
+        self._run_s = self._begin = math.inf
+        self._due = -math.inf
+
+    def is_ahead(self) -> bool:
+        """Tell whether the run is ahead of the clock, now that something has come."""
+        if self._speed is None:
+            return False
+        now, run_s = time.monotonic(), self._live.run_s
+        if run_s < self._run_s:  # the first run, or another one
+            self._begin = now - run_s / self._speed
+        self._run_s = run_s
+        self._due = self._begin + run_s / self._speed
+        return self._due > now
+
+    def wait(self) -> None:
+        """Sleep until it is so no more."""
+        while not self._stop and (left := self._due - time.monotonic()) > 0:
+            time.sleep(min(left, _WAIT_S))
+
+
+class TopicResults:
+    """Results in a topic of Kafka."""
+
+    def __init__(self, url: KafkaUrl, kafka: KafkaOptions) -> None:
+        """Take the topic, and how to deal with its brokers."""
+        self._url, self._kafka = url, kafka
+
+    def run(self, live: Live, stop: Stop) -> str:
+        """Show what the topic holds, and what it gets, until told to stop.
+
+        A topic that is deleted, made anew or gets partitions is opened again, and read from
+        its beginning: windows that were shown already count once.
+        """
+        while source := self._opened(live, stop):
+            try:
+                self._show(source, live, stop)
+            except SourceLostError as exc:
+                note = f"opened again: {exc}"
+                say(note)
+                live.tell(Progress(notes=[note]), time.time())
+            finally:
+                source.close()
+        return _TOLD_TO_STOP
+
+    def _show(self, source: KafkaSource, live: Live, stop: Stop) -> None:
+        backlog = _Backlog()
+        opened, next_tell, trouble = time.time(), 0.0, ""
+        while not stop:
+            there = not backlog.done  # before anybody looked: its age is that of its publication
+            found = backlog.sorted(source.fetch(), source.front())
+            for published_s, value in found:
+                live.take(value, published_s, published_s if there else math.inf)
+            notes = [source.trouble] if source.trouble and not trouble else []
+            trouble = source.trouble
+            if found or notes or time.monotonic() >= next_tell:
+                came = found[-1][0] if found else 0.0
+                came = came if came >= opened else time.time()  # what was there is not late
+                live.tell(Progress(sources=partitions_of(source), notes=notes), came)
+                next_tell = time.monotonic() + _TELL_S
+
+    def _opened(self, live: Live, stop: Stop) -> KafkaSource | None:
+        """Return the topic, once it is there; None if it was told to stop before."""
+        noted = False
+        while not stop:
+            try:
+                return open_topic(self._url, self._kafka, group=GROUP, bounded=True)
+            except SourceNotFoundError:
+                if not noted:
+                    note = f"{self._url}: no such topic yet; waiting for it"
+                    live.tell(Progress(notes=[note]), time.time())
+                noted = True
+            time.sleep(_WAIT_S)
+        return None
+
+
+class _Backlog:
+    """Puts what was in a topic in the order of publication, which partitions do not have in common.
+
+    A message waits until all partitions have come as far, or are read to their ends; once
+    all are, nothing waits any more.
+    """
+
+    def __init__(self) -> None:
+        self.done = False
+        """Whether all partitions were read to their ends."""
+        self._waiting: list[tuple[float, bytes]] = []
+        self._newest: dict[int, float] = {}
+
+    def sorted(self, fetched: Sequence[Messages], front: Front) -> list[tuple[float, bytes]]:
+        """Return what need not wait: when each message was published, s, and what it holds."""
+        for messages in fetched:
+            times = [ms / 1e3 for ms in messages.times_ms]
+            self._waiting += zip(times, messages.values, strict=True)
+            self._newest[messages.partition] = times[-1]
+        self._waiting.sort(key=itemgetter(0))
+        unread = [p for p in front.ends if not front.caught_up(p)]
+        self.done = self.done or not unread
+        if self.done or sum(len(value) for _, value in self._waiting) > _BACKLOG_BYTES:
+            until = math.inf
+        else:
+            until = min(self._newest.get(p, -math.inf) for p in unread)
+        come = bisect_right(self._waiting, until, key=itemgetter(0))
+        found, self._waiting = self._waiting[:come], self._waiting[come:]
+        return found

@@ -1,0 +1,183 @@
+"""Sources that hold results instead of words: told apart by their content."""
+
+import math
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import chain, islice
+from pathlib import Path
+from typing import Protocol
+
+import orjson
+
+from muonscope.dashboard.feeds import GROUP, Feed, FileResults, TopicResults
+from muonscope.errors import OptionError, SourceError, SourceNotFoundError
+from muonscope.results.message import SCHEMA
+from muonscope.results.read_message import MAX_MESSAGE_BYTES
+from muonscope.simulation.options import SCHEME
+from muonscope.stopping import Stop
+from muonscope.transports.files import FollowSource, find_files
+from muonscope.transports.kafka.options import KafkaOptions, kafka_options
+from muonscope.transports.kafka.url import KafkaUrl, is_kafka_url
+from muonscope.transports.objects import is_object_url
+from muonscope.words.compression import Decompressor, compression_of
+
+__all__ = ["Found", "find_results"]
+
+_BEGINNING = re.compile(rb'\s*\{\s*"schema"\s*:\s*"' + re.escape(SCHEMA.encode()) + rb'"')
+_LATER = re.compile(rb"\n(?=" + _BEGINNING.pattern + rb")")
+_LOOK_BYTES = 200
+_SUFFIX = ".jsonl"
+_LOOK_FURTHER_BYTES = 1 << 20
+_LOOK_MESSAGES = 100
+"""Messages of others may come before the first result."""
+_PEEK_S = 3.0
+
+
+class Found(Protocol):
+    """Results, and the detector that they are of."""
+
+    detector: str
+    """Its name; empty where nothing has told it yet."""
+
+    def messages(self) -> Iterator[tuple[bytes, float]]:
+        """Yield the messages that there are now, and when each was published, s.
+
+        Infinity stands for all of them where they come in that order.
+        """
+
+    def feed(self, speed: float | None) -> Feed:
+        """Return what brings them to a dashboard, and more as they come."""
+
+
+def find_results(
+    sources: Sequence[str], kafka_config: str, stop: Stop, *, no_wait: bool
+) -> Found | None:
+    """Return the results that sources hold, or None if they hold, or will hold, words.
+
+    What is still empty is known by its name: a file that ends in ``.jsonl``, a topic that
+    has ``results`` in it.
+
+    Raises
+    ------
+    SourceError
+        If words are asked for in a file that is not there, or results are compressed.
+    """
+    first = sources[0]
+    if first == "-" or first.startswith(SCHEME) or is_object_url(first):
+        return None
+    if is_kafka_url(first):
+        kafka = kafka_options(kafka_config, stop, partitions=None, replication=1, no_wait=no_wait)
+        return _Topic.found(KafkaUrl.parse(first), kafka, stop)
+    return _Files.found(sources)
+
+
+class _Files:
+    def __init__(self, sources: Sequence[str], detector: str) -> None:
+        self._sources, self.detector = sources, detector
+
+    @classmethod
+    def found(cls, sources: Sequence[str]) -> "_Files | None":
+        files = _listed(sources)
+        begun = [(path, begin) for path in files if (begin := _beginning(path)).strip()]
+        beginnings = [begin for _, begin in begun]
+        if not beginnings:
+            if all(Path(source).suffix == _SUFFIX for source in sources):
+                for path in files:
+                    if not path.is_file():
+                        raise SourceError(f"{path}: is no plain file, as results must be in")
+                return cls(sources, "")
+            find_files(sources)  # words must be there
+            return None
+        if not all(map(_BEGINNING.match, beginnings)):
+            if any(map(_BEGINNING.match, beginnings)):
+                raise OptionError(f"{' '.join(sources)}: found words and results, expected one")
+            for path, begin in begun:
+                if name := compression_of(begin):
+                    _refuse_packed(path, name)
+            return None
+        return cls(sources, _detector(beginnings[0]))
+
+    def messages(self) -> Iterator[tuple[bytes, float]]:
+        for path in filter(Path.is_file, _listed(self._sources)):
+            with path.open("rb") as file:
+                while line := file.readline(MAX_MESSAGE_BYTES + 1):
+                    yield line, math.inf
+
+    def feed(self, speed: float | None) -> Feed:
+        source = FollowSource(lambda: _listed(self._sources), clock=time.time, wait=time.sleep)
+        return FileResults(source, speed)
+
+
+def _listed(sources: Sequence[str]) -> list[Path]:
+    with suppress(SourceError):
+        return find_files(sources)
+    return []
+
+
+def _beginning(path: Path) -> bytes:
+    """Return how a file begins; nothing of one that is no plain file or cannot be read.
+
+    A file that was cut at its front, such as one that is rotated, begins in the middle of
+    a line: where its name says results, their first whole line is what counts.
+    """
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                begin = file.read(_LOOK_BYTES)
+                if path.suffix == _SUFFIX and not _BEGINNING.match(begin):
+                    more = begin + file.read(_LOOK_FURTHER_BYTES)
+                    found = _LATER.search(more)
+                    return more[found.end() :][:_LOOK_BYTES] if found else begin
+                return begin
+    return b""
+
+
+def _refuse_packed(path: Path, name: str) -> None:
+    """Refuse results that are compressed, which would be taken for damaged words."""
+    packed = Decompressor(name)
+    with suppress(OSError), path.open("rb") as file:
+        plain = chain(packed.feed(file.read(_LOOK_FURTHER_BYTES)), packed.finish())
+        if _BEGINNING.match(next(plain, b"")):
+            raise SourceError(f"{path}: found results in {name}, expected plain lines; unpack it")
+
+
+def _detector(beginning: bytes) -> str:
+    """Return the detector that the beginning of a message names."""
+    told = re.search(rb'"detector"\s*:\s*("[^"\\]{1,100}")', beginning)
+    return str(orjson.loads(told[1])) if told else ""
+
+
+class _Topic:
+    def __init__(self, url: KafkaUrl, kafka: KafkaOptions, stop: Stop, detector: str = "") -> None:
+        self._url, self._kafka, self._stop, self.detector = url, kafka, stop, detector
+
+    @classmethod
+    def found(cls, url: KafkaUrl, kafka: KafkaOptions, stop: Stop) -> "_Topic | None":
+        topic = cls(url, kafka, stop)
+        first = b""
+        for value, _ in islice(topic.messages(most_s=_PEEK_S), _LOOK_MESSAGES):
+            if _BEGINNING.match(value):
+                return cls(url, kafka, stop, _detector(value[:_LOOK_BYTES]))
+            first = first or value
+        return topic if not first and "results" in url.topic else None
+
+    def messages(self, most_s: float = math.inf) -> Iterator[tuple[bytes, float]]:
+        """Yield what is there now; for ``most_s`` at most, for brokers may fall silent."""
+        from muonscope.transports.kafka.opening import open_topic  # brings the client
+
+        with suppress(SourceNotFoundError):
+            source = open_topic(self._url, self._kafka, group=GROUP, bounded=True)
+            try:
+                end = time.monotonic() + most_s
+                while not (source.ended() or self._stop or time.monotonic() > end):
+                    for some in source.fetch():
+                        yield from zip(some.values, (ms / 1e3 for ms in some.times_ms), strict=True)
+            finally:
+                source.close()
+
+    def feed(self, speed: float | None) -> Feed:
+        if speed is not None:
+            raise OptionError("--speed: results in a topic come as they are published")
+        return TopicResults(self._url, self._kafka)

@@ -1,0 +1,1 @@
+"""One run of processing: its plan, its inputs and outputs, its life."""

@@ -1,0 +1,1 @@
+"""Words to a topic, a folder or a file, at a pace."""

@@ -1,0 +1,1 @@
+"""Messages of words in order: their numbers, their decoding, their merging."""
