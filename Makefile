@@ -1,10 +1,17 @@
-# Everything a developer runs. `make demo` and `make test` install what they need into .venv.
+# Everything a developer runs. What is needed is installed into .venv; for `make integration`
+# and `make test` also from the system, where that is allowed.
 
 PYTHON ?= python3
 BIN := .venv/bin
+JOBS ?= 2
+PURE := units detector words stream counting simulation results
+ROOM ?= $(PURE)
 REALDATA := $(or $(MUONSCOPE_REALDATA),../shared/realdata)
 
-.PHONY: demo test lint docs unit kafka soak bench figures fuzz lock clean help
+# Runs a command and tells how long it took.
+timed = @begin=$$(date +%s); $(1); code=$$?; echo "make $@: $$(($$(date +%s) - begin)) s"; exit $$code
+
+.PHONY: demo test quick check integration lint docs system kafka soak bench figures fuzz mutants lock clean help
 
 help: ## Show what there is to make.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,13 +22,29 @@ help: ## Show what there is to make.
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
-	$(BIN)/python -c 'from muonscope.kernels import *; load_kernels(PROCESSING + SIMULATION)'
+	$(BIN)/python -c 'from muonscope import kernels; kernels.load(kernels.Purpose)'
 	@touch $@
 
 demo: .venv/installed ## The live dashboard on a simulated telescope, on 127.0.0.1:5006, until Ctrl-C.
 	$(BIN)/muonscope demo --open
 
-test: .venv/installed lint docs unit ## Everything that must pass: style, types, structure, docs, tests.
+test: system .venv/installed ## Everything that must pass: check, docs and integration.
+	$(call timed,$(MAKE) --no-print-directory check docs integration)
+
+quick: .venv/installed ## A few examples of the tests of the pure rooms, or of ROOM=words.
+	$(call timed,$(BIN)/pytest -q -n $(JOBS) -m "not integration and not slow" \
+	  --hypothesis-profile=dev \
+	  $(foreach room,$(ROOM),$(wildcard tests/$(room) tests/test_$(room).py \
+	  src/muonscope/$(room) src/muonscope/$(room).py)))
+
+check: lint ## Style, types, structure, and all tests but those of integration.
+	$(call timed,$(BIN)/pytest -n $(JOBS) -m "not integration")
+
+integration: system .venv/installed ## The tests with a Kafka broker, Spark, a browser, the wheel.
+	$(call timed,$(BIN)/pytest -n $(JOBS) --dist loadgroup -m integration)
+
+system:
+	@PYTHON=$(PYTHON) tools/system_packages.sh
 
 lint: .venv/installed ## Style, types and the structure of imports.
 	$(BIN)/ruff check
@@ -31,9 +54,6 @@ lint: .venv/installed ## Style, types and the structure of imports.
 
 docs: .venv/installed ## Build the documentation; warnings are errors.
 	$(BIN)/sphinx-build -q -W --keep-going -n -b html docs docs/_build/html
-
-unit: .venv/installed ## The tests and doctests.
-	$(BIN)/pytest -n 2
 
 kafka: .venv/installed ## A Kafka broker on 127.0.0.1:9092, from jars, until Ctrl-C.
 	$(BIN)/python tools/local_kafka.py
@@ -50,6 +70,9 @@ bench: .venv/installed ## Measure against the peers; prints ratios, checks the a
 figures: .venv/installed ## Draw the plots of the documentation again.
 	$(BIN)/python examples/simulation_plots.py --recordings $(REALDATA)
 	$(BIN)/python examples/dashboard_pictures.py
+
+mutants: .venv/installed ## Make known mistakes in a copy, one at a time: tests must notice.
+	$(call timed,$(BIN)/python tools/mutants.py --jobs $(JOBS))
 
 fuzz: .venv/installed ## Feed the codecs garbage for a minute each.
 	$(BIN)/python tests/words/fuzz.py --seconds 60

@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 from playwright.sync_api import Page
 
-from browser import chromium, heap_mb, open_page
+from helpers.browser import chromium, heap_mb, open_page
 
 MUONSCOPE = str(Path(sys.executable).with_name("muonscope"))
 HOST = "127.0.0.1"

@@ -24,13 +24,9 @@ import orjson
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 import muonscope
-from kafka_topics import make_topic, read_topic
+from helpers.kafka_topics import make_topic, read_topic
 from local_kafka import Broker, running, spark_kafka_jars
-from muonscope.processing.plan import Options
-from muonscope.processing.process import process_sources
 from muonscope.processing.run import Run, Status
-from muonscope.replaying.replay import Options as Replay
-from muonscope.replaying.replay import replay_to
 from muonscope.simulation.options import Simulation
 from muonscope.simulation.profiles import PROFILES
 from muonscope.simulation.telescope import simulate
@@ -61,15 +57,11 @@ def words_of(n: int, rate_scale: float = 1.0) -> Words:
     return np.concatenate([batch.stream.words for batch in simulate(simulation)])
 
 
-def replay(file: Path, url: str, encoding: str = "block", **more: object) -> float:
+def replay(file: Path, url: str, encoding: str = "block", **more: Any) -> float:
     """Send a file; return how long that took, s."""
-    options = Replay(
-        sources=[str(file)], to=url, detector="", rate=None, speed=None,
-        as_fast_as_possible="rate" not in more, encoding=encoding, loop=False,
-        keep_orbits=False, state="", partitions=4,
-    )  # fmt: skip
+    paced: dict[str, Any] = {} if "rate" in more else {"max": True}
     start = time.perf_counter()
-    assert replay_to(options) == 0
+    muonscope.replay(file, url, encoding=encoding, partitions=4, **paced, **more)
     return time.perf_counter() - start
 
 
@@ -83,14 +75,10 @@ class Account:
         return sum(orjson.loads(m.value() or b"")["accounting"]["words_in"] for m in messages)
 
 
-def process(stream: str, results: str, **more: object) -> None:
+def process(stream: str, results: str, **more: Any) -> None:
     """Process a topic that is full."""
-    options: dict[str, object] = {
-        "sources": [stream], "to": results, "run": "bench", "detector": "", "window": "1s",
-        "lateness": "100ms", "idle_timeout": "5s", "follow": False, "idle_exit": "1s",
-        "state": "", "force": False,
-    }  # fmt: skip
-    assert process_sources(Options(**(options | more))) == 0  # type: ignore[arg-type]
+    options: dict[str, Any] = {"run": "bench", "idle_exit": "1s"} | more
+    muonscope.process(stream, to=results, **options)
 
 
 def process_rate(stream: str, results: str) -> float:

@@ -272,17 +272,7 @@ def files_section(n: int, repeats: int) -> None:
 
 def process_file(file: Path, out: Path) -> None:
     """Do what the command does, in this process, so that start-up is not measured."""
-    from muonscope.intake.streams import Intake
-    from muonscope.opening import open_sink, open_source
-    from muonscope.processing.run import Run
-
-    detector = muonscope.shipped_detector()
-    sink = open_sink(str(out))
-    run = Run("bench", Intake(open_source([str(file)]), detector.readout), Counter(detector), sink)
-    for _ in run.steps():
-        pass
-    run.finish()
-    sink.close()
+    muonscope.process(file, to=str(out), run="bench")
 
 
 def memory_bound_section(_n: int, _repeats: int) -> None:

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
 
-from browser import chromium, open_page
-from served import Served, serving
+from helpers.browser import chromium, open_page
+from helpers.served import Served, serving
 
 PAGES = ("overview", "chambers", "trends", "system")
 SIZES = {"": {"width": 1920, "height": 1080}, "-phone": {"width": 390, "height": 844}}

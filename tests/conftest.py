@@ -1,4 +1,4 @@
-"""Fixtures of all tests: the shipped detectors and the real recordings."""
+"""Tiers of all tests, and their fixtures: the shipped detectors and the real recordings."""
 
 import os
 from collections.abc import Iterator
@@ -6,10 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from cli.command import Command
+from helpers.command import Command
+from helpers.examples import register_profiles
+from helpers.tiers import group_of
 from muonscope.detector import Detector, shipped_detector
 
 _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "realdata"
+
+
+register_profiles()
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the integration tests, and keep those in one process that share what they start."""
+    for item in items:
+        path = item.path.relative_to(item.config.rootpath)
+        group = group_of(path, getattr(item, "fixturenames", ()))
+        if group is not None:
+            item.add_marker(pytest.mark.integration)
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

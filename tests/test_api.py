@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 
 import muonscope
+from helpers.simulated import BRIGHT, simulated_words
 from muonscope.counting.counter import Counter
 from muonscope.detector import Detector
 from muonscope.words.layout import pack_hits
-from simulated import BRIGHT, simulated_words
 
 WORDS = simulated_words(9000, profile=BRIGHT)
 
 
 def test_the_public_names_are_these() -> None:
     assert dir(muonscope) == [
-        "Detector", "MuonscopeError", "Recording", "Simulated", "Summary", "WindowSummary",
-        "WindowTable", "__version__", "open", "shipped_detector", "simulate", "summarise",
+        "Account", "Dashboard", "Detector", "MuonscopeError", "Recording", "Sent", "Simulated",
+        "Stop", "Summary", "WindowSummary", "WindowTable", "__version__", "open", "process",
+        "replay", "serve", "shipped_detector", "simulate", "summarise",
     ]  # fmt: skip
 
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 
 from muonscope import __version__
 from muonscope.cli.main import app
-from muonscope.opening import detector_for
+from muonscope.intake.opening import detector_for
 from muonscope.transports.kafka.url import KafkaUrl
 
 ROOT = Path(__file__).parents[1]
@@ -48,8 +47,7 @@ def instructions() -> list[tuple[str, str]]:
 
 def parsed(args: list[str]) -> dict[str, Any]:
     """Return what the command line makes of ``args``, which it must take."""
-    group: Any = typer.main.get_command(app)
-    context = group.commands[args[0]].make_context(args[0], list(args[1:]))
+    context = app.commands[args[0]].make_context(args[0], list(args[1:]))
     options: dict[str, Any] = context.params
     return options
 
@@ -73,7 +71,7 @@ def test_there_are_a_broker_a_monitor_a_dashboard_and_a_replay() -> None:
 def test_commands_are_those_that_muonscope_takes(args: list[str]) -> None:
     assert all(isinstance(arg, str) for arg in args)
     options = parsed(args)
-    sources = [*options.get("source", []), options.get("to", ""), options.get("url", "")]
+    sources = [*options.get("sources", ()), options.get("to", ""), options.get("url", "")]
     for name in filter(None, sources):
         if name.startswith("kafka:"):
             KafkaUrl.parse(name, needs_topic="url" not in options)
@@ -83,8 +81,8 @@ def test_commands_are_those_that_muonscope_takes(args: list[str]) -> None:
 
 def test_words_go_where_they_are_read() -> None:
     replay, process = parsed(COMMANDS["replay"]), parsed(COMMANDS["process"])
-    assert list(replay["source"]) == ["sim:legnaro?seconds=inf"]
-    assert [replay["to"]] == list(process["source"])
+    assert list(replay["sources"]) == ["sim:legnaro?seconds=inf"]
+    assert [replay["to"]] == list(process["sources"])
     assert KafkaUrl.parse(replay["to"]).topic == "topic_stream"
     assert KafkaUrl.parse(process["to"]).topic == "topic_results"
 

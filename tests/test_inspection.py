@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.simulated import simulated_words
 from muonscope.detector import Detector, shipped_detector
-from muonscope.inspection import best_detector, inspect_source
+from muonscope.inspection import best_detector, inspect_bytes
 from muonscope.transports.memory import MemorySource
 from muonscope.units import ORBIT_S
 from muonscope.words.layout import Words, pack_hits
-from simulated import simulated_words
 
 
 def steady(first: int, n: int, step: int = 4, fpga: int = 0) -> Words:
@@ -22,7 +22,7 @@ def steady(first: int, n: int, step: int = 4, fpga: int = 0) -> Words:
 def test_the_report_does_not_depend_on_the_pieces(legnaro: Detector, chunk: int) -> None:
     data = simulated_words(5000).tobytes() + b"cut"
     reports = [
-        inspect_source(MemorySource({"a": data}, size), legnaro).as_json() for size in (chunk, 4096)
+        inspect_bytes(MemorySource({"a": data}, size), legnaro).as_json() for size in (chunk, 4096)
     ]
     for report in reports:
         del report["odd_words"]  # repeats are only looked for within a piece
@@ -31,7 +31,7 @@ def test_the_report_does_not_depend_on_the_pieces(legnaro: Detector, chunk: int)
 
 def test_the_account_is_closed(legnaro: Detector) -> None:
     words = simulated_words(5000)
-    report = inspect_source(MemorySource({"a": words.tobytes() + b"cut"}), legnaro)
+    report = inspect_bytes(MemorySource({"a": words.tobytes() + b"cut"}), legnaro)
     assert report.total.accounting.words_in == len(words)
     assert report.rejects.bytes_rejected == 3
     assert sum(report.words_by_head.values()) == len(words)
@@ -40,7 +40,7 @@ def test_the_account_is_closed(legnaro: Detector) -> None:
 
 def test_live_time_leaves_holes_out(legnaro: Detector) -> None:
     words = np.concatenate([steady(1000, 20_000), steady(2_000_000, 20_000)])
-    report = inspect_source(MemorySource({"a": words.tobytes()}), legnaro)
+    report = inspect_bytes(MemorySource({"a": words.tobytes()}), legnaro)
     (epoch,) = report.epochs
     hole = 2_000_000 - (1000 + 79_984)
     assert epoch.hole_s == pytest.approx(hole * ORBIT_S)
@@ -52,13 +52,13 @@ def test_live_time_leaves_holes_out(legnaro: Detector) -> None:
 
 def test_rare_hits_are_no_holes(legnaro: Detector) -> None:
     words = steady(1000, 400, step=3000)
-    report = inspect_source(MemorySource({"a": words.tobytes()}), legnaro)
+    report = inspect_bytes(MemorySource({"a": words.tobytes()}), legnaro)
     assert [epoch.hole_s for epoch in report.epochs] == [0.0]
 
 
 def test_each_reset_is_an_epoch(legnaro: Detector) -> None:
     words = np.concatenate([steady(3_000_000, 400), steady(1000, 400), steady(10, 400)])
-    report = inspect_source(MemorySource({"a": words.tobytes()}), legnaro)
+    report = inspect_bytes(MemorySource({"a": words.tobytes()}), legnaro)
     assert [epoch.hits for epoch in report.epochs] == [400, 400, 400] or (
         [epoch.hits for epoch in report.epochs] == [400, 800]  # 1000 orbits back may be late
     )
@@ -81,7 +81,7 @@ def test_the_default_is_chosen_where_none_fits(first: bytes) -> None:
 
 
 def test_nothing_at_all_can_be_inspected() -> None:
-    report = inspect_source(MemorySource({}))
+    report = inspect_bytes(MemorySource({}))
     assert report.total.accounting.words_in == 0
     assert report.as_json()["live_s"] == 0
     assert report.streams == []
@@ -89,6 +89,6 @@ def test_nothing_at_all_can_be_inspected() -> None:
 
 def test_only_the_first_notes_are_kept(legnaro: Detector) -> None:
     parts = [steady(1_000_000 * (n % 2 + 1), 40) for n in range(300)]
-    report = inspect_source(MemorySource({"a": np.concatenate(parts).tobytes()}), legnaro)
+    report = inspect_bytes(MemorySource({"a": np.concatenate(parts).tobytes()}), legnaro)
     assert len(report.notes) <= 100
     assert report.total.accounting.words_in == 12_000

@@ -10,12 +10,10 @@ from pathlib import Path
 import orjson
 import pytest
 
+from helpers.simulated import simulated_words
 from muonscope.detector import setup_names
-from simulated import simulated_words
 
 ROOT = Path(__file__).parents[1]
-
-pytestmark = pytest.mark.slow
 
 
 def run(*args: object, cwd: Path) -> str:

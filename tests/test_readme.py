@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from served import serving
-from simulated import simulated_words
+from helpers.served import serving
+from helpers.simulated import simulated_words
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

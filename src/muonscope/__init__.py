@@ -1,59 +1,79 @@
 """muonscope: live data quality for trigger-less drift-tube muon telescopes.
 
-``open`` a recording, ``summarise`` its words, ``simulate`` a telescope;
-``shipped_detector`` and ``Detector`` say what it is. Everything else is in the rooms:
-``detector``, ``words``, ``counting``, ``simulation``, ``results``, ``transports``,
-``engines``. Names are loaded when first used, so that importing the package costs nothing.
+``open`` a recording, ``summarise`` its words, ``simulate`` a telescope; ``process`` to results,
+``replay`` to a topic, ``serve`` a dashboard. ``shipped_detector`` and ``Detector`` say what a
+telescope is. Everything else is in the rooms. Names are loaded when first used, so that
+importing the package costs nothing.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from muonscope._version import __version__
 
 if TYPE_CHECKING:
     from muonscope.api import Recording, Simulated, simulate, summarise
     from muonscope.api import open_recording as open  # noqa: A004
     from muonscope.counting.summary import Summary
     from muonscope.counting.window_table import WindowSummary, WindowTable
+    from muonscope.dashboard.launch import Dashboard, serve
     from muonscope.detector import Detector, shipped_detector
     from muonscope.errors import MuonscopeError
+    from muonscope.processing.process import process
+    from muonscope.processing.reporter import Account
+    from muonscope.replaying.replay import Sent, replay
+    from muonscope.stopping import Stop
 
 __all__ = [
+    "Account",
+    "Dashboard",
     "Detector",
     "MuonscopeError",
     "Recording",
+    "Sent",
     "Simulated",
+    "Stop",
     "Summary",
     "WindowSummary",
     "WindowTable",
     "__version__",
     "open",
+    "process",
+    "replay",
+    "serve",
     "shipped_detector",
     "simulate",
     "summarise",
 ]
 
-__version__ = "0.1.0"
-
 _HOMES = {
-    "Detector": ("muonscope.detector", "Detector"),
-    "MuonscopeError": ("muonscope.errors", "MuonscopeError"),
-    "Recording": ("muonscope.api", "Recording"),
-    "Simulated": ("muonscope.api", "Simulated"),
-    "Summary": ("muonscope.counting.summary", "Summary"),
-    "WindowSummary": ("muonscope.counting.window_table", "WindowSummary"),
-    "WindowTable": ("muonscope.counting.window_table", "WindowTable"),
-    "open": ("muonscope.api", "open_recording"),
-    "shipped_detector": ("muonscope.detector", "shipped_detector"),
-    "simulate": ("muonscope.api", "simulate"),
-    "summarise": ("muonscope.api", "summarise"),
+    "Account": "muonscope.processing.reporter",
+    "Dashboard": "muonscope.dashboard.launch",
+    "Detector": "muonscope.detector",
+    "MuonscopeError": "muonscope.errors",
+    "Recording": "muonscope.api",
+    "Sent": "muonscope.replaying.replay",
+    "Simulated": "muonscope.api",
+    "Stop": "muonscope.stopping",
+    "Summary": "muonscope.counting.summary",
+    "WindowSummary": "muonscope.counting.window_table",
+    "WindowTable": "muonscope.counting.window_table",
+    "open": "muonscope.api",
+    "process": "muonscope.processing.process",
+    "replay": "muonscope.replaying.replay",
+    "serve": "muonscope.dashboard.launch",
+    "shipped_detector": "muonscope.detector",
+    "simulate": "muonscope.api",
+    "summarise": "muonscope.api",
 }
+_OTHER_NAMES = {"open": "open_recording"}
+"""Names that a module has under another one."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _HOMES[name]
-    return getattr(import_module(module), attribute)
+    return getattr(import_module(_HOMES[name]), _OTHER_NAMES.get(name, name))
 
 
 def __dir__() -> list[str]:

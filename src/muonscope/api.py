@@ -24,8 +24,7 @@ from muonscope.counting.window_spec import WindowSpec
 from muonscope.counting.window_table import WindowTable, joined
 from muonscope.detector import Detector
 from muonscope.errors import AccountingError, FormatError, OptionError
-from muonscope.intake.streams import Intake
-from muonscope.opening import detector_for, load_detector, open_source
+from muonscope.intake.opening import detector_for, load_detector, open_words
 from muonscope.simulation.faults import parse_fault
 from muonscope.simulation.options import Simulation, detector_of
 from muonscope.simulation.profiles import profile_named
@@ -64,20 +63,16 @@ class Recording:
             If the source cannot be read, or nothing in it is of a known format.
         """
         words, mine = 0, Rejects()
-        for batch in self._intake().batches():
-            if batch.token.error:
-                raise batch.token.error
-            mine.add(batch.decoded.rejects)
+        for batch in open_words([self.source], self.detector, self.kafka).batches():
+            if batch.error:
+                raise batch.error
+            mine.add(batch.rejects)
             if rejects is not None:
-                rejects.add(batch.decoded.rejects)
-            words += len(batch.decoded.words)
-            yield batch.decoded.words
+                rejects.add(batch.rejects)
+            words += len(batch.words)
+            yield batch.words
         if mine.total and not words:
             raise FormatError(f"{self.source}: nothing could be decoded: {mine.examples[0]}")
-
-    def _intake(self) -> Intake:
-        source = open_source([self.source], detector=self.detector, kafka=self.kafka)
-        return Intake(source, self.detector.readout)
 
     def words(self) -> Words:
         """Return all words, shape (n,), in the order of the recording.

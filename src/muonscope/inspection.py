@@ -8,7 +8,7 @@ median of all channels.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -22,9 +22,19 @@ from muonscope.counting.window_table import WindowTable
 from muonscope.counting.word_classes import Timeless, class_table
 from muonscope.detector import Detector, Readout, setup_names, shipped_detector
 from muonscope.errors import FormatError, MuonscopeError
-from muonscope.intake.batch import Token
-from muonscope.intake.streams import Intake
-from muonscope.transports.base import Piece, Source
+from muonscope.intake.batch import WordBatch, WordSource
+from muonscope.intake.message_book import ORDER_KEY
+from muonscope.intake.opening import (
+    check_sources,
+    detector_for,
+    is_simulated,
+    open_bytes,
+    open_words,
+)
+from muonscope.intake.streams import StreamIntake
+from muonscope.transports.base import ByteSource, Piece
+from muonscope.transports.kafka.options import KafkaOptions
+from muonscope.transports.kafka.url import is_kafka_url
 from muonscope.units import BX_PER_ORBIT, ORBIT_S
 from muonscope.words.binary import BLOCK_MAGIC, BLOCK_WORDS
 from muonscope.words.codec import Decoded
@@ -33,8 +43,17 @@ from muonscope.words.detect import PARQUET_MAGIC, PREFIX_BYTES
 from muonscope.words.layout import Words, fpga_mask, top_head_shift
 from muonscope.words.rejects import Rejects
 
-__all__ = ["Epoch", "OddChannel", "OddWords", "Report", "best_detector", "inspect_source"]
+__all__ = [
+    "Epoch",
+    "OddChannel",
+    "OddWords",
+    "Report",
+    "best_detector",
+    "inspect_bytes",
+    "inspect_sources",
+]
 
+_ASKED = "as asked for"
 _TOP = 1 << 15
 _EXAMPLES = 5
 _NOTES = 100
@@ -175,10 +194,16 @@ def best_detector(first: bytes) -> tuple[Detector, float]:
 
     The second value is the part of all rows or words that it maps, 0 .. 1.
     """
+    return _best_of(
+        {name: _decoded(first, shipped_detector(name).readout) for name in setup_names()}
+    )
+
+
+def _best_of(decoded_by: Mapping[str, list[Decoded]]) -> tuple[Detector, float]:
+    """Return the best of some shipped detectors, by what each decoded of the first words."""
     best, best_share = shipped_detector(), 0.0
-    for name in setup_names():
+    for name, decoded in decoded_by.items():
         detector = shipped_detector(name)
-        decoded = _decoded(first, detector.readout)
         words = np.concatenate([np.empty(0, np.uint64), *(part.words for part in decoded)])
         wrong = sum(len(part.rejects) for part in decoded)
         kinds = class_table(detector).kind[words >> np.uint64(49)]
@@ -203,8 +228,8 @@ def _decoded(first: bytes, readout: Readout) -> list[Decoded]:
         return []
 
 
-class _Replay:
-    """A source whose first pieces were looked at before."""
+class _SeenBefore:
+    """A source of bytes whose first pieces were looked at before."""
 
     def __init__(self, seen: list[Piece], rest: Iterator[Piece]) -> None:
         self._seen, self._rest = seen, rest
@@ -217,25 +242,70 @@ class _Replay:
         return None
 
 
-def inspect_source(source: Source, detector: Detector | None = None) -> Report:
+def inspect_sources(
+    sources: Sequence[str], detector: Detector | None = None, kafka: KafkaOptions | None = None
+) -> Report:
+    """Read what ``sources`` hold to its end and report; choose the detector if none is given.
+
+    Raises
+    ------
+    OptionError
+        If kinds of sources are mixed.
+    SourceError
+        If a source names nothing, or cannot be opened.
+    """
+    check_sources(sources)
+    if detector is not None:
+        return _report(open_words(sources, detector, kafka), detector, _ASKED)
+    if is_simulated(sources):
+        detector = detector_for(sources)
+        return _report(open_words(sources, detector), detector, _ASKED)
+    if is_kafka_url(sources[0]):
+        return _inspect_topic(sources, kafka)
+    return inspect_bytes(open_bytes(sources))
+
+
+def inspect_bytes(source: ByteSource, detector: Detector | None = None) -> Report:
     """Read ``source`` to its end and report; choose the detector if none is given."""
+    if detector is not None:
+        return _report(StreamIntake(source, detector.readout), detector, _ASKED)
     pieces = source.pieces()
     seen: list[Piece] = []
     first = b""
-    chosen = "as asked for"
-    if detector is None:
-        for piece in pieces:
-            seen.append(piece)
-            first += piece.data
-            enough = len(first) >= _prefix(first) and not first.startswith(PARQUET_MAGIC)
-            if piece.ended or enough:
-                break
-        detector, share = best_detector(first)
-        chosen = f"maps {share:.0%} of the first words" if share else "the default; none fits"
+    for piece in pieces:
+        seen.append(piece)
+        first += piece.data
+        enough = len(first) >= _prefix(first) and not first.startswith(PARQUET_MAGIC)
+        if piece.ended or enough:
+            break
+    detector, share = best_detector(first)
+    words = StreamIntake(_SeenBefore(seen, pieces), detector.readout)
+    return _report(words, detector, _chosen(share))
+
+
+def _inspect_topic(sources: Sequence[str], kafka: KafkaOptions | None) -> Report:
+    """Read a topic twice: the first words tell the detector."""
+    first = _first_words(open_words(sources, shipped_detector(), kafka))
+    detector, share = _best_of({name: [Decoded(first)] for name in setup_names()})
+    return _report(open_words(sources, detector, kafka), detector, _chosen(share))
+
+
+def _first_words(source: WordSource) -> Words:
+    batches = source.batches()
+    try:
+        return next((batch.words for batch in batches if len(batch.words)), np.empty(0, np.uint64))
+    finally:
+        batches.close()  # type: ignore[attr-defined] # generators have it
+
+
+def _chosen(share: float) -> str:
+    return f"maps {share:.0%} of the first words" if share else "the default; none fits"
+
+
+def _report(source: WordSource, detector: Detector, chosen: str) -> Report:
     inspector = _Inspector(detector)
-    for batch in Intake(_Replay(seen, pieces), detector.readout).batches():
-        inspector.take(batch.decoded.words, batch.token)
-        inspector.rejects.add(batch.decoded.rejects)
+    for batch in source.batches():
+        inspector.take(batch)
     return inspector.report(chosen)
 
 
@@ -257,18 +327,22 @@ class _Inspector:
         self._errors: list[MuonscopeError] = []
         self.rejects = Rejects()
 
-    def take(self, words: Words, token: Token) -> None:
-        if token.error:
-            self._errors.append(token.error)
-        if token.stream and token.guess:
-            self._streams[token.key] = {
-                "name": token.stream.name,
-                "format": token.guess.format,
-                "confidence": round(token.guess.confidence, 3),
-                "reason": token.guess.reason,
-                "compression": token.compression,
-                "bytes": token.stream.bytes_in,
-            }
+    def take(self, batch: WordBatch) -> None:
+        words = batch.words
+        self.rejects.add(batch.rejects)
+        if batch.error:
+            self._errors.append(batch.error)
+        for key, position in batch.positions.items():
+            guess = batch.guess
+            if guess and key != ORDER_KEY:
+                self._streams[key] = {
+                    "name": position.name,
+                    "format": guess.format,
+                    "confidence": round(guess.confidence, 3),
+                    "reason": guess.reason,
+                    "compression": batch.compression,
+                    "bytes": position.bytes_in,
+                }
         self._note_odd(words, self._counter.words_in)
         self._tops += np.bincount((words >> np.uint64(49)).astype(np.int64), minlength=_TOP)
         self._note_windows(self._counter.push(words))

@@ -1,136 +1,188 @@
-"""Loading the compiled kernels, with a word to the user the first time it takes long."""
+"""The kernels that a command needs, loaded before it begins.
 
-import gc
+This is the table of all kernels. Where the cache lacks some, two processes compile side by
+side, because one process compiles one kernel at a time; another command that starts
+meanwhile takes its share, too. Each kernel has a lock: whoever holds it compiles, the
+others go on to the next one. So all that is left is taken by whoever has time, and a
+process that ends, however it does, leaves its kernel to the others.
+"""
+
+import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from enum import Enum
+from importlib import import_module
+from typing import Self
 
-from muonscope.say import say
+from muonscope._jit import Kernel
+from muonscope.events import Event, EventKind, Tell, ignore
 from muonscope.simulation.options import SCHEME
 from muonscope.stopping import Stop
 
-if TYPE_CHECKING:
-    from muonscope._jit import PlainFirst
-
 __all__ = [
-    "PROCESSING", "SIMULATION", "begin_plain", "kernels_for", "load_kernels", "set_pace",
-    "simulated",
+    "Purpose", "compile_unclaimed", "kernels_of", "load", "needed_to_count", "needed_to_read",
+    "needed_to_write", "plain_first",
 ]  # fmt: skip
 
-_PATIENCE_S = 1.2
-
-_COMPILING = "compiling the kernels for this machine (once per installation)"
-
-_NICE = 5
-
-_SWITCH_S = 1e-4
-"""How long a thread may keep the others waiting, s: the default of 5 ms is a whole batch."""
-
-_GARBAGE = (100_000, 50, 100)
-"""When to look for garbage: the default, after 700 objects, takes half of the time of a
-stream of JSON messages."""
-
-_COUNTING = ("muonscope.counting._windowing", "muonscope.counting._counting")
-"""What any module that counts brings, the slowest first."""
-
-PROCESSING = (*_COUNTING, "muonscope.words._parse_csv", "muonscope.words._parse_json")
-"""What processing needs, the slowest first."""
-
-SIMULATION = ("muonscope.simulation._crossing", "muonscope.simulation._writing")
-"""What a simulation needs."""
+_TEXT = ("csv", "json")
 
 
-def kernels_for(sources: Sequence[str]) -> tuple[str, ...]:
-    """Return what processing ``sources`` needs."""
-    return _COUNTING + SIMULATION if simulated(sources) else PROCESSING  # no text is read then
+class Purpose(Enum):
+    """What kernels are needed for: the modules that hold them, the slowest to compile first."""
+
+    COUNTING = ("muonscope.counting._windowing", "muonscope.counting._counting")
+    PARSING = ("muonscope.words._parse_csv", "muonscope.words._parse_json")
+    WRITING = ("muonscope.words._write_text",)
+    SIMULATION = ("muonscope.simulation._writing", "muonscope.simulation._crossing")
 
 
-def simulated(sources: Sequence[str]) -> bool:
-    """Tell whether ``sources`` are simulations."""
-    return any(source.startswith(SCHEME) for source in sources)
+def needed_to_read(sources: Iterable[str]) -> frozenset[Purpose]:
+    """Return what it takes to get the words of ``sources``; simulations give no text."""
+    simulated = any(source.startswith(SCHEME) for source in sources)
+    return frozenset({Purpose.SIMULATION if simulated else Purpose.PARSING})
 
 
-def set_pace() -> None:
-    """Set the interpreter up for a long run: what is loaded by now stays."""
-    sys.setswitchinterval(_SWITCH_S)
-    gc.freeze()
-    gc.set_threshold(*_GARBAGE)
+def needed_to_count(sources: Iterable[str]) -> frozenset[Purpose]:
+    """Return what it takes to count the words of ``sources``."""
+    return needed_to_read(sources) | {Purpose.COUNTING}
 
 
-def load_kernels(modules: Sequence[str], *, tell: Callable[[str], None] = say) -> None:
-    """Import what is compiled; ``tell`` the user when that takes a while.
+def needed_to_write(name: str) -> frozenset[Purpose]:
+    """Return what it takes to write words in the format ``name``: text is read again, to check."""
+    return frozenset({Purpose.WRITING, Purpose.PARSING} if name in _TEXT else ())
 
-    Where the kernels are not in the cache, half of the work is done meanwhile by another
-    process, on another core: one process compiles one kernel at a time.
+
+def kernels_of(modules: Iterable[str]) -> list[Kernel]:
+    """Return the kernels of modules, but for those that few runs need."""
+    found = [item for name in modules for item in vars(import_module(name)).values()]
+    return [item for item in found if isinstance(item, Kernel) and not item.rare]
+
+
+def load(purposes: Iterable[Purpose], *, tell: Tell = ignore) -> None:
+    """Make machine code of all kernels for ``purposes``; ``tell`` if they must be compiled.
 
     Raises
     ------
     KeyboardInterrupt
         After the kernels are there, if Ctrl-C came meanwhile; at once if it came twice.
     """
-    slowest, *others = modules
-    helpers: list[subprocess.Popen[bytes]] = []
-
-    def announce() -> None:
-        tell(f"{_COMPILING} ...")
-        helpers.append(_compiled_beside(others))
-
-    notice = threading.Timer(_PATIENCE_S, announce)
-    notice.daemon = True
-    notice.start()
+    modules = _modules(purposes)
     with _interrupt_kept():
-        try:
-            __import__(slowest)
-        finally:
-            notice.cancel()
-        for helper in helpers:
-            helper.wait()
-        for module in others:
-            __import__(module)
+        missing = _not_cached(kernels_of(modules))
+        if missing:
+            _compile(missing, modules, tell)
+        troubles = [kernel.trouble for kernel in missing if kernel.trouble]
+        if troubles:
+            tell(Event(kind=EventKind.COMPILED_IN_VAIN, detail=str(troubles[0])))
 
 
-def begin_plain(modules: Sequence[str]) -> None:
-    """Import what is compiled, without waiting for it.
+def plain_first(purposes: Iterable[Purpose], *, tell: Tell = ignore) -> None:
+    """Let the kernels for ``purposes`` run as plain Python until they are compiled.
 
-    Where the kernels are not in the cache, they are plain Python until other processes
-    have compiled them: fast enough for what writes some ten thousand words a second, too
-    slow for reading text.
+    That is fast enough for what writes some ten thousand words a second, too slow for
+    reading text. Kernels that the cache has are loaded at once. The others are compiled by
+    other processes, all but one core being theirs, because compiling in this one would stop
+    it for seconds.
     """
-    from muonscope._jit import plain_first  # the compiler is not there at once, either
-
-    with plain_first() as kernels:
-        for module in modules:
-            __import__(module)
-    if all(kernel.cached for kernel in kernels):
-        _compile(kernels, ())
+    modules = _modules(purposes)
+    missing = _not_cached(kernels_of(modules))
+    if not missing:
         return
-    say(f"{_COMPILING}; until that is done, plain Python does their work")
-    slowest, *others = modules
-    helpers = [_compiled_beside([slowest]), _compiled_beside(others)]
-    threading.Thread(target=_compile, args=(kernels, helpers), daemon=True).start()
+    for kernel in missing:
+        kernel.be_plain()
+    kept = missing[0].folder is not None
+    tell(Event(kind=EventKind.COMPILING_BESIDE, numbers={"kept": kept}))
+    cores = os.cpu_count() or 1
+    helpers = [_helper(modules) for _ in range(min(len(missing), max(1, cores - 1)) if kept else 0)]
+    threading.Thread(target=_load_after, args=(helpers, missing), daemon=True).start()
 
 
-def _compile(kernels: "Sequence[PlainFirst]", helpers: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Take the kernels from the cache once ``helpers`` have put them there."""
+def compile_unclaimed(modules: Iterable[str]) -> None:
+    """Compile the kernels of modules that no other process has begun, into the cache."""
+    for kernel in kernels_of(modules):
+        kernel.load(patience_s=0)
+
+
+def _modules(purposes: Iterable[Purpose]) -> list[str]:
+    """Return the modules of ``purposes``, in the order of the table."""
+    asked = set(purposes)
+    return [module for purpose in Purpose if purpose in asked for module in purpose.value]
+
+
+def _not_cached(kernels: Iterable[Kernel]) -> list[Kernel]:
+    """Load what the cache has; return the others."""
+    return [kernel for kernel in kernels if not kernel.load_cached()]
+
+
+def _load_after(helpers: Iterable[subprocess.Popen[bytes]], kernels: Iterable[Kernel]) -> None:
+    """Load the kernels once ``helpers`` have compiled them; compile what they have not."""
     for helper in helpers:
         helper.wait()
     for kernel in kernels:
-        kernel.compile()
+        kernel.load()
 
 
-def _compiled_beside(modules: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Begin to compile the kernels of ``modules`` into the cache, in another process.
+def _compile(missing: Sequence[Kernel], modules: Sequence[str], tell: Tell) -> None:
+    """Compile the kernels, sharing the work with a process beside and any other command."""
+    with _Sharing(modules, tell, alone=len(missing) == 1) as sharing:
+        left = list(missing)
+        while left:
+            taken = [kernel for kernel in left if kernel.load(patience_s=0, begin=sharing.begin)]
+            if not taken:  # others are at all that is left
+                sharing.wait()
+                left[0].load(begin=sharing.begin)
+            left = [kernel for kernel in left if not kernel.loaded]
 
-    It gives way to whatever else wants the cores.
+
+class _Sharing:
+    """Tells once what people wait for, and starts the process beside when there is work for it."""
+
+    def __init__(self, modules: Sequence[str], tell: Tell, *, alone: bool) -> None:
+        self._modules, self._tell, self._alone = modules, tell, alone
+        self._told: EventKind | None = None
+        self._helper: subprocess.Popen[bytes] | None = None
+
+    def begin(self, kernel: Kernel) -> None:
+        """Note that this process begins to compile."""
+        kept = kernel.folder is not None
+        self._tell_once(EventKind.COMPILING if kept else EventKind.COMPILING_UNKEPT)
+        if kept and not self._alone and self._helper is None:
+            self._helper = _helper(self._modules)
+
+    def wait(self) -> None:
+        """Note that only other processes compile."""
+        if self._told is None:
+            self._tell_once(EventKind.COMPILED_ELSEWHERE)
+
+    def _tell_once(self, kind: EventKind) -> None:
+        if self._told is not kind:
+            self._told = kind
+            self._tell(Event(kind=kind))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process beside: nothing is left for it to do."""
+        if self._helper:
+            self._helper.kill()
+            self._helper.wait()
+
+
+def _helper(modules: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a process that compiles what is unclaimed of ``modules``.
+
+    It has the priority of this one: somebody may wait for what it has begun.
     """
-    code = f"import os; hasattr(os, 'nice') and os.nice({_NICE}); import {', '.join(modules)}"
-    command = [sys.executable, "-P", "-c", code]
+    code = f"from muonscope.kernels import *; compile_unclaimed({list(modules)!r})"
     quiet = subprocess.DEVNULL
-    return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, "-P", "-c", code], stdin=quiet, stdout=quiet, stderr=quiet
+    )
 
 
 @contextmanager

@@ -1,36 +1,45 @@
-"""Stopping on a signal: the first one ends the work in order, the second one at once."""
+"""Stopping a run in order: on a signal, or from another thread."""
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-
-import typer
 
 __all__ = ["Stop", "Stopped"]
 
 _LOOK_S = 0.05
 
 
-class Stopped(typer.Exit):
-    """A wait was ended by the first signal; there is nothing that would have to be ended."""
+class Stopped(Exception):  # noqa: N818 it is no error
+    """A wait was ended by a stop; there was nothing yet that would have to be ended in order."""
+
+    def __init__(self, exit_code: int) -> None:
+        """Take the exit code of a command that ends with this."""
+        super().__init__("stopped while waiting")
+        self.exit_code = exit_code
 
 
 class Stop:
-    """Remembers the first signal to stop; the second one interrupts at once."""
+    """A wish to stop: by the first signal, or by :meth:`set`; a second signal interrupts."""
 
     def __init__(self) -> None:
-        """Nothing has come yet."""
+        """Begin without the wish."""
         self.signal = 0
+        self._set = False
 
     def __bool__(self) -> bool:
         """Tell whether to stop."""
-        return self.signal != 0
+        return self._set
+
+    def set(self, number: int = 0) -> None:
+        """Ask to stop, because signal ``number`` came if it is given; from any thread."""
+        self.signal, self._set = number, True
 
     @property
     def exit_code(self) -> int:
-        """What a command that was stopped ends with."""
+        """Exit code of a command that was stopped: 128 and the signal, or 0 without one."""
         return 128 + self.signal if self.signal else 0
 
     def wait(self, seconds: float) -> None:
@@ -39,7 +48,7 @@ class Stop:
         Raises
         ------
         Stopped
-            If a signal comes meanwhile.
+            If a stop is asked for meanwhile.
         """
         end = time.monotonic() + seconds
         while not self and time.monotonic() < end:
@@ -51,12 +60,15 @@ class Stop:
     def listening(
         self, signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
     ) -> Iterator[None]:
-        """Take over ``signals``."""
+        """Take over ``signals``; in another thread than the main one no signal arrives."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
 
         def remember(number: int, _frame: FrameType | None) -> None:
             if self.signal:
                 raise KeyboardInterrupt
-            self.signal = number
+            self.set(number)
 
         before = {n: signal.signal(n, remember) for n in signals}
         try:

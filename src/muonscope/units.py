@@ -72,10 +72,10 @@ def orbits_in(seconds: float) -> int:
     return orbits
 
 
-def seconds(text: str, option: str, *, zero: bool = False) -> float:
-    """Return a length such as ``500ms``, ``1s``, ``2.5 min`` or ``3`` in seconds.
+def seconds(length: str | float, option: str, *, zero: bool = False) -> float:
+    """Return a length of time such as ``500ms``, ``1s``, ``2.5 min`` or ``3`` in seconds.
 
-    ``zero`` says whether nothing is a length, too.
+    A number is in seconds already. ``zero`` says whether nothing is a length, too.
 
     Raises
     ------
@@ -87,6 +87,7 @@ def seconds(text: str, option: str, *, zero: bool = False) -> float:
     >>> seconds("500ms", "--window")
     0.5
     """
+    text = length if isinstance(length, str) else repr(length)
     match = _LENGTH_OF_TIME.fullmatch(text.strip())
     if not match or match[2] not in _SECONDS or (float(match[1]) == 0 and not zero):
         units = ", ".join(unit for unit in _SECONDS if unit)

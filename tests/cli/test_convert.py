@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.command import Command
-from simulated import simulated_words
+from helpers.command import Command
+from helpers.simulated import simulated_words
 
 WORDS = simulated_words(3000)
 FORMATS = ("csv", "json", "dat", "block", "parquet")

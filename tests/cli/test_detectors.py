@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.command import Command
+from helpers.command import Command
 
 SHIPPED = ("legnaro", "run001213", "run001228", "run001231", "run000591", "bologna2")
 

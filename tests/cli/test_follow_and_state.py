@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from cli.command import Command, Finished, Running, until, windows_of
+from helpers.command import Command, Finished, Running, until, windows_of
+from helpers.simulated import BRIGHT, simulated_words
 from muonscope.detector import Detector
 from muonscope.words.text_encode import TextEncoder
-from simulated import BRIGHT, simulated_words
 
 WORDS = simulated_words(12_000, profile=BRIGHT)
 PARTS = 4
 SMALL = {
     "muonscope.transports.files.CHUNK_BYTES": 4096,
-    "muonscope.intake.streams._CHECKPOINT_S": 0.0,
+    "muonscope.intake.checkpoints._SLOW_S": 0.0,
 }
 """Settings under which a small file is as long as a big one: 12 or more pieces each."""
 
@@ -106,7 +106,7 @@ def test_killed_at_random_moments_it_gives_the_results_of_an_unbroken_run(
 @pytest.mark.parametrize(
     "call",
     ["os.fsync", "muonscope.transports.sinks.FileSink.publish",
-     "muonscope.transports.sinks.FileSink.commit", "muonscope.transports.state.StateStore.save",
+     "muonscope.transports.sinks.FileSink.sync", "muonscope.transports.state.StateStore.save",
      "pathlib.Path.replace", "muonscope.processing.run.Run.finish"],
 )  # fmt: skip
 def test_killed_around_every_step_that_lasts_it_gives_the_results_of_an_unbroken_run(
@@ -264,6 +264,19 @@ def test_changed_options_are_refused_and_nothing_is_lost(
     assert command(*arguments).code == 0
 
 
+def test_other_sources_are_refused_and_nothing_is_lost(
+    command: Command, legnaro: Detector, tmp_path: Path
+) -> None:
+    first = write_run(tmp_path / "first", "dat", legnaro)
+    second = write_run(tmp_path / "second", "dat", legnaro)
+    assert command(*resumable(tmp_path, first)).code == 0
+    results = (tmp_path / "out.jsonl").read_bytes()
+    refused = command(*resumable(tmp_path, second))
+    assert refused.code == 6
+    assert "with sources = " in refused.err
+    assert (tmp_path / "out.jsonl").read_bytes() == results
+
+
 def test_results_that_were_tampered_with_are_refused(
     command: Command, legnaro: Detector, tmp_path: Path
 ) -> None:
@@ -382,6 +395,27 @@ def test_following_a_folder_gives_the_results_of_its_final_files(
     assert done.code == 0, done.err
     assert done.out == unbroken(command, run)
     assert is_closed(done, len(WORDS))
+
+
+def test_files_that_are_there_together_and_cut_in_mid_word_may_grow_in_any_order(
+    command: Command, legnaro: Detector, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    parts = [encoded("dat", legnaro, part, parts=2) for part in range(2)]
+    cuts = [8 * 1000 + 3, 8 * 2000 + 5]
+    for number, (data, cut) in enumerate(zip(parts, cuts, strict=True)):
+        append(run / f"data_{number}", data[:cut])
+    running = command.start(
+        *resumable(tmp_path, run), "--follow", "--idle-exit", "1500ms", settings=SMALL
+    )
+    until(lambda: running.done() or has_read(tmp_path), "the first words")
+    for number in (1, 0):
+        append(run / f"data_{number}", parts[number][cuts[number] :])
+    done = running.wait()
+    assert done.code == 0, done.err
+    assert is_closed(done, len(WORDS))
+    assert done.account().get("rejected", 0) == 0
 
 
 def test_a_last_row_cut_short_is_rejected_when_following_ends(

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from helpers.patience import patience
+from helpers.published import published
+from helpers.simulated import simulated_words
 from muonscope.errors import SinkError
 from muonscope.transports.sinks import FileSink
-from simulated import simulated_words
-from transports.published import published
 
 PROCESS = [sys.executable, "-m", "muonscope", "process"]
 
@@ -49,7 +50,7 @@ def test_one_signal_stops_the_wait_for_a_pipe_that_nobody_writes_to(tmp_path: Pa
     ) as process:  # fmt: skip
         assert select.select([ready], [], [], 60)[0], "the pipe was never waited for"
         process.send_signal(signal.SIGINT)
-        _, shown = process.communicate(timeout=30)
+        _, shown = process.communicate(timeout=patience(30.0))
     os.close(ready)
     os.close(tell)
     assert process.returncode == 130
@@ -61,8 +62,8 @@ def test_a_file_in_the_working_folder_is_never_imported(recording: Path) -> None
     for name in ("numpy.py", "random.py"):
         (folder / name).write_text("import os; os.mkdir('imported')")
     helper = (
-        "import sys; from muonscope.kernels import _compiled_beside as beside\n"
-        "sys.exit(beside(['numpy']).wait())"
+        "import sys; from muonscope.kernels import _helper\n"
+        "sys.exit(_helper(['muonscope.words._write_text']).wait())"
     )
     command = [str(Path(sys.executable).with_name("muonscope")), "process", recording.name]
     for words in (command, [sys.executable, "-P", "-c", helper]):

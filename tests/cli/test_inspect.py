@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 import pytest
 
-from cli.command import MUONSCOPE, Command, until
+from helpers.command import MUONSCOPE, Command, until
 from muonscope.words.layout import pack_hits
 
 Report = dict[str, Any]

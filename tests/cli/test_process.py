@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.command import MUONSCOPE, Command, Finished, hits, until, windows_of
+from helpers.command import MUONSCOPE, Command, Finished, hits, until, windows_of
+from helpers.simulated import BRIGHT, simulated_words
 from muonscope.detector import Detector
 from muonscope.words.parquet import ParquetEncoder
-from simulated import BRIGHT, simulated_words
 
 WORDS = simulated_words(6000, profile=BRIGHT)
 PAGE = b"<!DOCTYPE html>\n<html><body>404 Not Found</body></html>\n"

@@ -1,5 +1,6 @@
 """``muonscope simulate`` and ``sim:`` sources, as users meet them."""
 
+import io
 import signal
 import subprocess
 import sys
@@ -9,13 +10,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from cli.command import Command, hits, until
+from helpers.collected import simulated_run
+from helpers.command import Command, hits, until
 from muonscope.api import rows_of
-from muonscope.cli.simulate import _paced
+from muonscope.replaying.simulate import _paced
 from muonscope.simulation.options import detector_of, simulation_of
 from muonscope.simulation.telescope import simulate
 from muonscope.stopping import Stop
-from simulation.collected import simulated_run
 
 FORMATS = ("csv", "json", "dat", "dat129", "block", "parquet")
 RUN = simulated_run("legnaro", 5.0)
@@ -259,7 +260,7 @@ def test_a_stop_waits_for_the_end_of_a_transfer_that_batches_share() -> None:
     simulation = simulation_of("legnaro", {"seconds": ["60"], "seed": ["1"]}, detector)
     for batch in _paced(simulate(simulation), 1e9, stop):  # all is late: whole batches
         sizes.append(len(batch.stream))
-        stop.signal = signal.SIGINT
+        stop.set(signal.SIGINT)
     assert sizes[0] % 128 != 0
     assert sizes[1:] == [128 - sizes[0] % 128]
 
@@ -280,14 +281,28 @@ def test_a_folder_grows_as_fast_as_asked(command: Command, tmp_path: Path) -> No
     assert (tmp_path / "live.jsonl").read_bytes() == whole.out
 
 
+@pytest.mark.parametrize("name", ["words.dat", "words.csv"])
+def test_a_file_that_grows_in_real_time_holds_each_word_at_once(
+    command: Command, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    made = command.start(
+        "simulate", path, "--profile", "quiet", "--speed", "1", "--rate-scale", "0.1"
+    )
+    until(lambda: made.done() or (path.exists() and path.stat().st_size > 200), "some words")
+    assert path.stat().st_size < io.DEFAULT_BUFFER_SIZE // 2  # not when a buffer was full
+    made.signal(signal.SIGINT)
+    assert made.wait().code == 130
+
+
 def test_a_run_that_was_killed_goes_on_with_the_same_simulation(
     command: Command, tmp_path: Path
 ) -> None:
     url, out = "sim:legnaro?seconds=400", tmp_path / "out.jsonl"
     options = ("process", url, "--to", out, "--state", tmp_path / "state")
-    settings = {"muonscope.intake.streams._CHECKPOINT_S": 0.0}
+    settings = {"muonscope.intake.checkpoints._SLOW_S": 0.0}
     killed = command(
-        *options, settings=settings, kill_at=("muonscope.processing.run.Run._save", 12, True)
+        *options, settings=settings, kill_at=("muonscope.processing.run.Run._commit", 12, True)
     )
     assert killed.code == -signal.SIGKILL
     assert command(*options).code == 0

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from counting.streams import (
+from helpers.examples import examples
+from helpers.streams import (
     CSV,
     DAT,
     NOISE,
@@ -64,7 +65,7 @@ def test_real_run000591_is_counted_as_by_the_oracle(
     assert_same(words, run000591, lengths)
 
 
-@settings(deadline=None, max_examples=400)
+@examples(400)
 @given(words=STREAMS, lengths=SPECS)
 def test_any_stream_with_faults_is_counted_as_by_the_oracle(
     words: list[int], lengths: tuple[int, int, int]
@@ -72,7 +73,7 @@ def test_any_stream_with_faults_is_counted_as_by_the_oracle(
     assert_same(as_array(words), LEGNARO, lengths)
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(words=NOISE, lengths=SPECS)
 def test_any_noise_is_counted_as_by_the_oracle(
     words: list[int], lengths: tuple[int, int, int]
@@ -98,7 +99,7 @@ WIDE = "\n".join(
 """Eight FPGAs of 512 channels: every address that a v2 word can name."""
 
 
-@settings(deadline=None, max_examples=60)
+@examples(20)
 @given(data=st.data(), lengths=SPECS)
 def test_detector_of_eight_fpgas_and_512_channels_is_counted_as_by_the_oracle(
     data: st.DataObject, lengths: tuple[int, int, int]

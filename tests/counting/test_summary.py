@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from counting.streams import NOISE, SCINTILLATOR, TRIGGER, as_array, count, hit, other, spec_of
+from helpers.examples import examples
+from helpers.streams import NOISE, SCINTILLATOR, TRIGGER, as_array, count, hit, other, spec_of
 from muonscope.counting.counter import Counter
 from muonscope.counting.summary import Summary, drift_ns, merged
 from muonscope.counting.window_table import WindowSummary, WindowTable
@@ -52,7 +53,7 @@ SUMMARIES = st.lists(
 ).map(summary_of)
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(a=SUMMARIES, b=SUMMARIES, c=SUMMARIES)
 def test_merge_does_not_depend_on_grouping_or_order(a: Summary, b: Summary, c: Summary) -> None:
     assert (a + b) + c == a + (b + c)
@@ -60,14 +61,14 @@ def test_merge_does_not_depend_on_grouping_or_order(a: Summary, b: Summary, c: S
     assert merged([c, a, b], LEGNARO) == merged([a, b, c], LEGNARO)
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(a=SUMMARIES)
 def test_empty_summary_changes_nothing(a: Summary) -> None:
     assert a + EMPTY == a == EMPTY + a
     assert merged([], LEGNARO) == EMPTY
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(words=NOISE, owner=st.lists(st.integers(0, 2), min_size=64, max_size=64))
 def test_words_split_by_orbit_and_merged_count_as_if_never_split(
     words: list[int], owner: list[int]

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from counting.streams import (
+from helpers.examples import examples
+from helpers.streams import (
     ACTS,
     CSV,
     DAT,
@@ -76,7 +77,7 @@ def late_words(counted_: Counted) -> int:
 # the same words give the same windows
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(words=STREAMS, lengths=SPECS, data=st.data())
 def test_any_split_of_a_stream_gives_the_same_windows(
     words: list[int], lengths: tuple[int, int, int], data: st.DataObject
@@ -88,7 +89,7 @@ def test_any_split_of_a_stream_gives_the_same_windows(
     assert split_remainder == remainder
 
 
-@settings(deadline=None, max_examples=25)
+@examples(25)
 @given(words=st.lists(ACTS, max_size=8).map(played), lengths=SPECS)
 def test_words_pushed_one_by_one_give_the_same_windows(
     words: list[int], lengths: tuple[int, int, int]
@@ -99,7 +100,7 @@ def test_words_pushed_one_by_one_give_the_same_windows(
     assert split_remainder == remainder
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(words=STREAMS, lengths=SPECS)
 def test_windows_of_an_epoch_are_closed_in_order_and_each_once(
     words: list[int], lengths: tuple[int, int, int]
@@ -195,7 +196,7 @@ PICKS = st.lists(st.integers(0, 1), min_size=1, max_size=60)
 WINDOWS = st.sampled_from([1, 100, SECOND, 33_670])
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(lanes=stretches([START], timeless=True), picks=PICKS, window=WINDOWS)
 def test_any_interleaving_of_the_fpgas_within_the_lateness_gives_the_same_windows(
     lanes: list[list[Stretch]], picks: list[int], window: int
@@ -203,7 +204,7 @@ def test_any_interleaving_of_the_fpgas_within_the_lateness_gives_the_same_window
     assert_interleaving_does_not_matter(lanes, picks, window)
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(lanes=stretches([3_387_200_947, 5000], timeless=True), picks=PICKS, window=WINDOWS)
 def test_interleaving_around_a_reset_does_not_matter_to_any_word(
     lanes: list[list[Stretch]], picks: list[int], window: int
@@ -211,7 +212,7 @@ def test_interleaving_around_a_reset_does_not_matter_to_any_word(
     assert_interleaving_does_not_matter(lanes, picks, window)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(lanes=stretches([START], timeless=True), cut=st.integers(0, 80), window=WINDOWS)
 def test_reading_that_starts_later_gives_the_same_later_windows(
     lanes: list[list[Stretch]], cut: int, window: int
@@ -467,7 +468,7 @@ def test_notes_tell_what_was_noticed_and_at_which_word() -> None:
 # nothing is lost
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(words=STREAMS, lengths=SPECS)
 def test_every_word_is_in_a_window_or_in_the_remainder(
     words: list[int], lengths: tuple[int, int, int]
@@ -526,7 +527,7 @@ def split_by_snapshots(
     return windows, counter.remainder
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(words=STREAMS, lengths=SPECS, data=st.data())
 def test_snapshot_and_restore_at_any_point_give_the_same_as_an_unbroken_run(
     words: list[int], lengths: tuple[int, int, int], data: st.DataObject

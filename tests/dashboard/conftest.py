@@ -1,6 +1,5 @@
 """Dashboards to ask and to look at, and a real browser."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,12 +8,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from browser import CHROMIUM, Watched, chromium, open_page
-from cli.command import Command
 from dashboard.asking import TOKEN, Client, client_of
+from helpers.browser import CHROMIUM, Watched, chromium, open_page
+from helpers.command import Command
+from helpers.served import Served, serving
+from helpers.simulated import BRIGHT, simulated_words
 from muonscope.dashboard.security import Access
-from served import Served, serving
-from simulated import BRIGHT, simulated_words
 
 WORDS = 60_000
 Look = Callable[..., Watched]
@@ -36,11 +35,7 @@ def guarded() -> Client:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A real Chromium."""
-    if not CHROMIUM:
-        missing = "no Chromium: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
+    assert CHROMIUM, "no Chromium: run tools/system_packages.sh"
     with chromium() as browser:
         yield browser
 

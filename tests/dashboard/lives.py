@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from helpers.window_messages import moved, simulated_lines
 from muonscope.dashboard.live import Live, Progress
 from muonscope.detector import Detector, shipped_detector
 from muonscope.results.store import ResultStore
-from window_messages import moved, simulated_lines
 
 __all__ = ["LEGNARO", "LINES", "Clock", "fed", "live_of", "window"]
 

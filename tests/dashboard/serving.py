@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,23 +12,14 @@ import orjson
 import uvicorn
 
 from dashboard.lives import Clock, live_of
+from helpers.patience import patience, until
 from muonscope.dashboard.live import Live
 from muonscope.dashboard.security import Access, PatientProtocol
 from muonscope.dashboard.server import DashboardServer, make_app
 
 __all__ = ["Event", "Serving", "events", "serving", "until"]
 
-PATIENCE_S = 20.0
-
 Event = tuple[str, dict[str, Any]]
-
-
-def until(condition: Any, what: str) -> None:
-    """Wait until a condition is true; fail if it does not come."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, f"waited in vain: {what}"
-        time.sleep(0.005)
 
 
 def events(response: httpx.Response) -> Iterator[Event]:
@@ -58,7 +48,7 @@ class Serving:
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         """Ask for something."""
-        return httpx.get(self.url + path, timeout=PATIENCE_S, **options)
+        return httpx.get(self.url + path, timeout=patience(20.0), **options)
 
     def status(self) -> dict[str, Any]:
         """Return the status document."""
@@ -68,26 +58,28 @@ class Serving:
     @contextmanager
     def watching(self, view: str = "run") -> Iterator[Iterator[Event]]:
         """Give the events that a viewer gets."""
-        with httpx.stream("GET", f"{self.url}stream?view={view}", timeout=PATIENCE_S) as response:
+        with httpx.stream(
+            "GET", f"{self.url}stream?view={view}", timeout=patience(20.0)
+        ) as response:
             assert response.status_code == 200
             yield events(response)
 
     def connected(self) -> socket.socket:
         """Return a connection on which nothing was sent yet."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=patience(20.0))
 
 
 @contextmanager
 def serving(
     live: Live | None = None, *, access: Access | None = None, prefix: str = "",
-    most_viewers: int = 1000, send_buffer: int = 0, **patience: float,
+    most_viewers: int = 1000, send_buffer: int = 0, **settings: float,
 ) -> Iterator[Serving]:  # fmt: skip
-    """Serve a dashboard; ``patience`` are settings of its connections.
+    """Serve a dashboard; ``settings`` are those of its connections.
 
     ``send_buffer`` is what the system may hold for a viewer, bytes.
     """
     live = live or live_of(clock=Clock())
-    protocol = type("Protocol", (PatientProtocol,), dict(patience))
+    protocol = type("Protocol", (PatientProtocol,), dict(settings))
     app = make_app(live, access or Access(), prefix=prefix, most_viewers=most_viewers)
     config = uvicorn.Config(
         app, http=protocol, ws="none", lifespan="on", log_level="error", log_config=None,
@@ -104,5 +96,5 @@ def serving(
         yield Serving(live=live, port=listening.getsockname()[1], prefix=prefix)
     finally:
         server.should_exit = True
-        thread.join(PATIENCE_S)
+        thread.join(patience(20.0))
         assert not thread.is_alive()

@@ -14,8 +14,8 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 
 import psutil
 
-from browser import chromium, heap_mb, open_page
-from served import Served, serving
+from helpers.browser import chromium, heap_mb, open_page
+from helpers.served import Served, serving
 
 EVERY_S = 20.0
 GROWTH = 1.15

@@ -9,13 +9,13 @@ from starlette.routing import Mount
 
 from dashboard.asking import Client, client_of
 from dashboard.lives import LEGNARO, Clock, fed, live_of, window
+from helpers.window_messages import ends_of
 from muonscope.dashboard.documents import VIEWS
 from muonscope.dashboard.live import Live
 from muonscope.detector import setup_names, shipped_detector
 from muonscope.results.message import ByteAccounting
 from muonscope.results.store import ResultStore
 from muonscope.transports.base import SourceStatus
-from window_messages import ends_of
 
 
 def described(openapi: dict[str, Any], path: str, status: str = "200") -> dict[str, Any]:

@@ -7,22 +7,22 @@ from threading import Thread
 
 import pytest
 
-from cli.command import until
 from dashboard.lives import LEGNARO, window
+from helpers.command import until
+from helpers.window_messages import ends_of
 from muonscope.dashboard import feeds
-from muonscope.dashboard.feeds import TopicResults
+from muonscope.dashboard.feeds import TopicResults, word_plan
 from muonscope.dashboard.find_results import find_results
-from muonscope.dashboard.launch import Options, _process_options
 from muonscope.dashboard.live import Live
+from muonscope.dashboard.options import DashboardOptions
 from muonscope.errors import SourceLostError
-from muonscope.processing.plan import plan_of
+from muonscope.events import ignore
 from muonscope.results.store import ResultStore
 from muonscope.stopping import Stop
 from muonscope.stream.messages import Messages
 from muonscope.stream.ordering import Front
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
-from window_messages import ends_of
 
 
 class Topic:
@@ -35,7 +35,7 @@ class Topic:
 
     def fetch(self) -> list[Messages]:
         if len(self._fetches) == 1:
-            self._stop.signal = 15
+            self._stop.set(15)
         return self._fetches.pop(0)
 
     def front(self) -> Front:
@@ -55,9 +55,9 @@ def messages(partition: int, values: list[bytes], at_s: list[float]) -> Messages
 def shown(monkeypatch: pytest.MonkeyPatch, fetches: list[list[Messages]]) -> Live:
     """Return the state after all of a topic was taken, and sent out once."""
     stop = Stop()
-    monkeypatch.setattr(feeds, "open_topic", lambda *_, **__: Topic(fetches, stop))
+    monkeypatch.setattr(feeds, "open_bounded", lambda *_, **__: Topic(fetches, stop))
     live = Live(ResultStore(LEGNARO), "t", clock=time.time)
-    TopicResults(KafkaUrl.parse("kafka://h:1/t"), KafkaOptions()).run(live, stop)
+    TopicResults(KafkaUrl.parse("kafka://h:1/t"), KafkaOptions(), ignore).run(live, stop)
     live.renew_rows()
     return live
 
@@ -67,8 +67,8 @@ def test_words_of_a_topic_are_read_under_a_group_that_is_no_processors() -> None
         ("kafka://h:1/topic_stream", "muonscope-dashboard"),
         ("kafka://h:1/topic_stream?group=mine", "mine"),
     ):
-        asked = _process_options(Options(sources=[source], run="r"), None)
-        assert plan_of(asked, Stop()).group == group
+        asked = DashboardOptions(sources=(source,), run="r")
+        assert word_plan(asked, "", Stop(), ignore).group == group
 
 
 def test_the_run_published_last_is_shown_in_whatever_order_partitions_come(
@@ -116,14 +116,14 @@ def test_each_run_of_a_file_has_its_own_pace(tmp_path: Path) -> None:
     runs = [window(n, run=run) for run in "ab" for n in range(20)]
     file.write_bytes(b"".join(line.rstrip() + b"\n" for line in runs))
     live, stop = Live(ResultStore(LEGNARO), "f", clock=time.time), Stop()
-    found = find_results([str(file)], "", stop, no_wait=True)
+    found = find_results([str(file)], KafkaOptions(), stop)
     assert found
-    feed = Thread(target=lambda: found.feed(20.0).run(live, stop))
+    feed = Thread(target=lambda: found.feed(20.0, ignore).run(live, stop))
     began = time.monotonic()
     feed.start()
     until(lambda: live.status(0)["run"] == "b" and live.status(0)["windows"] == 20, "both runs")
     took = time.monotonic() - began
-    stop.signal = 15
+    stop.set(15)
     feed.join()
     assert took > 2 * 19 / 20 - 0.1
 
@@ -133,9 +133,9 @@ def test_results_that_were_written_long_ago_are_stale_from_the_beginning(tmp_pat
     file.write_bytes(b"".join(window(n).rstrip() + b"\n" for n in range(3)))
     os.utime(file, (time.time() - 5000,) * 2)
     live, stop = Live(ResultStore(LEGNARO), "f", clock=time.time), Stop()
-    found = find_results([str(file)], "", stop, no_wait=True)
+    found = find_results([str(file)], KafkaOptions(), stop)
     assert found
-    feed = Thread(target=lambda: found.feed(None).run(live, stop))
+    feed = Thread(target=lambda: found.feed(None, ignore).run(live, stop))
     feed.start()
     until(lambda: live.status(0)["windows"] == 3, "all windows")
     states = [live.status(0)["state"]]
@@ -144,7 +144,7 @@ def test_results_that_were_written_long_ago_are_stale_from_the_beginning(tmp_pat
         more.write(window(3).rstrip() + b"\n")
     until(lambda: live.status(0)["windows"] == 4, "the new one")
     states.append(live.status(0)["state"])
-    stop.signal = 15
+    stop.set(15)
     feed.join()
     assert states == ["stale", "receiving"]
 
@@ -189,9 +189,9 @@ def test_a_topic_that_changed_is_opened_again_and_each_of_its_windows_counts_onc
     first = Changed([[messages(0, [window(0), window(1)], [1, 2])]], stop)
     then = Topic([[messages(0, [window(1), window(2)], [2, 3])]], stop)
     opened = iter([first, then])
-    monkeypatch.setattr(feeds, "open_topic", lambda *_, **__: next(opened))
+    monkeypatch.setattr(feeds, "open_bounded", lambda *_, **__: next(opened))
     live = Live(ResultStore(LEGNARO), "t", clock=time.time)
-    TopicResults(KafkaUrl.parse("kafka://h:1/t"), KafkaOptions()).run(live, stop)
+    TopicResults(KafkaUrl.parse("kafka://h:1/t"), KafkaOptions(), ignore).run(live, stop)
     status = live.status(0)
     assert (status["windows"], status["duplicates"], status["malformed"]) == (3, 1, 0)
     assert status["notes"] == ["opened again: t: was made anew"]

@@ -5,9 +5,8 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any
 
+from helpers.patience import patience
 from muonscope.dashboard.hub import Hub
-
-PATIENCE_S = 5.0
 
 
 class Told:
@@ -28,7 +27,7 @@ def played(play: Callable[[Told, Hub], Coroutine[Any, Any, None]]) -> None:
 
     async def run() -> None:
         told = Told()
-        await asyncio.wait_for(play(told, Hub(told.encode)), PATIENCE_S)
+        await asyncio.wait_for(play(told, Hub(told.encode)), patience(5.0))
 
     asyncio.run(run())
 

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from dashboard.lives import LEGNARO, LINES, Clock, fed, live_of, window
+from helpers.window_messages import SECOND, ends_of, moved
 from muonscope.counting.summary import Summary, merged
 from muonscope.dashboard.documents import VIEWS, detector_document, encoded
 from muonscope.dashboard.live import Live, Progress
@@ -17,7 +18,6 @@ from muonscope.results.read_message import read_result
 from muonscope.results.store import Taken
 from muonscope.transports.base import SourceStatus
 from muonscope.units import ORBIT_S
-from window_messages import SECOND, ends_of, moved
 
 Document = dict[str, Any]
 

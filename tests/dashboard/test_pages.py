@@ -12,9 +12,9 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from cli.command import until
-from served import Served, serving
-from window_messages import SECOND, moved
+from helpers.command import until
+from helpers.served import Served, serving
+from helpers.window_messages import SECOND, moved
 
 PAGES = ("overview", "chambers", "trends", "system")
 Look = Callable[..., Any]
@@ -492,14 +492,14 @@ def test_an_empty_page_says_what_is_missing(look: Look, serve: Serve, tmp_path: 
     assert "later.jsonl" in text
 
 
-def test_ten_minutes_fast_forwarded_are_all_there(look: Look, serve: Serve) -> None:
-    source = "sim:legnaro?seconds=600s&rate-scale=0.2"
+def test_two_minutes_fast_forwarded_are_all_there(look: Look, serve: Serve) -> None:
+    source = "sim:legnaro?seconds=120s&rate-scale=0.2"
     served = serve(source, "--speed", "60")
     page = look(f"{served.url}#page=chambers&view=run").page
     until(lambda: served.health()["state"] == "stopped", "the end")
     said = served.get("api/v1/summary?view=run")
     page.wait_for_function("(n) => window.muonscope.state().seq === n", arg=said["seq"])
-    assert said["windows"] >= 600
+    assert said["windows"] >= 120
     for c in range(4):
         assert columns(page, f"cells{c}")["hits"] == said["tables"][f"cells{c}"]["hits"]
     assert served.health()["accounting"]["words_in"] == served.health()["words"]

@@ -24,11 +24,13 @@ def run(browser: Browser) -> Iterator[Run]:
 
     def answer(route: Route) -> None:
         name = route.request.url.rsplit("/", 1)[1]
-        if name:
+        if not name:
+            route.fulfill(body="<!doctype html>", content_type="text/html")
+        elif (static / name).is_file():
             body = (static / name).read_text("utf-8")
             route.fulfill(body=body, content_type="text/javascript")
         else:
-            route.fulfill(body="<!doctype html>", content_type="text/html")
+            route.fulfill(status=404)
 
     context = browser.new_context()
     page = context.new_page()
@@ -236,7 +238,7 @@ def test_a_history_is_that_of_one_run(run: Run) -> None:
       return [between, trend.length, trend.next];
     }"""
     first, second = {"next": 40, "columns": rows(0, 40)}, {"next": 7, "columns": rows(0, 7)}
-    assert run("feed", code, first, second) == [0, 7, 7]
+    assert run("trend-loader", code, first, second) == [0, 7, 7]
 
 
 @pytest.mark.parametrize(

@@ -5,24 +5,23 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from helpers.simulated import BRIGHT, simulated_words
 from muonscope.counting.counter import PART_PANES, Counter
 from muonscope.counting.window_spec import WindowSpec
 from muonscope.counting.window_table import WindowTable
 from muonscope.detector import Detector
 from muonscope.engines.native import count
-from muonscope.intake.batch import Batch, Checkpoint
-from muonscope.words.codec import Decoded
+from muonscope.intake.batch import Checkpoint, WordBatch
 from muonscope.words.layout import Words
-from simulated import BRIGHT, simulated_words
 
 WORDS = simulated_words(20_000, profile=BRIGHT)
 
 
-def batches(words: Words, size: int, checkpoints: int = 0) -> Iterator[Batch[int]]:
+def batches(words: Words, size: int, checkpoints: int = 0) -> Iterator[WordBatch]:
     """Cut words into batches, numbered; every so many asks for a snapshot."""
     for number, at in enumerate(range(0, len(words), size)):
         wanted = Checkpoint(checkpoints > 0 and number % checkpoints == 0)
-        yield Batch(Decoded(words[at : at + size]), number, wanted)
+        yield WordBatch(words=words[at : at + size], stream=str(number), checkpoint=wanted)
 
 
 def as_lists(tables: list[WindowTable]) -> list[tuple[int, int, int, list[int]]]:
@@ -42,11 +41,11 @@ def test_windows_are_those_of_one_thread(legnaro: Detector, size: int) -> None:
     assert counter.words_in == len(WORDS)
 
 
-def test_steps_come_in_the_order_of_the_batches_with_their_tokens(legnaro: Detector) -> None:
+def test_steps_come_in_the_order_of_the_batches_as_they_were(legnaro: Detector) -> None:
     steps = list(count(batches(WORDS, 500), Counter(legnaro)))
     done = [step.batch for step in steps if step.batch]
-    assert [batch.token for batch in done] == list(range(len(steps)))
-    assert np.array_equal(np.concatenate([batch.decoded.words for batch in done]), WORDS)
+    assert [batch.stream for batch in done] == [str(n) for n in range(len(steps))]
+    assert np.array_equal(np.concatenate([batch.words for batch in done]), WORDS)
     orbits = [step.orbit for step in steps if step.orbit is not None]
     assert orbits == sorted(orbits)
     assert steps[-1].epochs == 1
@@ -57,7 +56,7 @@ def test_a_snapshot_is_that_right_after_its_batch(legnaro: Detector) -> None:
     alone, seen = Counter(legnaro), 0
     for step in steps:
         assert step.batch
-        alone.push(step.batch.decoded.words)
+        alone.push(step.batch.words)
         assert (step.snapshot is not None) == bool(step.batch.checkpoint)
         if step.snapshot is not None:
             wanted = alone.snapshot()
@@ -95,24 +94,24 @@ def test_many_short_windows_come_in_parts_before_their_batch(legnaro: Detector) 
 
 
 def test_an_error_of_the_batches_comes_out_after_the_steps_before_it(legnaro: Detector) -> None:
-    def failing() -> Iterator[Batch[int]]:
-        yield Batch(Decoded(WORDS[:100]), 0)
+    def failing() -> Iterator[WordBatch]:
+        yield WordBatch(words=WORDS[:100], stream="0")
         raise RuntimeError("the source broke")
 
     counter = Counter(legnaro)
     steps = count(failing(), counter)
     first = next(steps).batch
     assert first
-    assert first.token == 0
+    assert first.stream == "0"
     with pytest.raises(RuntimeError, match="the source broke"):
         next(steps)
     assert counter.words_in == 100
 
 
 def test_an_error_of_the_counter_comes_out(legnaro: Detector) -> None:
-    wrong = Decoded(np.zeros((2, 2), np.uint64))
+    wrong = WordBatch(words=np.zeros((2, 2), np.uint64))
     with pytest.raises(TypeError, match="one-dimensional"):
-        list(count([Batch(wrong, 0)], Counter(legnaro)))
+        list(count([wrong], Counter(legnaro)))
 
 
 def test_no_batches_give_no_steps(legnaro: Detector) -> None:
@@ -122,11 +121,11 @@ def test_no_batches_give_no_steps(legnaro: Detector) -> None:
 
 
 def test_a_snapshot_if_windows_closed_comes_once_after_they_did(legnaro: Detector) -> None:
-    def asking() -> Iterator[Batch[int]]:
+    def asking() -> Iterator[WordBatch]:
         for number, at in enumerate(range(0, len(WORDS), 100)):
             wanted = Checkpoint.IF_CLOSED if number % 2 else Checkpoint.NO
             wanted = Checkpoint.YES if number % 20 == 0 else wanted
-            yield Batch(Decoded(WORDS[at : at + 100]), number, wanted)
+            yield WordBatch(words=WORDS[at : at + 100], checkpoint=wanted)
 
     closed, kinds = False, {True: 0, False: 0}
     for step in count(asking(), Counter(legnaro, WindowSpec(window_s=0.05))):

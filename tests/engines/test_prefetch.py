@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from helpers.patience import patience
 from muonscope.engines.prefetch import prefetch
-
-PATIENCE_S = 10.0
 
 
 def until(condition: Callable[[], bool]) -> bool:
     """Wait for a condition; tell whether it came true in time."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + patience(10.0)
     while not condition() and time.monotonic() < end:
         time.sleep(0.001)
     return condition()
@@ -91,7 +90,7 @@ def test_items_that_cannot_be_gone_through_are_an_error_and_not_a_hang() -> None
     try:
         consumer = threading.Thread(target=consume, daemon=True)
         consumer.start()
-        consumer.join(timeout=3.0)
+        consumer.join(timeout=patience(3.0))
     finally:
         threading.excepthook = hook
     assert [str(exc) for exc in outcome] == ["cannot begin"]
@@ -132,7 +131,7 @@ def test_an_early_stop_closes_the_generator_and_ends_the_thread() -> None:
     items = prefetch(endless())
     assert next(items) == 1
     items.close()  # type: ignore[attr-defined]
-    assert closed.wait(PATIENCE_S)
+    assert closed.wait(patience(10.0))
     assert until(lambda: not threads())
 
 
@@ -150,7 +149,7 @@ def test_an_early_stop_ends_a_chain_of_threads() -> None:
     assert next(items) == 2
     assert len(threads()) == 2
     items.close()  # type: ignore[attr-defined]
-    assert closed.wait(PATIENCE_S)
+    assert closed.wait(patience(10.0))
     assert until(lambda: not threads())
 
 

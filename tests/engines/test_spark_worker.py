@@ -6,10 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from messages import READOUT, Message, columns, runs_of
+from helpers.examples import examples
+from helpers.feeding import some_words
+from helpers.messages import READOUT, Message, columns, runs_of
 from muonscope.engines.spark import worker
 from muonscope.engines.spark.worker import PARTS_SCHEMA, decoder, parts_of, rows_of
 from muonscope.stream.messages import Part, decode_messages, without
@@ -17,7 +19,6 @@ from muonscope.stream.numbering import Number
 from muonscope.words.binary import BlockEncoder
 from muonscope.words.rejects import Reject, RejectCode
 from muonscope.words.text_encode import TextEncoder
-from words.feeding import some_words
 
 BLOCKS = BlockEncoder(READOUT, "legnaro")
 HIT = TextEncoder(READOUT, json=True).encode(some_words(1)).strip()
@@ -54,7 +55,6 @@ def plain(parts: Sequence[Part]) -> list[tuple[object, ...]]:
     ]  # fmt: skip
 
 
-@settings(deadline=None)
 @given(parts=PARTS, cuts=st.lists(st.integers(0, 6), max_size=2))
 def test_parts_come_back_from_their_rows(parts: list[Part], cuts: list[int]) -> None:
     ends = [0, *sorted(cuts), len(parts)]
@@ -101,7 +101,7 @@ MESSAGES = st.lists(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(
     some=st.lists(MESSAGES, min_size=1, max_size=3),
     size=st.integers(1, 9),

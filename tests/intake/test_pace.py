@@ -9,11 +9,10 @@ import pytest
 from muonscope.detector import shipped_detector
 from muonscope.errors import OptionError
 from muonscope.intake import pace as paces
-from muonscope.intake.batch import Batch, Token
+from muonscope.intake.batch import Position, WordBatch
 from muonscope.intake.pace import Pace, Paced, check_speed
 from muonscope.stopping import Stop
 from muonscope.units import ORBIT_S
-from muonscope.words.codec import Decoded
 from muonscope.words.layout import Words, pack_hits
 from muonscope.words.rejects import Reject
 
@@ -57,19 +56,19 @@ class Batches:
         """Take the words of each."""
         self._words = words
 
-    def batches(self) -> Iterator[Batch[Token]]:
+    def batches(self) -> Iterator[WordBatch]:
         """Yield them."""
         for words in self._words:
-            yield Batch(Decoded(words), Token())
+            yield WordBatch(words=words)
 
 
-def given(time: Time, batches: Iterator[Batch[Token]]) -> tuple[list[int], list[float]]:
+def given(time: Time, batches: Iterator[WordBatch]) -> tuple[list[int], list[float]]:
     """Return the words that come, and when each does."""
     words: list[int] = []
     when: list[float] = []
     for batch in batches:
-        words += batch.decoded.words.tolist()
-        when += [time.now - 1000.0] * len(batch.decoded.words)
+        words += batch.words.tolist()
+        when += [time.now - 1000.0] * len(batch.words)
     return words, when
 
 
@@ -126,7 +125,7 @@ def test_a_pace_ends_when_it_is_told_to_stop(time: Time) -> None:
 
     def after_a_while() -> None:
         if time.now > 1000.5:
-            stop.signal = 2
+            stop.set(2)
 
     words = hits([0, 1000 * SECOND])
     parts = list(Pace(stop, speed=1.0).parts(words, np.array([0, 1000 * SECOND]), after_a_while))
@@ -156,24 +155,26 @@ def test_a_step_of_the_orbit_counter_is_not_waited_for(time: Time) -> None:
 
 def test_what_was_read_is_told_once_and_before_its_words_are_due(time: Time) -> None:
     words = hits([0, 10 * SECOND])
-    tokens = [Token(), Token()]
+    positions: list[dict[str, Position]] = [{}, {}]
     rejects: list[list[Reject]] = [[], []]
 
     class Told:
-        def batches(self) -> Iterator[Batch[Token]]:
-            for some, token, reject in zip((words, words[:0]), tokens, rejects, strict=True):
-                yield Batch(Decoded(some, reject), token)
+        def batches(self) -> Iterator[WordBatch]:
+            for some, at, reject in zip((words, words[:0]), positions, rejects, strict=True):
+                yield WordBatch(words=some, rejects=reject, positions=at)
 
     told = list(Paced(Told(), READOUT, 1.0, Stop()).batches())
-    with_token = [batch for batch in told if any(batch.token is token for token in tokens)]
-    assert [batch.token for batch in with_token] == tokens
-    assert told[0] is with_token[0]
-    assert sum(batch.decoded.rejects is rejects[0] for batch in told) == 1
+    first, *rest = told
+    assert first.positions is positions[0]
+    assert first.rejects is rejects[0]
+    assert len(first.words) == 0
+    assert [batch.positions is positions[1] for batch in rest] == [False] * (len(rest) - 1) + [True]
+    assert sum(batch.rejects is rejects[0] for batch in told) == 1
 
 
 def test_when_it_is_told_to_stop_no_more_is_read(time: Time) -> None:
     stop = Stop()
-    stop.signal = 15
+    stop.set(15)
     words = hits(range(10))
     got, _ = given(time, Paced(Batches(words, words), READOUT, 1.0, stop).batches())
     assert got == []

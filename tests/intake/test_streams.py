@@ -1,6 +1,7 @@
 """Taking streams in: pieces to words, whatever the pieces, ends that are none, restarts."""
 
 import gzip
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,26 +9,27 @@ import numpy as np
 import pytest
 import zstandard
 
+from helpers.simulated import simulated_words
 from muonscope.detector import Detector
 from muonscope.errors import SourceError
-from muonscope.intake.batch import Stream
-from muonscope.intake.streams import Intake
+from muonscope.intake.checkpoints import Checkpoints
+from muonscope.intake.streams import StreamIntake, StreamPosition
 from muonscope.transports.base import Piece
 from muonscope.transports.files import FileSource, FollowSource
 from muonscope.transports.memory import MemorySource
 from muonscope.words.layout import Words
 from muonscope.words.parquet import ParquetEncoder
 from muonscope.words.text_encode import TextEncoder
-from simulated import simulated_words
 
 WORDS = simulated_words(3000)
+EVER = Checkpoints(time.monotonic)
 
 
-def words_of(intake: Intake) -> Words:
+def words_of(intake: StreamIntake) -> Words:
     """Return all words; fail on any error."""
     batches = list(intake.batches())
-    assert [b.token.error for b in batches if b.token.error] == []
-    return np.concatenate([b.decoded.words for b in batches])
+    assert [b.error for b in batches if b.error] == []
+    return np.concatenate([b.words for b in batches])
 
 
 def encoded(form: str, detector: Detector) -> bytes:
@@ -52,7 +54,7 @@ def encoded(form: str, detector: Detector) -> bytes:
 def test_words_do_not_depend_on_the_pieces(legnaro: Detector, form: str, chunk: int) -> None:
     data = encoded(form, legnaro)
     source = MemorySource({"a": data, "b": b""}, chunk)
-    assert np.array_equal(words_of(Intake(source, legnaro.readout)), WORDS)
+    assert np.array_equal(words_of(StreamIntake(source, legnaro.readout)), WORDS)
 
 
 def test_streams_that_take_turns_do_not_mix(legnaro: Detector) -> None:
@@ -74,25 +76,25 @@ def test_streams_that_take_turns_do_not_mix(legnaro: Detector) -> None:
             return None
 
     got: dict[str, list[Words]] = {"a": [], "b": []}
-    for batch in Intake(Alternating(), legnaro.readout).batches():
-        if batch.token.key:
-            got[batch.token.key].append(batch.decoded.words)
+    for batch in StreamIntake(Alternating(), legnaro.readout).batches():
+        if batch.stream:
+            got[batch.stream].append(batch.words)
     assert np.array_equal(np.concatenate(got["a"]), WORDS[:half])
     assert np.array_equal(np.concatenate(got["b"]), WORDS[half:])
 
 
 def test_rejects_name_their_stream(legnaro: Detector) -> None:
     source = MemorySource({"good": WORDS.tobytes(), "bad": WORDS.tobytes() + b"123"})
-    batches = list(Intake(source, legnaro.readout).batches())
-    (reject,) = [r for b in batches for r in b.decoded.rejects]
+    batches = list(StreamIntake(source, legnaro.readout).batches())
+    (reject,) = [r for b in batches for r in b.rejects]
     assert (reject.where, reject.offset, reject.length) == ("bad", 8 * len(WORDS), 3)
 
 
 def test_bytes_in_are_those_after_decompression(legnaro: Detector) -> None:
-    batches = list(Intake(MemorySource({"a": encoded("gzip", legnaro)}), legnaro.readout).batches())
-    stream = batches[-1].token.stream
-    assert stream is not None
-    assert stream.bytes_in == len(encoded("csv", legnaro))
+    batches = list(
+        StreamIntake(MemorySource({"a": encoded("gzip", legnaro)}), legnaro.readout).batches()
+    )
+    assert batches[-1].positions["a"].bytes_in == len(encoded("csv", legnaro))
 
 
 @pytest.mark.parametrize("form", ["csv", "gzip", "zstd", "dat", "parquet"])
@@ -102,17 +104,18 @@ def test_going_on_after_any_batch_gives_the_rest(
     monkeypatch.setattr("muonscope.transports.files.CHUNK_BYTES", 5000)
     path = tmp_path / "a"
     path.write_bytes(encoded(form, legnaro))
-    batches = list(Intake(FileSource([path]), legnaro.readout).batches())
+    batches = list(StreamIntake(FileSource([path]), legnaro.readout).batches())
     before = 0
     for batch in batches:
-        before += len(batch.decoded.words)
-        stream = batch.token.stream
-        if stream is None:
+        before += len(batch.words)
+        if not batch.positions:
             continue  # no state is saved here
-        saved = {batch.token.key: Stream.from_json(stream.as_json())}
-        known = {key: value.place for key, value in saved.items()}
-        source = FileSource([path], known=known)
-        rest = [b.decoded.words for b in Intake(source, legnaro.readout, streams=saved).batches()]
+        saved = {
+            key: StreamPosition.from_json(position.as_json())
+            for key, position in batch.positions.items()
+        }
+        source = FileSource([path], known={key: value.file for key, value in saved.items()})
+        rest = [b.words for b in StreamIntake(source, legnaro.readout, positions=saved).batches()]
         assert np.array_equal(np.concatenate([WORDS[:before], *rest]), WORDS)
 
 
@@ -135,21 +138,21 @@ def test_a_file_that_grows_after_it_was_taken_for_ended_loses_nothing(
                 file.write(data[cut:])
 
     source = FollowSource(lambda: [first, second], clock=lambda: now, wait=wait, idle_exit_s=5.0)
-    assert np.array_equal(words_of(Intake(source, legnaro.readout, grows=True)), WORDS)
+    assert np.array_equal(words_of(StreamIntake(source, legnaro.readout, grows=True)), WORDS)
 
 
 def test_an_intake_that_is_told_to_stop_stops_after_a_piece(legnaro: Detector) -> None:
     seen: list[int] = []
     source = MemorySource({"a": WORDS.tobytes()}, 800)
-    intake = Intake(source, legnaro.readout, stop=lambda: len(seen) >= 3, checkpoints=True)
-    seen.extend(len(batch.decoded.words) for batch in intake.batches())
+    intake = StreamIntake(source, legnaro.readout, stop=lambda: len(seen) >= 3, checkpoints=EVER)
+    seen.extend(len(batch.words) for batch in intake.batches())
     assert len(seen) in (3, 4)
 
 
 def test_an_intake_that_is_told_to_stop_decodes_what_it_has_read(legnaro: Detector) -> None:
     source = MemorySource({"a": WORDS[:100].tobytes()}, 400)
     taken = iter([False, True])
-    intake = Intake(source, legnaro.readout, stop=lambda: next(taken))
+    intake = StreamIntake(source, legnaro.readout, stop=lambda: next(taken))
     assert np.array_equal(words_of(intake), WORDS[:100])
 
 
@@ -162,9 +165,9 @@ def test_what_was_read_before_an_error_is_decoded(legnaro: Detector) -> None:
         def size(self) -> None:
             return None
 
-    batches = list(Intake(Breaking(), legnaro.readout).batches())
-    assert np.array_equal(np.concatenate([b.decoded.words for b in batches]), WORDS[:100])
-    assert [str(b.token.error) for b in batches if b.token.error] == ["a: it broke"]
+    batches = list(StreamIntake(Breaking(), legnaro.readout).batches())
+    assert np.array_equal(np.concatenate([b.words for b in batches]), WORDS[:100])
+    assert [str(b.error) for b in batches if b.error] == ["a: it broke"]
 
 
 def test_a_file_that_was_ended_while_its_format_was_unknown_may_grow(legnaro: Detector) -> None:
@@ -181,8 +184,8 @@ def test_a_file_that_was_ended_while_its_format_was_unknown_may_grow(legnaro: De
         def size(self) -> None:
             return None
 
-    batches = list(Intake(Growing(), legnaro.readout, grows=True).batches())
-    mine = [b.decoded.words for b in batches if b.token.key == "a"]
+    batches = list(StreamIntake(Growing(), legnaro.readout, grows=True).batches())
+    mine = [b.words for b in batches if b.stream == "a"]
     assert np.array_equal(np.concatenate(mine), WORDS)
 
 
@@ -191,9 +194,9 @@ def test_a_damaged_parquet_file_is_an_error_and_all_its_bytes_are_rejected(
 ) -> None:
     data = encoded("parquet", legnaro)[:-10]
     source = MemorySource({"bad": data, "good": WORDS.tobytes()})
-    batches = list(Intake(source, legnaro.readout).batches())
-    errors = [str(b.token.error) for b in batches if b.token.error]
+    batches = list(StreamIntake(source, legnaro.readout).batches())
+    errors = [str(b.error) for b in batches if b.error]
     assert len(errors) == 1
     assert "bad" in errors[0]
-    assert sum(r.length for b in batches for r in b.decoded.rejects) == len(data)
-    assert np.array_equal(np.concatenate([b.decoded.words for b in batches]), WORDS)
+    assert sum(r.length for b in batches for r in b.rejects) == len(data)
+    assert np.array_equal(np.concatenate([b.words for b in batches]), WORDS)

@@ -1,31 +1,34 @@
 """Messages taken in: exact order and account, and the same again from any saved state."""
 
 import random
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import replace
-from typing import NamedTuple
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from messages import READOUT, Topic, TopicSource, mixed_in, scattered_words
-from muonscope.detector import Detector
+from helpers.examples import examples
+from helpers.messages import READOUT, Topic, TopicSource, mixed_in, scattered_words
+from muonscope.intake import message_book
 from muonscope.intake import topic as topic_intake
-from muonscope.intake.batch import Batch, Checkpoint, Stream, Token
-from muonscope.intake.topic import (
+from muonscope.intake.batch import Checkpoint, Position, WordBatch
+from muonscope.intake.checkpoints import Checkpoints
+from muonscope.intake.message_book import (
     ORDER_KEY,
-    MessageIntake,
-    MessagePieces,
     Notices,
-    places_of,
+    OrderPosition,
+    partitions_in,
+    topic_position,
 )
-from muonscope.transports.base import Place
-from muonscope.words.binary import BlockDecoder
+from muonscope.intake.topic import TopicIntake, book_of
+from muonscope.stream.messages import Messages
+from muonscope.transports.base import PartitionPosition
 from muonscope.words.rejects import Rejects
-from words.feeding import feed
 
 POISON = [b"", b"page", b"{", b"  \n \t", b"MUONWRD1 and no more", b'{"HEAD":2}', b"[1]", b"\0"]
 SEEDS = st.integers(0, 2**32)
@@ -52,19 +55,41 @@ class Ticking:
         return self.now
 
 
-def outcome_of(batches: Sequence[Batch[Token]]) -> Outcome:
+def order_in(positions: Mapping[str, Position]) -> OrderPosition:
+    """Return how far the numbered streams have come."""
+    order = positions[ORDER_KEY]
+    assert isinstance(order, OrderPosition)
+    return order
+
+
+def intake_of(
+    source: TopicSource,
+    positions: Mapping[str, Position] | None = None,
+    *,
+    checkpoints: bool = False,
+    quick: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+    **options: Any,
+) -> TopicIntake:
+    """Return an intake that goes on from saved positions."""
+    due = Checkpoints(clock, wanted=checkpoints, quick=quick)
+    book = book_of(source, positions, due, clock)
+    return TopicIntake(source, READOUT, book, keeps_rest=checkpoints, clock=clock, **options)
+
+
+def outcome_of(batches: Sequence[WordBatch]) -> Outcome:
     """Join what batches say."""
-    rejects, streams = Rejects(), dict[str, Stream]()
+    rejects, streams = Rejects(), dict[str, Position]()
     words: list[int] = []
     poison: list[bytes] = []
     for batch in batches:
-        words += batch.decoded.words.tolist()
-        rejects.add(batch.decoded.rejects)
-        poison += [value for _, value in batch.token.poison]
-        streams |= batch.token.others
-    notices = streams[ORDER_KEY].decoder["notices"] if streams else {}
+        words += batch.words.tolist()
+        rejects.add(batch.rejects)
+        poison += [value for _, value in batch.poison]
+        streams |= batch.positions
+    notices = order_in(streams).notices if streams else Notices()
     return Outcome(
-        words, Notices(**notices), {c.name: n for c, n in sorted(rejects.count.items())},
+        words, notices, {c.name: n for c, n in sorted(rejects.count.items())},
         rejects.bytes_rejected, sorted(poison),
     )  # fmt: skip
 
@@ -74,22 +99,21 @@ def whatever_the_pace(outcome: Outcome) -> Outcome:
     return outcome._replace(notices=replace(outcome.notices, duplicates=0))
 
 
-def saved_after(batches: Sequence[Batch[Token]]) -> dict[str, Stream]:
+def saved_after(batches: Sequence[WordBatch]) -> dict[str, Position]:
     """Return the streams as they are saved after some batches, through JSON."""
-    streams: dict[str, Stream] = {}
+    streams: dict[str, Position] = {}
     for batch in batches:
-        streams |= batch.token.others
+        streams |= batch.positions
     text = orjson.dumps({key: stream.as_json() for key, stream in streams.items()})
-    return {key: Stream.from_json(value) for key, value in orjson.loads(text).items()}
+    return {key: topic_position(key, value) for key, value in orjson.loads(text).items()}
 
 
 def taken(
-    topic: Topic, seed: int, streams: Mapping[str, Stream] | None = None, most: int = 4
-) -> list[Batch[Token]]:
+    topic: Topic, seed: int, streams: Mapping[str, Position] | None = None, most: int = 4
+) -> list[WordBatch]:
     """Take in what a topic holds, from saved streams on."""
-    source = TopicSource(topic, places_of(streams or {}), seed=seed, most=most)
-    intake = MessageIntake(source, READOUT, streams=streams, clock=Ticking())
-    return list(intake.batches())
+    source = TopicSource(topic, partitions_in(streams or {}), seed=seed, most=most)
+    return list(intake_of(source, streams, clock=Ticking()).batches())
 
 
 @st.composite
@@ -129,11 +153,11 @@ def topics(draw: st.DrawFn) -> tuple[Topic, list[int]]:
 @pytest.fixture(params=[1 << 20, 20], ids=["large batches", "small batches"])
 def batch_words(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Words after which a batch is full."""
-    monkeypatch.setattr(topic_intake, "_BATCH_WORDS", request.param)
+    monkeypatch.setattr(message_book, "_BATCH_WORDS", request.param)
     return int(request.param)
 
 
-FIXED = settings(deadline=None, max_examples=80)
+FIXED = examples(80)
 
 
 @pytest.mark.usefixtures("batch_words")
@@ -181,6 +205,16 @@ def test_messages_sent_twice_count_once(seed: int, cuts: list[int], partitions: 
     assert outcome.notices == Notices(messages=2 * sent, duplicates=sent)
 
 
+def test_bytes_of_messages_that_came_twice_count_once() -> None:
+    words, topic = scattered_words(60, 1), Topic.empty(2)
+    topic.send_blocks(words, [20, 40])
+    once = [sum(len(message.value) for message in some) for some in topic.partitions]
+    topic.send_blocks(words, [20, 40])
+    streams = saved_after(taken(topic, 3))
+    assert [streams[str(p)].bytes_in for p in range(2)] == once
+    assert [streams[str(p)].read for p in range(2)] == once
+
+
 def test_what_never_came_is_counted_as_missing_also_after_a_restart() -> None:
     words, topic = scattered_words(60, 1, keys=1), Topic.empty(1)
     topic.send_blocks(words, [10, 20, 30, 40, 50])
@@ -203,10 +237,10 @@ def test_missing_words_are_saved_with_the_batch_that_lacks_them() -> None:
     del topic.partitions[0][2]
     seen = 0
     for batch in taken(topic, 3, most=20):
-        seen += len(batch.decoded.words)
-        if ORDER_KEY in batch.token.others:
-            state = batch.token.others[ORDER_KEY].decoder
-            assert state["next"] == [["1", seen + state["notices"]["missing_words"]]]
+        seen += len(batch.words)
+        if ORDER_KEY in batch.positions:
+            order = order_in(batch.positions)
+            assert order.next_words == {1: seen + order.notices.missing_words}
 
 
 def test_messages_without_a_number_are_taken_by_their_times() -> None:
@@ -216,18 +250,27 @@ def test_messages_without_a_number_are_taken_by_their_times() -> None:
     assert outcome.words == words.tolist()
 
 
+class Losing(TopicSource):
+    """A topic some of whose messages were deleted before they were read."""
+
+    gone = 0
+
+    def expired(self) -> int:
+        return self.gone
+
+
 def test_expired_messages_are_counted_on_from_the_saved_state() -> None:
     topic = Topic.empty(1)
     topic.send_blocks(scattered_words(20, 1, keys=1), [10])
 
-    def notices(streams: Mapping[str, Stream] | None, gone: int) -> dict[str, Stream]:
-        source = TopicSource(topic, places_of(streams or {}), most=1)
-        intake = MessageIntake(source, READOUT, streams=streams, expired=lambda: gone)
-        return saved_after(list(intake.batches())[:1])
+    def notices(streams: Mapping[str, Position] | None, gone: int) -> dict[str, Position]:
+        source = Losing(topic, partitions_in(streams or {}), most=1)
+        source.gone = gone
+        return saved_after(list(intake_of(source, streams).batches())[:1])
 
     first = notices(None, 3)
-    assert first[ORDER_KEY].decoder["notices"]["expired"] == 3
-    assert notices(first, 2)[ORDER_KEY].decoder["notices"]["expired"] == 5
+    assert order_in(first).notices.expired == 3
+    assert order_in(notices(first, 2)).notices.expired == 5
 
 
 def test_a_source_that_is_idle_ends_after_its_time_and_gives_the_rest() -> None:
@@ -237,22 +280,41 @@ def test_a_source_that_is_idle_ends_after_its_time_and_gives_the_rest() -> None:
     del some[0]
     clock = Ticking(0.5)
     source = TopicSource(topic, lasting=True)
-    intake = MessageIntake(source, READOUT, idle_exit_s=3.0, clock=clock)
+    intake = intake_of(source, idle_exit_s=3.0, clock=clock)
     batches = list(intake.batches())
     assert outcome_of(batches).words == words[10:].tolist()
     assert outcome_of(batches).notices.missing_words == 10
     assert 3.0 < clock.now < 15.0
 
 
-def stopping(after: int, *, checkpoints: bool) -> tuple[list[Batch[Token]], TopicSource]:
+@dataclass(slots=True)
+class Pausing(TopicSource):
+    """Gives nothing for some fetches in the middle, though it knows that there is more."""
+
+    pauses: int = 30
+
+    def fetch(self) -> list[Messages]:
+        if self.fetches and self.pauses:
+            self.pauses -= 1
+            return []
+        return super(Pausing, self).fetch()
+
+
+def test_a_source_is_not_idle_while_messages_are_known_to_be_left() -> None:
+    words, topic = scattered_words(60, 1, keys=1), Topic.empty(1)
+    topic.send_blocks(words, range(5, 60, 5))
+    source = Pausing(topic, lasting=True, most=1)
+    intake = intake_of(source, idle_exit_s=3.0, clock=Ticking(0.5))
+    assert outcome_of(list(intake.batches())).words == words.tolist()
+
+
+def stopping(after: int, *, checkpoints: bool) -> tuple[list[WordBatch], TopicSource]:
     """Take a topic whose first chunk never comes, stopped after some fetches."""
     topic = Topic.empty(1)
     topic.send_blocks(scattered_words(30, 1, keys=1), [10, 20])
     del topic.partitions[0][0]
     source = TopicSource(topic, lasting=True)
-    intake = MessageIntake(
-        source, READOUT, stop=lambda: source.fetches >= after, checkpoints=checkpoints
-    )
+    intake = intake_of(source, stop=lambda: source.fetches >= after, checkpoints=checkpoints)
     return list(intake.batches()), source
 
 
@@ -261,18 +323,17 @@ def test_a_stop_gives_the_rest_unless_a_later_run_goes_on() -> None:
     assert outcome_of(batches).words == scattered_words(30, 1, keys=1)[10:].tolist()
     batches, source = stopping(5, checkpoints=True)
     assert outcome_of(batches).words == []
-    begun = Place(restart=0, read=0, mark=source.mark, ended=False)
-    assert places_of(saved_after(batches)) == {0: begun}
+    begun = PartitionPosition(offset=0, mark=source.mark)
+    assert partitions_in(saved_after(batches)) == {0: begun}
     assert source.fetches == 5
 
 
 @pytest.mark.parametrize(("checkpoints", "quick"), [(False, True), (True, False), (True, True)])
 def test_checkpoints_come_in_time(*, checkpoints: bool, quick: bool) -> None:
     source, clock = TopicSource(Topic.empty(1), lasting=True), Ticking(0.0125)
-    intake = MessageIntake(
-        source, READOUT, checkpoints=checkpoints, quick=quick, clock=clock,
-        stop=lambda: clock.now > 4.0,
-    )  # fmt: skip
+    intake = intake_of(
+        source, checkpoints=checkpoints, quick=quick, clock=clock, stop=lambda: clock.now > 4.0
+    )
     kinds = [batch.checkpoint for batch in intake.batches()]
     full, closed = kinds.count(Checkpoint.YES), kinds.count(Checkpoint.IF_CLOSED)
     assert full == (3 if checkpoints else 0)
@@ -296,7 +357,7 @@ def test_a_partition_that_is_far_ahead_waits_for_the_others(
         hold(partitions)
 
     monkeypatch.setattr(TopicSource, "hold", lambda _, partitions: noted(partitions))
-    intake = MessageIntake(source, READOUT, clock=Ticking())
+    intake = intake_of(source, clock=Ticking())
     assert outcome_of(list(intake.batches())).words == words.tolist()
     assert 1000 < max(second for _, second in pending) < 1000 + 20 * 110
     assert intake.book.ordering.pending_bytes == [0, 0]
@@ -312,51 +373,14 @@ def test_a_partition_that_is_far_ahead_does_not_wait_for_one_that_is_read(
     topic.send_json(words[:10], run=5)
     topic.send_json(words[10:], stream=2, run=1000)
     source = TopicSource(topic, most=20, lasting=lasting)
-    intake = MessageIntake(source, READOUT, stop=lambda: source.fetches > 400, clock=Ticking())
+    intake = intake_of(source, stop=lambda: source.fetches > 400, clock=Ticking())
     taken_words: list[int] = []
     for batch in intake.batches():
         assert source.fetches < 300, "it waits for ever"
-        taken_words += batch.decoded.words.tolist()
+        taken_words += batch.words.tolist()
         if lasting and len(taken_words) == len(words):
             break
     assert taken_words == words.tolist()
-
-
-def test_pieces_are_blocks_of_the_words_and_then_each_message_that_is_none(
-    legnaro: Detector,
-) -> None:
-    words, topic = scattered_words(50, 1), Topic.empty(2)
-    topic.send_blocks(words, [10, 30])
-    topic = mixed_in(topic, [b"page", b"{", b"page"], random.Random(1))
-    closed: list[bool] = []
-    pieces = MessagePieces(
-        MessageIntake(TopicSource(topic), READOUT), "t", legnaro, close=lambda: closed.append(True)
-    )
-    found = list(pieces.pieces())
-    assert closed == [True]
-    data = b"".join(piece.data for piece in found if piece.key == "t")
-    assert feed(BlockDecoder(READOUT), [data]) == (words.tolist(), [])
-    assert [p.read for p in found if p.key == "t" and p.ended] == [len(data)]
-    others = [piece for piece in found if piece.key != "t"]
-    assert sorted(piece.data for piece in others if not piece.ended) == [b"page", b"page", b"{"]
-    assert [piece.ended for piece in others] == [False, True] * 3
-    assert all(
-        a.key == b.key and a.read == b.read == len(a.data)
-        for a, b in zip(others[::2], others[1::2], strict=True)
-    )
-    assert len({piece.key for piece in others}) == 3
-    assert all("partition" in piece.name and "offset" in piece.name for piece in others)
-
-
-def test_pieces_close_their_topic_when_they_are_left(legnaro: Detector) -> None:
-    topic, closed = Topic.empty(1), list[bool]()
-    topic.send_blocks(scattered_words(50, 1), [10, 30])
-    intake = MessageIntake(TopicSource(topic, most=1), READOUT)
-    pieces = MessagePieces(intake, "t", legnaro, close=lambda: closed.append(True)).pieces()
-    next(pieces)
-    assert isinstance(pieces, Generator)
-    pieces.close()
-    assert closed == [True]
 
 
 def test_a_bad_message_that_was_sent_twice_is_rejected_once() -> None:

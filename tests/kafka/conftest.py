@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.command import Command
-from kafka_topics import Topic
+from helpers.command import Command
+from helpers.kafka_topics import Topic
 from local_kafka import Broker, running, spark_kafka_jars
 
 

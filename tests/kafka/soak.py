@@ -19,9 +19,9 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / 
 
 import orjson
 
-from kafka_topics import Topic, make_topic
+from helpers.kafka_topics import Topic, make_topic
+from helpers.simulated import simulated_words
 from local_kafka import Broker, running, spark_kafka_jars
-from simulated import simulated_words
 
 MUONSCOPE = str(Path(sys.executable).with_name("muonscope"))
 WORDS = 40_000

@@ -7,11 +7,11 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import Message, Producer
 
-from asyncapi_document import validate_headers, validate_key, validate_payload
-from cli.command import Command
-from kafka_topics import read_topic
+from helpers.asyncapi_document import validate_headers, validate_key, validate_payload
+from helpers.command import Command
+from helpers.kafka_topics import read_topic
+from helpers.simulated import simulated_words
 from muonscope.stream.numbering import Number
-from simulated import simulated_words
 
 WORDS = simulated_words(30_000)
 

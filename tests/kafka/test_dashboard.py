@@ -7,10 +7,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cli.command import Command, hits
-from cli.shown import Shown, shown
-from kafka_topics import Topic, add_partitions, delete_topic, make_topic, send
-from simulated import BRIGHT, simulated_words
+from helpers.command import Command, hits
+from helpers.kafka_topics import Topic, add_partitions, delete_topic, make_topic, send
+from helpers.shown import Shown, shown
+from helpers.simulated import BRIGHT, simulated_words
 
 WORDS = simulated_words(12_000, profile=BRIGHT)
 IDLE = ("--idle-exit", "600ms")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import muonscope
-from cli.command import Command, until
-from kafka_topics import Topic, make_topic, read_topic
+from helpers.command import Command, until
+from helpers.kafka_topics import Topic, make_topic, read_topic
+from helpers.simulated import simulated_words
 from muonscope.errors import OptionError, SourceError
-from simulated import simulated_words
 
 WORDS = simulated_words(30_000)
 NOBODY = "kafka://127.0.0.1:9/topic"
@@ -27,7 +27,7 @@ def test_converted_words_come_back_and_are_processed_as_from_the_file(
     options = ("--format", form) if form else ()
     done = command("convert", recording, topic.stream, *options, "--partitions", 3)
     assert done.code == 0, done.err
-    assert f"topic {topic.name} made with 3 partitions" in done.err
+    assert f"topic {topic.name} created with 3 partitions" in done.err
     assert f"30,000 words written to {topic.stream} as {form or 'block'}" in done.err
     values = [message.value() or b"" for message in read_topic(topic.servers, topic.name)]
     assert all(value.startswith(b"{") == (form == "json") for value in values)

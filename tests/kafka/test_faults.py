@@ -11,15 +11,15 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cli.command import Command, Running, until
-from kafka_topics import Topic, delete_before, delete_topic, make_topic, read_topic, send
+from helpers.command import Command, Running, until
+from helpers.hostile import PARQUET, STREAMS
+from helpers.kafka_topics import Topic, delete_before, delete_topic, make_topic, read_topic, send
+from helpers.simulated import simulated_words
 from local_kafka import Broker, free_port
 from muonscope.detector import shipped_detector
 from muonscope.stream.numbering import HEADER_NAME, Number, split_by_orbits
 from muonscope.transports.kafka.opening import STREAM_PARTITIONS
 from muonscope.words.binary import BlockEncoder
-from simulated import simulated_words
-from words.hostile import PARQUET, STREAMS
 
 WORDS = simulated_words(40_000)
 READOUT = shipped_detector().readout

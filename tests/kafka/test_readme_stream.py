@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.command import until
-from kafka_topics import read_topic
+from helpers.command import until
+from helpers.kafka_topics import read_topic
+from helpers.patience import patience
+from helpers.served import serving
 from local_kafka import Broker
-from served import serving
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 COMMANDS = [
@@ -37,7 +38,7 @@ def running(line: str, broker: Broker) -> Iterator["subprocess.Popen[bytes]"]:
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)
-            process.communicate(timeout=60)
+            process.communicate(timeout=patience(60.0))
 
 
 def windows(broker: Broker, topic: str) -> int:
@@ -56,7 +57,7 @@ def test_the_three_terminals(broker: Broker, spark_jars: Path) -> None:
         with running(spark, broker):
             until(lambda: windows(broker, "topic_results") > before, "windows of Spark")
         with running(topics, broker) as shown:
-            out, _ = shown.communicate(timeout=30)
+            out, _ = shown.communicate(timeout=patience(30.0))
         assert shown.returncode == 0
         assert b"topic_stream" in out
         assert b"topic_results" in out

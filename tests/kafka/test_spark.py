@@ -16,16 +16,17 @@ import numpy as np
 import orjson
 import pytest
 
-from cli.command import MUONSCOPE, Command, until
-from kafka_topics import Topic, add_partitions, make_topic, send
+from helpers.command import MUONSCOPE, Command, until
+from helpers.kafka_topics import Topic, add_partitions, make_topic, send
+from helpers.patience import patience
+from helpers.simulated import simulated_words
 from local_kafka import free_port, java
+from muonscope.cli.process import process_command
 from muonscope.engines.spark.session import make_session
 from muonscope.engines.spark.topic import TopicQuery
 from muonscope.errors import SourceLostError
-from muonscope.processing.plan import Options
-from muonscope.processing.process import process_sources
+from muonscope.processing.options import ProcessOptions
 from muonscope.words.layout import Words
-from simulated import simulated_words
 
 WORDS = simulated_words(30_000)
 
@@ -46,7 +47,7 @@ def spark(source: object, dest: object, **more: Any) -> int:
         "follow": False, "idle_exit": "", "state": "", "force": False, "engine": "spark",
         "trigger": "100ms",
     }  # fmt: skip
-    return process_sources(Options(**options | more))
+    return process_command(ProcessOptions(**options | more))
 
 
 def write(path: Path, words: Words) -> Path:
@@ -236,13 +237,14 @@ def test_a_driver_killed_at_random_moments_publishes_each_window_once(
     make_topic(topic.servers, topic.name, 3)
     sender = command.start("replay", recording, "--to", topic.stream, "--rate", 800)
     for _ in range(4):
-        driver = run_driver(topic)
-        time.sleep(chance.uniform(9, 12))
+        driver, before = run_driver(topic), topic.published()
+        until(lambda before=before: topic.published() > before or sender.done(), "windows")  # type: ignore[misc]
+        time.sleep(chance.uniform(0.0, 0.5))
         os.killpg(driver.pid, signal.SIGKILL)
         driver.communicate()
     assert sender.wait().code == 0
     driver = run_driver(topic, "--idle-exit", "1s")
-    _, err = driver.communicate(timeout=90)
+    _, err = driver.communicate(timeout=patience(90.0))
     assert driver.returncode == 0, err.decode()
     assert topic.lines() == expected
 
@@ -280,7 +282,7 @@ def test_a_standalone_cluster_with_two_workers(
         done = subprocess.run(
             [str(MUONSCOPE), "process", topic.stream, "--run", "r", "--to", topic.results,
              "--engine", "spark", "--master", master, "--idle-exit", "2s"],
-            capture_output=True, env=environment, timeout=120, check=False,
+            capture_output=True, env=environment, timeout=patience(120.0), check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()
         assert topic.lines() == expected

@@ -15,11 +15,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # its __init__
     NewTopic,
 )
 
-from cli.command import Command
+from helpers.command import Command
+from helpers.patience import patience
+from helpers.simulated import simulated_words
 from muonscope.cli.topics import plain
 from muonscope.transports.kafka.contents import Kind, content_of
 from muonscope.words.binary import BLOCK_MAGIC
-from simulated import simulated_words
 
 WORDS = simulated_words(30_000)
 HIT = b'{"HEAD":"2","FPGA":"0","TDC_CHANNEL":"3","ORBIT_CNT":"7","BX_COUNTER":"1","TDC_MEAS":"2"}'
@@ -62,13 +63,13 @@ class Outside:
         producer = Producer({"bootstrap.servers": self.servers})
         for value in values:
             producer.produce(topic, value, **options)
-        assert producer.flush(20) == 0
+        assert producer.flush(patience(20.0)) == 0
 
     def commit(self, group: str, topic: str, positions: dict[int, int]) -> None:
         """Let a group have positions."""
         consumer = Consumer({"bootstrap.servers": self.servers, "group.id": group})
         places = [TopicPartition(topic, p, offset) for p, offset in positions.items()]
-        end = time.monotonic() + 20
+        end = time.monotonic() + patience(20.0)
         while True:
             try:
                 consumer.commit(offsets=places, asynchronous=False)
@@ -245,12 +246,12 @@ def test_only_committed_messages_are_looked_at(outside: Outside) -> None:
     for _ in range(20):  # marks that push what is there far from the end
         producer.begin_transaction()
         producer.produce(topic, b"aborted")
-        producer.flush(20)
+        producer.flush(patience(20.0))
         producer.abort_transaction(20)
     assert outside.json(topic)["holds"] == ["words (json)"]
     producer.begin_transaction()
     producer.produce(topic, b"open")
-    producer.flush(20)
+    producer.flush(patience(20.0))
     assert outside.json(topic)["holds"] == ["words (json)"]
     producer.abort_transaction(20)
 

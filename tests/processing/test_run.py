@@ -1,5 +1,6 @@
 """A run: every word and byte accounted for, and the same again after a crash."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,51 +9,80 @@ import numpy as np
 import orjson
 import pytest
 
+from helpers.simulated import BRIGHT, simulated_words
 from muonscope.counting.counter import Counter
 from muonscope.counting.summary import Summary
 from muonscope.counting.window_spec import WindowSpec
 from muonscope.counting.window_table import WindowTable
 from muonscope.detector import Detector
 from muonscope.errors import AccountingError, SourceError, StateError
-from muonscope.intake.batch import Batch, Checkpoint, Stream, Token
-from muonscope.intake.streams import Intake
-from muonscope.processing.run import Restored, Run, Status, restore
-from muonscope.transports.base import Piece, Place
+from muonscope.intake.batch import Checkpoint, Position, WordBatch
+from muonscope.intake.checkpoints import Checkpoints
+from muonscope.intake.message_book import TopicPosition
+from muonscope.intake.streams import StreamIntake, StreamPosition
+from muonscope.processing.outputs import Output, Restored, restore
+from muonscope.processing.run import Run, Status
+from muonscope.transports.base import Ledger, PartitionPosition, Piece, State
 from muonscope.transports.files import FileSource
-from muonscope.transports.memory import MemorySink, MemorySource
-from muonscope.transports.state import StateStore
+from muonscope.transports.memory import MemoryLedger, MemorySource
+from muonscope.transports.state import pack_state, unpack_state
 from muonscope.words.codec import Decoded
 from muonscope.words.layout import Words, pack_hits
 from muonscope.words.rejects import Reject, RejectCode
-from simulated import BRIGHT, simulated_words
 
 WORDS = simulated_words(9000, profile=BRIGHT)
 OPTIONS = {"run": "r", "window": "100ms"}
 
 
+def ticking() -> Checkpoints:
+    """Return what asks for a snapshot after every batch."""
+    now = itertools.count(step=10.0)
+    return Checkpoints(lambda: next(now))
+
+
+class PackedLedger(MemoryLedger):
+    """A ledger whose state goes through bytes, as on disk."""
+
+    def __init__(self, *, can_cut_back: bool = True) -> None:
+        super().__init__()
+        self.can_cut_back, self.events = can_cut_back, list[str]()
+
+    def commit(self, state: State | None) -> None:
+        if state is not None:
+            self.events.append(f"saved {len(self.messages)}")
+            state = unpack_state(pack_state(*state), "memory")
+        super().commit(state)
+
+
+def restored_from(ledger: Ledger) -> Restored | None:
+    """Return what a run left in a ledger."""
+    return restore(ledger, OPTIONS, ["a"], "start anew")
+
+
 def new_run(
     detector: Detector,
     streams: Mapping[str, bytes],
-    sink: MemorySink,
+    ledger: MemoryLedger,
     *,
     chunk: int = 4000,
     window_s: float = 0.1,
-    **options: Any,
+    restored: Restored | None = None,
 ) -> Run:
     """Return a run over streams in memory."""
-    intake = Intake(MemorySource(streams, chunk), detector.readout, checkpoints=True)
-    return Run("r", intake, Counter(detector, WindowSpec(window_s=window_s)), sink, **options)
+    intake = StreamIntake(MemorySource(streams, chunk), detector.readout, checkpoints=ticking())
+    output = Output(ledger=ledger, restored=restored)
+    return Run("r", intake, Counter(detector, WindowSpec(window_s=window_s)), output, OPTIONS)
 
 
 def finished(
     detector: Detector, streams: Mapping[str, bytes], **options: Any
 ) -> tuple[Summary, list[dict[str, Any]], Run]:
     """Run to the end; return the account, the messages and the run."""
-    sink = MemorySink()
-    run = new_run(detector, streams, sink, **options)
+    ledger = MemoryLedger()
+    run = new_run(detector, streams, ledger, **options)
     for _ in run.steps():
         pass
-    return run.finish(), [orjson.loads(m) for m in sink.messages], run
+    return run.finish(), [orjson.loads(m) for m in ledger.messages], run
 
 
 def law(account: Mapping[str, int]) -> bool:
@@ -85,7 +115,7 @@ def test_messages_do_not_depend_on_the_pieces(legnaro: Detector, chunk: int) -> 
 
 
 def test_statuses_grow_and_end_at_the_whole(legnaro: Detector) -> None:
-    run = new_run(legnaro, {"a": WORDS.tobytes()}, MemorySink())
+    run = new_run(legnaro, {"a": WORDS.tobytes()}, MemoryLedger())
     statuses: list[Status] = list(run.steps())
     run.finish()
     words = [status.words for status in statuses]
@@ -119,7 +149,7 @@ def test_words_that_go_missing_are_an_accounting_error(
             yield table
 
     monkeypatch.setattr(Counter, "finish_in_parts", losing)
-    run = new_run(legnaro, {"a": WORDS.tobytes()}, MemorySink())
+    run = new_run(legnaro, {"a": WORDS.tobytes()}, MemoryLedger())
     for _ in run.steps():
         pass
     lost = rf"{len(WORDS)} words came in, {len(WORDS) - 1} were counted"
@@ -133,7 +163,7 @@ def test_bytes_that_go_missing_are_an_accounting_error(
     from muonscope.words.binary import DatDecoder
 
     monkeypatch.setattr(DatDecoder, "finish", lambda decoder: Decoded())
-    run = new_run(legnaro, {"a": WORDS.tobytes() + b"cut"}, MemorySink())
+    run = new_run(legnaro, {"a": WORDS.tobytes() + b"cut"}, MemoryLedger())
     with pytest.raises(AccountingError, match=r"a: .* bytes came in"):
         for _ in run.steps():
             pass
@@ -150,7 +180,8 @@ def test_a_stream_that_fails_is_noted_and_the_others_are_counted(legnaro: Detect
         def size(self) -> None:
             return None
 
-    run = Run("r", Intake(Failing(), legnaro.readout), Counter(legnaro), MemorySink())
+    intake = StreamIntake(Failing(), legnaro.readout)
+    run = Run("r", intake, Counter(legnaro), Output(ledger=MemoryLedger()))
     for _ in run.steps():
         pass
     assert run.finish().accounting.words_in == len(WORDS)
@@ -176,10 +207,10 @@ class Resuming(MemorySource):
 
     def pieces(self) -> Iterator[Piece]:
         for name, data in self._streams.items():
-            place = self._known.get(name)
-            if place and place.ended:
+            position = self._known.get(name)
+            if position and position.ended:
                 continue
-            read = place.restart if place else 0
+            read = position.restart if position else 0
             while read < len(data):
                 part = data[read : read + 3001]
                 read += len(part)
@@ -187,91 +218,86 @@ class Resuming(MemorySource):
             yield Piece(key=name, name=name, read=read, ended=True)
 
 
-def continued(detector: Detector, folder: Path, sink: MemorySink, crash_after: int) -> bool:
+def files_in(restored: Restored | None) -> dict[str, StreamPosition]:
+    """Return the positions that were restored, all of which are of streams of bytes."""
+    positions = restored.positions if restored else {}
+    return {key: p for key, p in positions.items() if isinstance(p, StreamPosition)}
+
+
+def continued(detector: Detector, ledger: MemoryLedger, crash_after: int) -> bool:
     """Start or continue a run; crash after some steps. Tell whether it came to its end."""
-    store = StateStore(folder)
-    try:
-        restored = restore(store, OPTIONS, "start anew")
-        if restored:
-            del sink.messages[restored.sink_position :]
-        source = Resuming(resumable_streams(WORDS), restored.known if restored else {})
-        intake = Intake(
-            source, detector.readout, streams=restored.streams if restored else None,
-            checkpoints=True,
-        )  # fmt: skip
-        counter = Counter(detector, WindowSpec(window_s=0.1))
-        run = Run(
-            "r", intake, counter, sink, store=store, options=OPTIONS, restored=restored
-        )  # fmt: skip
-        for n, _ in enumerate(run.steps()):
-            if n == crash_after:
-                return False
-        run.save()
-        whole = run.finish()
-        assert whole.accounting.words_in == len(WORDS)
-        assert run.bytes.bytes_in == 8 * len(WORDS) + 3
-        assert run.bytes.bytes_rejected == 3
-        return True
-    finally:
-        store.close()
+    restored = restored_from(ledger)
+    known = files_in(restored)
+    source = Resuming(resumable_streams(WORDS), {key: p.file for key, p in known.items()})
+    intake = StreamIntake(source, detector.readout, positions=known, checkpoints=ticking())
+    counter = Counter(detector, WindowSpec(window_s=0.1))
+    run = Run("r", intake, counter, Output(ledger=ledger, restored=restored), OPTIONS)
+    for n, _ in enumerate(run.steps()):
+        if n == crash_after:
+            return False
+    run.save()
+    whole = run.finish()
+    assert whole.accounting.words_in == len(WORDS)
+    assert run.bytes.bytes_in == 8 * len(WORDS) + 3
+    assert run.bytes.bytes_rejected == 3
+    return True
 
 
 @pytest.mark.parametrize("crash_after", [4, 5, 9, 20])
 def test_a_run_that_crashes_again_and_again_gives_the_messages_of_an_unbroken_one(
-    legnaro: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash_after: int
+    legnaro: Detector, crash_after: int
 ) -> None:
-    monkeypatch.setattr("muonscope.intake.streams._CHECKPOINT_S", 0.0)
-    unbroken = MemorySink()
-    assert continued(legnaro, tmp_path / "unbroken", unbroken, crash_after=10**9)
-    sink = MemorySink()
+    unbroken = PackedLedger()
+    assert continued(legnaro, unbroken, crash_after=10**9)
+    ledger = PackedLedger()
     for _ in range(100):
-        if continued(legnaro, tmp_path / "state", sink, crash_after):
+        if continued(legnaro, ledger, crash_after):
             break
-    assert sink.messages == unbroken.messages
-    assert len(sink.messages) > 20
+    assert ledger.messages == unbroken.messages
+    assert len(ledger.messages) > 20
 
 
-def test_a_run_that_came_to_its_end_can_be_run_again(legnaro: Detector, tmp_path: Path) -> None:
-    sink = MemorySink()
-    assert continued(legnaro, tmp_path, sink, crash_after=10**9)
-    before = list(sink.messages)
-    assert continued(legnaro, tmp_path, sink, crash_after=10**9)
-    assert sink.messages == before
+def test_a_run_that_came_to_its_end_can_be_run_again(legnaro: Detector) -> None:
+    ledger = PackedLedger()
+    assert continued(legnaro, ledger, crash_after=10**9)
+    before = list(ledger.messages)
+    assert continued(legnaro, ledger, crash_after=10**9)
+    assert ledger.messages == before
 
 
-def test_state_of_other_options_is_refused(legnaro: Detector, tmp_path: Path) -> None:
-    continued(legnaro, tmp_path, MemorySink(), crash_after=10**9)
-    store = StateStore(tmp_path)
-    assert restore(store, OPTIONS, "start anew") is not None
+def test_state_of_other_options_is_refused(legnaro: Detector) -> None:
+    ledger = PackedLedger()
+    continued(legnaro, ledger, crash_after=10**9)
+    assert restored_from(ledger) is not None
     with pytest.raises(StateError, match="window = '100ms', this one has '1s'"):
-        restore(store, OPTIONS | {"window": "1s"}, "start anew")
+        restore(ledger, OPTIONS | {"window": "1s"}, ["a"], "start anew")
     with pytest.raises(StateError, match="detector"):
-        restore(store, OPTIONS | {"detector": "legnaro"}, "start anew")
-    store.close()
+        restore(ledger, OPTIONS | {"detector": "legnaro"}, ["a"], "start anew")
 
 
 @pytest.mark.parametrize("meta", [{}, {"options": OPTIONS}, {"options": None}])
-def test_state_that_is_not_that_of_a_run_is_refused(
-    tmp_path: Path, meta: Mapping[str, Any]
-) -> None:
-    store = StateStore(tmp_path)
-    store.save(meta, {})
+def test_state_that_is_not_that_of_a_run_is_refused(meta: dict[str, Any]) -> None:
+    ledger = MemoryLedger()
+    ledger.commit((meta, {}))
     with pytest.raises(StateError, match="state"):
-        restore(store, OPTIONS, "start anew")
-    store.close()
+        restored_from(ledger)
 
 
-def test_a_new_store_restores_nothing(tmp_path: Path) -> None:
-    store = StateStore(tmp_path)
-    assert restore(store, OPTIONS, "start anew") is None
-    store.close()
+def test_a_new_ledger_restores_nothing() -> None:
+    assert restored_from(MemoryLedger()) is None
+
+
+def test_standard_input_always_begins_anew(legnaro: Detector) -> None:
+    ledger = PackedLedger()
+    continued(legnaro, ledger, crash_after=10**9)
+    assert restore(ledger, OPTIONS, ["-"], "start anew") is None
 
 
 ROWS = b"2,0,5,1000,7,8\n" * 20
 """Text of 20 hits."""
 
 
-def save_halfway(detector: Detector, folder: Path, data: bytes) -> Restored:
+def save_halfway(detector: Detector, data: bytes) -> Restored:
     """Run over ``data``, which goes on after that, and save; return what was saved."""
 
     class Growing:
@@ -281,24 +307,21 @@ def save_halfway(detector: Detector, folder: Path, data: bytes) -> Restored:
         def size(self) -> None:
             return None
 
-    store = StateStore(folder)
-    intake = Intake(Growing(), detector.readout)
-    run = Run("r", intake, Counter(detector), MemorySink(), store=store, options=OPTIONS)
+    ledger = PackedLedger()
+    intake = StreamIntake(Growing(), detector.readout)
+    run = Run("r", intake, Counter(detector), Output(ledger=ledger), OPTIONS)
     for _ in run.steps():
         pass
     run.save()
-    restored = restore(store, OPTIONS, "start anew")
-    store.close()
+    restored = restored_from(ledger)
     assert restored is not None
     return restored
 
 
-def test_rejects_counted_before_a_crash_are_still_counted(
-    legnaro: Detector, tmp_path: Path
-) -> None:
-    restored = save_halfway(legnaro, tmp_path, ROWS + b"2,0,bad,1,1,1\n" + ROWS)
+def test_rejects_counted_before_a_crash_are_still_counted(legnaro: Detector) -> None:
+    restored = save_halfway(legnaro, ROWS + b"2,0,bad,1,1,1\n" + ROWS)
     assert restored.rejects.bytes_rejected == 14
-    again = new_run(legnaro, {}, MemorySink(), window_s=1.0, options=OPTIONS, restored=restored)
+    again = new_run(legnaro, {}, MemoryLedger(), window_s=1.0, restored=restored)
     assert again.bytes.bytes_in == 2 * len(ROWS) + 14
     assert again.bytes.rejects == {"NOT_A_NUMBER": 1}
 
@@ -313,27 +336,22 @@ def test_a_record_cut_short_is_not_saved_as_final_whatever_comes_last(
     if last == "empty":
         files[2].touch()
     totals = []
+    ledger = PackedLedger()
     for cut in (-3, None):
         for path, content in zip(files, data, strict=False):
             path.write_bytes(content[:cut])
-        store = StateStore(tmp_path / "state")
-        restored = restore(store, OPTIONS, "start anew")
-        source = FileSource(files, known=restored.known if restored else None)
-        intake = Intake(
-            source,
-            legnaro.readout,
-            streams=restored.streams if restored else None,
-            checkpoints=True,
+        restored = restored_from(ledger)
+        known = files_in(restored)
+        source = FileSource(files, known={key: p.file for key, p in known.items()})
+        intake = StreamIntake(
+            source, legnaro.readout, positions=known, checkpoints=Checkpoints(lambda: 0.0)
         )
-        run = Run(
-            "r", intake, Counter(legnaro), MemorySink(),
-            store=store, options=OPTIONS, restored=restored,
-        )  # fmt: skip
+        output = Output(ledger=ledger, restored=restored)
+        run = Run("r", intake, Counter(legnaro), output, OPTIONS)
         for _ in run.steps():
             pass
         run.save()
         totals.append((run.finish().accounting.words_in, run.bytes))
-        store.close()
     assert totals[0][0] == 1998
     assert totals[0][1].bytes_rejected == 2 * 5
     assert totals[1][0] == 2000
@@ -341,23 +359,23 @@ def test_a_record_cut_short_is_not_saved_as_final_whatever_comes_last(
     assert totals[1][1].bytes_in == 16_000
 
 
-# --- messages, and sinks that cannot be cut back -------------------------------------------
+# --- messages, and ledgers that cannot be cut back -----------------------------------------
 
 
 class Batches:
     """Gives batches as they are."""
 
-    def __init__(self, *batches: Batch[Token]) -> None:
+    def __init__(self, *batches: WordBatch) -> None:
         self._batches = batches
 
-    def batches(self) -> Iterator[Batch[Token]]:
+    def batches(self) -> Iterator[WordBatch]:
         yield from self._batches
 
 
-def stream_of(read: int) -> dict[str, Stream]:
+def partition_of(read: int) -> dict[str, Position]:
     """Return a partition of which so many bytes were taken in."""
-    place = Place(restart=read, read=read, mark=0, ended=False)
-    return {"0": Stream(name="t[0]", place=place, bytes_in=read)}
+    begin = PartitionPosition(offset=read, mark=0)
+    return {"0": TopicPosition(name="t[0]", partition=begin, bytes_in=read)}
 
 
 def rejected(*values: bytes) -> tuple[tuple[Reject, bytes], ...]:
@@ -368,84 +386,67 @@ def rejected(*values: bytes) -> tuple[tuple[Reject, bytes], ...]:
     )
 
 
-def messages_run(
-    detector: Detector, folder: Path, *batches: Batch[Token], lasting: bool, **options: Any
-) -> tuple[MemorySink, list[str], Run]:
-    """Run over batches to their end, and finish; return the order of what happened."""
-    sink, events = MemorySink(), list[str]()
-
-    class Noted(StateStore):
-        def save(self, meta: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-            events.append(f"saved {len(sink.messages)}")
-            super().save(meta, arrays)
-
-    noted = Noted(folder)
+def messages_run(detector: Detector, ledger: PackedLedger, *batches: WordBatch) -> Run:
+    """Run over batches to their end, and finish, as what ``ledger`` holds says."""
     counter = Counter(detector, WindowSpec(window_s=0.1))
-    run = Run(
-        "r", Batches(*batches), counter, sink, store=noted, options=OPTIONS,
-        restored=restore(noted, OPTIONS, "start anew"), lasting=lasting, **options,
-    )  # fmt: skip
+    restored = restore(ledger, OPTIONS, ["kafka://h:1/t"], "start anew")
+    output = Output(ledger=ledger, restored=restored)
+    run = Run("r", Batches(*batches), counter, output, OPTIONS)
     for _ in run.steps():
         pass
     run.finish()
-    events.append(f"finished {len(sink.messages)}")
-    noted.close()
-    return sink, events, run
+    return run
 
 
-def test_messages_that_were_no_words_are_handed_on_once_and_counted(
-    legnaro: Detector, tmp_path: Path
-) -> None:
-    handed: list[list[bytes]] = []
-    poison = rejected(b"page", b"{")
+def test_messages_that_were_no_words_are_handed_on_once_and_counted(legnaro: Detector) -> None:
+    ledger, poison = PackedLedger(can_cut_back=False), rejected(b"page", b"{")
     batches = [
-        Batch(Decoded(WORDS[:4000]), Token(others=stream_of(100))),
-        Batch(
-            Decoded(WORDS[4000:], [reject for reject, _ in poison]),
-            Token(others=stream_of(300), poison=poison),
+        WordBatch(words=WORDS[:4000], positions=partition_of(100)),
+        WordBatch(
+            words=WORDS[4000:],
+            rejects=[reject for reject, _ in poison],
+            positions=partition_of(300),
+            poison=poison,
         ),
-        Batch(Decoded(), Token()),
+        WordBatch(),
     ]
-    _, _, run = messages_run(
-        legnaro, tmp_path, *batches, lasting=True,
-        reject=lambda some: handed.append([value for _, value in some]),
-    )  # fmt: skip
-    assert handed == [[b"page", b"{"]]
+    run = messages_run(legnaro, ledger, *batches)
+    assert [value for _, value in ledger.rejected] == [b"page", b"{"]
     assert run.bytes.bytes_in == 300
     assert run.bytes.bytes_rejected == 5
     assert run.bytes.rejects == {"BAD_JSON": 2}
-    assert run.streams == stream_of(300)
+    assert run.positions == partition_of(300)
 
 
-def test_a_run_that_nobody_hands_rejects_of_only_counts_them(
-    legnaro: Detector, tmp_path: Path
-) -> None:
-    poison = rejected(b"page")
-    batch = Batch(Decoded(rejects=[poison[0][0]]), Token(others=stream_of(4), poison=poison))
-    sink, _, run = messages_run(legnaro, tmp_path, batch, lasting=False)
+def test_the_remainder_tells_the_bytes_of_messages_that_were_no_words(legnaro: Detector) -> None:
+    ledger, poison = PackedLedger(), rejected(b"page")
+    batch = WordBatch(rejects=[poison[0][0]], positions=partition_of(4), poison=poison)
+    run = messages_run(legnaro, ledger, batch)
     assert run.bytes.bytes_rejected == 4
-    assert [orjson.loads(m)["bytes"]["bytes_in"] for m in sink.messages] == [4]
+    assert [orjson.loads(m)["bytes"]["bytes_in"] for m in ledger.messages] == [4]
 
 
-@pytest.mark.parametrize("lasting", [False, True])
-def test_what_a_lasting_run_closes_at_its_end_stays_closed(
-    legnaro: Detector, tmp_path: Path, lasting: bool
+@pytest.mark.parametrize("can_cut_back", [True, False])
+def test_windows_closed_at_the_end_stay_closed_where_they_cannot_be_cut_back(
+    legnaro: Detector, *, can_cut_back: bool
 ) -> None:
-    first = Batch(Decoded(WORDS[:5000]), Token(others=stream_of(100)), checkpoint=Checkpoint.YES)
-    rest = Batch(Decoded(WORDS[5000:]), Token(others=stream_of(200)), checkpoint=Checkpoint.YES)
-    before, events, run = messages_run(legnaro, tmp_path, first, lasting=lasting)
-    n = len(before.messages)
-    saved = [int(event.split()[1]) for event in events if event.startswith("saved")]
-    assert events[-1] == f"finished {n}"
-    assert len(saved) == (2 if lasting else 1)
-    assert saved[0] < n
-    assert (saved[-1] == n) == lasting
-    after, _, again = messages_run(legnaro, tmp_path, rest, lasting=lasting)
+    ledger = PackedLedger(can_cut_back=can_cut_back)
+    first = WordBatch(words=WORDS[:5000], positions=partition_of(100), checkpoint=Checkpoint.YES)
+    rest = WordBatch(words=WORDS[5000:], positions=partition_of(200), checkpoint=Checkpoint.YES)
+    run = messages_run(legnaro, ledger, first)
+    before = list(ledger.messages)
+    saved = [int(event.split()[1]) for event in ledger.events]
+    assert saved[0] == 0, "before anything was published"
+    assert len(saved) == (2 if can_cut_back else 3)
+    assert saved[1] < len(before)
+    assert (saved[-1] == len(before)) == (not can_cut_back)
+    again = messages_run(legnaro, ledger, rest)
+    after = ledger.messages[saved[-1] :]
     windows = [
-        [(m["epoch"], m["window"]) for m in map(orjson.loads, sink.messages) if "epoch" in m]
-        for sink in (before, after)
+        [(m["epoch"], m["window"]) for m in map(orjson.loads, messages) if "epoch" in m]
+        for messages in (before, after)
     ]
     twice = {w for w in windows[0] if w[1] is not None} & set(windows[1])
-    assert bool(twice) != lasting
+    assert bool(twice) == can_cut_back
     assert again.windows >= run.windows
     assert again.bytes.bytes_in == 200

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from asyncapi_document import (
+from helpers.asyncapi_document import (
     document,
     layout_of,
     message,
@@ -17,6 +17,7 @@ from asyncapi_document import (
     validate_headers,
     validate_payload,
 )
+from helpers.simulated import BRIGHT, simulated_words
 from muonscope.api import summarise
 from muonscope.counting.summary import Summary
 from muonscope.detector import shipped_detector
@@ -37,7 +38,6 @@ from muonscope.words.binary import BLOCK_MAGIC, BlockDecoder, BlockEncoder, bloc
 from muonscope.words.layout import COLUMNS, pack_hits
 from muonscope.words.rejects import RejectCode
 from muonscope.words.text_encode import TextEncoder
-from simulated import BRIGHT, simulated_words
 
 LEGNARO = shipped_detector("legnaro")
 WORDS = simulated_words(3000, profile=BRIGHT)
@@ -151,7 +151,7 @@ def test_windows_are_valid() -> None:
 
 
 def test_hits_and_blocks_are_valid() -> None:
-    for line in TextEncoder(LEGNARO.readout, json=True).encode(WORDS).splitlines():
+    for line in TextEncoder(LEGNARO.readout, json=True).encode(WORDS[:200]).splitlines():
         validate_payload("hit", line)
     validate_payload("block", BlockEncoder(LEGNARO.readout, "legnaro").encode(WORDS))
 

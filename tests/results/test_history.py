@@ -4,13 +4,14 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import orjson
 import pytest
 
+from helpers.window_messages import SECOND, simulated_lines
 from muonscope.detector import shipped_detector
 from muonscope.results.history import History, counter_names
 from muonscope.results.read_message import WindowResult, read_result
 from muonscope.units import ORBIT_S
-from window_messages import SECOND, simulated_lines
 
 LEGNARO = shipped_detector("legnaro")
 LINES = simulated_lines(3000, window_s=0.1)
@@ -57,6 +58,20 @@ def test_a_row_has_the_counts_of_its_window() -> None:
         assert row["live_s"] == pytest.approx(SECOND * ORBIT_S, abs=1e-6)
 
 
+def test_every_class_of_words_is_in_its_own_column() -> None:
+    names = ("scintillator", "trigger", "ancillary", "unmapped", "invalid", "late")
+    line = orjson.loads(LINES[0])
+    classes = {name: 1000 + n for n, name in enumerate(names)}
+    hits = line["accounting"]["hits"]
+    line["accounting"] |= classes | {"words_in": hits + sum(classes.values())}
+    result = read_result(orjson.dumps(line) + b"\n", LEGNARO)
+    assert isinstance(result, WindowResult)
+    history = History(LEGNARO)
+    history.add(result, 0)
+    columns = history.columns(60.0)
+    assert {name: columns[name].tolist() for name in names} == {n: [c] for n, c in classes.items()}
+
+
 def test_without_windows_there_are_columns_without_rows() -> None:
     columns = History(LEGNARO).columns(60.0)
     assert set(map(len, columns.values())) == {0}
@@ -82,6 +97,7 @@ def test_rows_come_in_the_order_of_windows() -> None:
     assert history.rows_ever == 4
 
 
+@pytest.mark.slow
 def test_old_rows_are_thinned_to_minutes_and_ten_minutes_and_no_count_is_lost() -> None:
     windows, orbits = 4 * 8640, 10 * SECOND  # four days of windows of ten seconds
     history = filled(windows, orbits=orbits)

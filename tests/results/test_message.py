@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 import pytest
 
+from helpers.simulated import BRIGHT, simulated_words
 from muonscope.api import summarise
 from muonscope.counting.counter import Counter
 from muonscope.counting.summary import Summary
@@ -25,7 +26,6 @@ from muonscope.results.message import (
 )
 from muonscope.words.decode import StreamDecoder
 from muonscope.words.layout import Words, pack_hits
-from simulated import BRIGHT, simulated_words
 
 Message = dict[str, Any]
 Tables = Callable[[str], WindowTable]

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
+from helpers.simulated import BRIGHT, simulated_words
+from helpers.window_messages import ends_of, simulated_lines
 from muonscope.api import summarise
 from muonscope.counting.summary import Summary
 from muonscope.counting.window_table import WindowTable
@@ -22,8 +25,6 @@ from muonscope.results.message import window_messages
 from muonscope.results.read_message import MAX_MESSAGE_BYTES, Remainder, WindowResult, read_result
 from muonscope.words.decode import StreamDecoder
 from muonscope.words.layout import Words, pack_hits
-from simulated import BRIGHT, simulated_words
-from window_messages import ends_of, simulated_lines
 
 Message = dict[str, Any]
 
@@ -336,7 +337,7 @@ def mutated(message: Any, rng: random.Random, value: object) -> None:
             part[key] = value
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     st.sampled_from([LINE, END]),
     st.randoms(use_true_random=False),
@@ -351,7 +352,7 @@ def test_a_changed_message_reads_or_is_a_format_error(
     assert_reads_or_is_refused(orjson.dumps(message))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.sampled_from([LINE, END]), st.data())
 def test_changed_bytes_read_or_are_a_format_error(line: bytes, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(line) - 1))

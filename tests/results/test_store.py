@@ -4,16 +4,17 @@ import random
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
+from helpers.window_messages import SECOND, ends_of, moved, simulated_lines
 from muonscope.counting.summary import Summary
 from muonscope.detector import shipped_detector
 from muonscope.errors import FormatError
 from muonscope.results.read_message import read_result
 from muonscope.results.store import ResultStore, Taken, View
 from muonscope.units import ORBIT_S
-from window_messages import SECOND, ends_of, moved, simulated_lines
 
 LEGNARO = shipped_detector("legnaro")
 LINES = simulated_lines(6000, window_s=0.1)
@@ -124,7 +125,7 @@ def test_a_window_that_comes_twice_counts_once() -> None:
     assert store.history.columns(1e6)["hits"].sum() == oracle(lines).total_hits
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(st.randoms(use_true_random=False), st.integers(1, 3))
 def test_any_order_of_messages_gives_the_same_totals(rng: random.Random, copies: int) -> None:
     lines = [window(n, epoch) for epoch in range(3) for n in range(12)]
@@ -138,6 +139,7 @@ def test_any_order_of_messages_gives_the_same_totals(rng: random.Random, copies:
     assert all(store.message((e, n)) == window(n, e) for e in range(3) for n in range(12))
 
 
+@pytest.mark.slow
 def test_what_holes_remember_is_bounded_and_still_counts_each_window_once() -> None:
     store = ResultStore(LEGNARO)
     for n in range(0, 2400, 2):
@@ -173,6 +175,7 @@ def test_epochs_are_put_one_after_the_other() -> None:
     )
 
 
+@pytest.mark.slow
 def test_many_epochs_are_remembered_within_bounds() -> None:
     store = store_of([window(0, epoch=e) for e in range(1050)])
     assert len(store._shift) <= 1000
@@ -203,6 +206,7 @@ def test_a_run_that_was_published_earlier_is_no_newer_one_whenever_it_comes() ->
     assert store.run == "old"
 
 
+@pytest.mark.slow
 def test_runs_that_were_left_are_remembered_within_bounds() -> None:
     store = store_of([window(0, run=f"run {n}") for n in range(1050)])
     assert len(store._left) <= 1000
@@ -308,6 +312,7 @@ def test_the_window_kept_is_that_window_although_another_epoch_has_one_at_its_ti
     assert kept.view().summary == oracle([window(1)])
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_over_a_week() -> None:
     store, hits, sizes = ResultStore(LEGNARO), 0, []
     told = [read_result(line, LEGNARO).summary.total_hits for line in LINES]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulation.collected import Run, simulated_run
+from helpers.collected import Run, simulated_run
 
 
 @pytest.fixture(scope="session")

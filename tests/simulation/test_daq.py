@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from helpers.collected import Run, simulated_run, with_daq
 from muonscope.detector import Detector, parse_detector, setup_text
 from muonscope.simulation.daq import order_of
 from muonscope.simulation.profiles import PROFILES
 from muonscope.simulation.signals import NO_ADDRESS, Origin
 from muonscope.words.text import CsvDecoder
 from muonscope.words.text_encode import TextEncoder
-from simulation.collected import Run, simulated_run, with_daq
 
 
 def test_words_come_in_groups_of_four_of_one_fpga_and_kind(quiet_run: Run) -> None:

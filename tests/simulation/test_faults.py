@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from helpers.collected import Run, simulated_run
 from muonscope.detector import Detector
 from muonscope.errors import OptionError
 from muonscope.simulation.faults import FAULT_KINDS, parse_fault
@@ -10,7 +11,6 @@ from muonscope.simulation.options import Simulation
 from muonscope.simulation.profiles import PROFILES
 from muonscope.simulation.signals import Origin
 from muonscope.simulation.telescope import simulate
-from simulation.collected import Run, simulated_run
 
 SECONDS = 12.0
 
@@ -138,6 +138,22 @@ def test_an_fpga_out_of_step_shows_other_orbits_and_comes_back(sound: Run) -> No
     assert (ahead[run.is_hit & ((run.seconds < 3.9) | (run.seconds > 8.1))] == 0).all()
 
 
+def test_ancillary_words_are_out_of_step_with_their_fpga(sound: Run) -> None:
+    run = faulty("desync:fpga1:5000")
+    ahead = run.fields.orbit - sound.fields.orbit
+    ancillary = ~run.is_hit
+    assert (ancillary & (run.fields.fpga == 1)).sum() > 100
+    assert (ahead[ancillary & (run.fields.fpga == 1)] == 5000).all()
+    assert (ahead[ancillary & (run.fields.fpga == 0)] == 0).all()
+
+
+@pytest.mark.parametrize("noise", ["burst:20", "noisy:ch2:7:500"])
+def test_what_is_dead_has_no_noise_from_another_fault_either(noise: str) -> None:
+    loud, run = faulty(noise), faulty(noise, "dead:ch2:7")
+    assert (loud.is_hit & (loud.address == 2 * 64 + 7)).sum() > 20
+    assert (run.is_hit & (run.address == 2 * 64 + 7)).sum() == 0
+
+
 def test_groups_come_twice(sound: Run) -> None:
     run = faulty("duplicate:0.1@4s-8s")
     copies = run.origin == Origin.DUPLICATE
@@ -249,6 +265,7 @@ def test_after_pulses_follow_hits_that_were_seen() -> None:
     assert (ticks[after] - ticks[after - 1] < 2000).all()
 
 
+@pytest.mark.slow
 def test_much_noise_comes_in_bounded_pieces(legnaro: Detector) -> None:
     faults = tuple(parse_fault(f"noisy:ch0:{n}:100000", legnaro) for n in range(4))
     simulation = Simulation(detector=legnaro, profile=PROFILES["quiet"], seconds=6.0, faults=faults)

@@ -7,9 +7,11 @@ and narrow enough that a change of the model shows.
 import numpy as np
 import pytest
 
+from helpers.collected import Run
 from muonscope.simulation.signals import Origin
 from muonscope.units import ORBIT_S
-from simulation.collected import Run
+
+pytestmark = pytest.mark.slow
 
 
 def good_chambers(run: Run) -> set[tuple[int, int]]:

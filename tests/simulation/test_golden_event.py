@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from counting.streams import CSV, read_words
+from helpers.streams import CSV, read_words
 from muonscope.detector import Detector
 from muonscope.simulation.chambers import cross, drift_ns
 from muonscope.simulation.geometry import geometry_of

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.collected import simulated_run
 from muonscope.detector import Detector, shipped_detector
 from muonscope.simulation import _crossing, _writing, chambers, daq
 from muonscope.simulation.chambers import cross
@@ -14,7 +15,6 @@ from muonscope.simulation.geometry import geometry_of
 from muonscope.simulation.muons import make_muons
 from muonscope.simulation.profiles import PROFILES
 from oracles.slow_telescope import cells_of, lanes_of
-from simulation.collected import simulated_run
 
 KERNELS: list[tuple[str, Callable[[Any], Any]]] = [
     ("compiled", lambda kernel: kernel),

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import muonscope
+from helpers.collected import simulated_run
 from muonscope.detector import Detector, SpecialChannel, shipped_detector
 from muonscope.simulation.options import Simulation
 from muonscope.simulation.profiles import PROFILES
 from muonscope.simulation.telescope import simulate
-from simulation.collected import simulated_run
 
 
 @pytest.fixture

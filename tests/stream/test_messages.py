@@ -5,18 +5,19 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from messages import READOUT, Message, columns, runs_of
+from helpers.examples import examples
+from helpers.feeding import some_words
+from helpers.hostile import JSON, PARQUET, ROW_WORD, STREAMS, Case
+from helpers.messages import READOUT, Message, columns, runs_of
 from muonscope.stream.messages import Messages, Part, decode_messages, without
 from muonscope.stream.numbering import Number
 from muonscope.words.binary import BLOCK_MAGIC, BlockEncoder
 from muonscope.words.layout import Words
 from muonscope.words.rejects import RejectCode
 from muonscope.words.text_encode import TextEncoder
-from words.feeding import some_words
-from words.hostile import JSON, PARQUET, ROW_WORD, STREAMS, Case
 
 BLOCKS = BlockEncoder(READOUT, "legnaro")
 HIT = JSON.strip()
@@ -204,7 +205,7 @@ def numbered(parts: Sequence[Part]) -> dict[tuple[int, int], int]:
     return found
 
 
-@settings(deadline=None, max_examples=400)
+@examples(400)
 @given(some=sent(), cuts=st.lists(st.integers(0, 14), max_size=6))
 def test_how_messages_come_together_does_not_matter(
     some: tuple[list[bytes], list[bytes | None]], cuts: list[int]
@@ -260,7 +261,6 @@ def test_a_damaged_header_is_no_number() -> None:
     assert words_of(parts) == [*some_words(3).tolist(), ROW_WORD]
 
 
-@settings(deadline=None)
 @given(
     n=st.integers(0, 20),
     ranges=st.lists(st.tuples(st.integers(95, 125), st.integers(95, 125)), max_size=3),

@@ -4,10 +4,11 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from messages import READOUT, runs_of, scattered_words
+from helpers.examples import examples
+from helpers.messages import READOUT, runs_of, scattered_words
 from muonscope.stream.numbering import (
     CHUNK_WORDS,
     KEY_ORBITS,
@@ -35,7 +36,6 @@ def numbers(draw: st.DrawFn, *, pieces: bool = True) -> Number:
     return Number(stream, first, words, draw(st.integers(0, count - 1)), count, runs)
 
 
-@settings(deadline=None)
 @given(number=numbers())
 def test_a_number_comes_back_from_its_header(number: Number) -> None:
     header = number.pack()
@@ -55,7 +55,7 @@ def test_a_header_is_what_it_was_when_topics_were_written() -> None:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(number=numbers())
 def test_any_flipped_bit_is_noticed(number: Number) -> None:
     header = number.pack()
@@ -67,7 +67,6 @@ def test_any_flipped_bit_is_noticed(number: Number) -> None:
             assert consecutive([bytes(damaged)]) == []
 
 
-@settings(deadline=None)
 @given(header=st.binary(max_size=64))
 def test_bytes_that_are_no_header_are_no_number(header: bytes) -> None:
     assert Number.unpack(header) is None
@@ -75,7 +74,6 @@ def test_bytes_that_are_no_header_are_no_number(header: bytes) -> None:
         assert consecutive([header]) == []
 
 
-@settings(deadline=None)
 @given(number=numbers(), size=st.integers(0, 27), more=st.integers(1, 3))
 def test_a_header_of_another_length_is_no_number(number: Number, size: int, more: int) -> None:
     header = number.pack()
@@ -119,7 +117,6 @@ ORBITS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 60)), max_size=8).
 )
 
 
-@settings(deadline=None)
 @given(places=ORBITS, stream=st.integers(0, U64), first=st.integers(0, 2**60))
 def test_pieces_have_every_word_of_a_chunk_once(places: list[int], stream: int, first: int) -> None:
     words = np.arange(len(places), dtype=np.uint64) + np.uint64(77)
@@ -209,7 +206,7 @@ def slowly(some: list[bytes]) -> list[tuple[int, int, Number]]:
     return runs
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(some=headers())
 def test_runs_of_messages_are_those_found_one_by_one(some: list[bytes]) -> None:
     assert consecutive(some) == slowly(some)

@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from messages import Topic, runs_of, scattered_words
+from helpers.examples import examples
+from helpers.messages import Topic, runs_of, scattered_words
 from muonscope.stream import ordering
 from muonscope.stream.messages import Part
 from muonscope.stream.numbering import Number
@@ -100,7 +101,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[list[Part]], int, random.Random]:
     return parts, n, rng
 
 
-@settings(deadline=None, max_examples=250)
+@examples(250)
 @given(delivery=deliveries(), whole=st.booleans())
 def test_words_come_in_order_and_parts_once_in_any_interleaving(
     delivery: tuple[list[list[Part]], int, random.Random], whole: bool
@@ -133,7 +134,7 @@ def test_words_come_in_order_and_parts_once_in_any_interleaving(
     assert ends[-1] == (1, n)
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(delivery=deliveries(), gone=st.lists(st.integers(0, 200), min_size=1, max_size=3))
 def test_what_is_missing_is_counted_when_nothing_more_comes(
     delivery: tuple[list[list[Part]], int, random.Random], gone: list[int]

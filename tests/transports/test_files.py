@@ -19,7 +19,7 @@ import muonscope
 from muonscope.detector import shipped_detector
 from muonscope.errors import SourceDeniedError, SourceError, SourceNotFoundError
 from muonscope.transports import files as files_module
-from muonscope.transports.base import Piece, Place
+from muonscope.transports.base import FilePosition, Piece
 from muonscope.transports.files import (
     FileSource,
     FollowSource,
@@ -52,7 +52,7 @@ class FakeTime:
 def follow(
     paths: Path | Sequence[Path],
     *happenings: Callable[[], object],
-    known: dict[str, Place] | None = None,
+    known: dict[str, FilePosition] | None = None,
     idle_exit_s: float = 3.0,
 ) -> list[Piece]:
     """Follow a folder, or a list of files, while things happen; return the pieces."""
@@ -78,10 +78,10 @@ def contents(pieces: Sequence[Piece]) -> list[bytes]:
     return list(streams.values())
 
 
-def places(pieces: Sequence[Piece], *, ended: bool = False) -> dict[str, Place]:
+def places(pieces: Sequence[Piece], *, ended: bool = False) -> dict[str, FilePosition]:
     """Return how far each stream was read, as a run saves it."""
     return {
-        p.key: Place(restart=p.read, read=p.read, mark=p.mark, ended=p.ended and ended)
+        p.key: FilePosition(restart=p.read, read=p.read, mark=p.mark, ended=p.ended and ended)
         for p in pieces
         if not p.error
     }
@@ -374,7 +374,7 @@ def test_reading_goes_on_where_it_stopped(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"0123456789")
     piece = next(FileSource([path]).pieces())
-    known = {piece.key: Place(restart=4, read=6, mark=zlib.crc32(b"012345"), ended=False)}
+    known = {piece.key: FilePosition(restart=4, read=6, mark=zlib.crc32(b"012345"), ended=False)}
     again = list(FileSource([path], known=known).pieces())
     assert b"".join(p.data for p in again) == b"456789"
     assert {p.key for p in again} == {piece.key}
@@ -554,7 +554,7 @@ def test_a_stream_whose_decoder_must_begin_again_is_read_from_its_restart(tmp_pa
     path.write_bytes(b"0123456789")
     before = follow(tmp_path)
     known = {
-        key: Place(restart=0, read=p.read, mark=p.mark, ended=False)
+        key: FilePosition(restart=0, read=p.read, mark=p.mark, ended=False)
         for key, p in places(before).items()
     }
     after = follow(tmp_path, append(path, b"ab"), known=known)

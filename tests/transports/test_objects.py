@@ -11,7 +11,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
-from muonscope.transports.base import Piece, Place
+from muonscope.transports.base import FilePosition, Piece
 from muonscope.transports.objects import ObjectSource, is_object_url
 
 SECRET = "wJalrXUtnFEMI-very-secret"
@@ -107,12 +107,12 @@ def test_big_objects_come_in_pieces(server: str, monkeypatch: pytest.MonkeyPatch
 def test_reading_goes_on_where_it_stopped(server: str) -> None:
     pieces = list(ObjectSource(["s3://minidt/run1"]).pieces())
     known = {
-        p.key: Place(restart=p.read, read=p.read, mark=p.mark, ended=True)
+        p.key: FilePosition(restart=p.read, read=p.read, mark=p.mark, ended=True)
         for p in pieces
         if p.ended and not p.name.endswith("txt")
     }
     (rest,) = [p for p in pieces if p.ended and p.name.endswith("txt")]
-    known[rest.key] = Place(restart=3, read=5, mark=0, ended=False)
+    known[rest.key] = FilePosition(restart=3, read=5, mark=0, ended=False)
     again = contents(list(ObjectSource(["s3://minidt/run1"], known=known).pieces()))
     assert list(again.values()) == [b"dred"]
 

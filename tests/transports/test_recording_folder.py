@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.simulated import simulated_words
 from muonscope.detector import shipped_detector
 from muonscope.errors import SinkError, SinkExistsError
 from muonscope.transports.recording_folder import FILE_WORDS, RecordingFolder
@@ -14,7 +15,6 @@ from muonscope.transports.writing import write_all
 from muonscope.words.binary import DatEncoder
 from muonscope.words.codec import Encoder
 from muonscope.words.text_encode import TextEncoder
-from simulated import simulated_words
 
 WORDS = simulated_words(1000)
 

@@ -1,15 +1,13 @@
-"""Sinks: what is committed stays, what exists is not overwritten, a full disk is an error."""
+"""The file of results: what exists is not overwritten, a full disk is an error."""
 
 import io
-import os
 from pathlib import Path
 
 import pytest
 
+from helpers.published import published
 from muonscope.errors import SinkError, SinkExistsError
-from muonscope.transports.memory import MemorySink
-from muonscope.transports.sinks import FileSink, StreamSink
-from transports.published import published
+from muonscope.transports.sinks import FileSink
 
 
 @pytest.fixture
@@ -31,7 +29,7 @@ def test_messages_are_appended_in_order(path: Path) -> None:
     sink.publish(published(b"one\n", b"two\n"))
     sink.publish([])
     sink.publish(published(b"three\n"))
-    assert sink.commit() == 14
+    assert sink.sync() == 14
     sink.close()
     assert path.read_bytes() == b"one\ntwo\nthree\n"
 
@@ -63,12 +61,12 @@ def test_force_overwrites_the_whole_file(path: Path) -> None:
 def test_resuming_forgets_what_came_after_the_last_commit(path: Path) -> None:
     sink = FileSink(path)
     sink.publish(published(b"one\n"))
-    position = sink.commit()
+    position = sink.sync()
     sink.publish(published(b"lost\n"))
     sink.close()
     resumed = FileSink(path, resume_at=position)
     resumed.publish(published(b"two\n"))
-    assert resumed.commit() == 8
+    assert resumed.sync() == 8
     resumed.close()
     assert path.read_bytes() == b"one\ntwo\n"
 
@@ -146,37 +144,3 @@ def test_a_write_cut_short_by_the_system_is_completed(
         monkeypatch.setattr(sink, "_file", file)
         sink.publish(published(b"a message\n", b"another\n"))
     assert path.read_bytes() == b"a message\nanother\n"
-
-
-def test_a_stream_gets_the_messages_at_once() -> None:
-    read, write = os.pipe()
-    with os.fdopen(write, "wb") as file, os.fdopen(read, "rb") as other:
-        sink = StreamSink(file)
-        sink.publish(published(b"one\n", b"two\n"))
-        assert os.read(other.fileno(), 100) == b"one\ntwo\n"
-        assert sink.commit() == 8
-        sink.close()
-        assert not file.closed
-
-
-def test_a_full_stream_is_a_clear_error() -> None:
-    file = os.fdopen(os.open("/dev/full", os.O_WRONLY), "wb", buffering=0)
-    with file, pytest.raises(SinkError, match="standard output: cannot be written: No space"):
-        StreamSink(file).publish(published(b"one\n"))
-
-
-def test_a_closed_pipe_stays_a_closed_pipe() -> None:
-    read, write = os.pipe()
-    os.close(read)
-    file = os.fdopen(write, "wb", buffering=0)
-    with file, pytest.raises(BrokenPipeError):
-        StreamSink(file).publish(published(b"one\n"))
-
-
-def test_the_sink_in_memory_keeps_the_messages() -> None:
-    sink = MemorySink()
-    sink.publish(published(b"one\n"))
-    sink.publish(published(b"two\n", b"three\n"))
-    assert sink.commit() == 3
-    sink.close()
-    assert sink.messages == [b"one\n", b"two\n", b"three\n"]

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
+from helpers.feeding import cut, feed, some_words
 from muonscope.detector import Detector, Readout
 from muonscope.errors import FormatError
 from muonscope.words.binary import BlockDecoder, BlockEncoder, DatDecoder, DatEncoder
 from muonscope.words.rejects import RejectCode
 from muonscope.words.text import CsvDecoder
 from muonscope.words.text_encode import TextEncoder
-from words.feeding import cut, feed, some_words
 
 READOUT = Readout(version=2, hit_head=2)
 WORDS = st.lists(st.integers(0, 2**64 - 1), max_size=300)
@@ -27,7 +28,6 @@ def pieces(data: bytes, cuts: list[float]) -> list[bytes]:
     return cut(data, [int(at * len(data)) for at in cuts])
 
 
-@settings(deadline=None)
 @given(words=WORDS, cuts=CUTS, rest=st.binary(max_size=7))
 def test_every_word_comes_back_from_dat(words: list[int], cuts: list[float], rest: bytes) -> None:
     data = DatEncoder().encode(np.array(words, np.uint64)) + rest
@@ -41,7 +41,6 @@ def test_every_word_comes_back_from_dat(words: list[int], cuts: list[float], res
     assert decoder.position == len(data)
 
 
-@settings(deadline=None)
 @given(words=WORDS, cuts=CUTS)
 def test_headers_before_transfers_are_dropped_in_any_pieces(
     words: list[int], cuts: list[float]
@@ -51,7 +50,6 @@ def test_headers_before_transfers_are_dropped_in_any_pieces(
     assert feed(DatDecoder(headers=True), pieces(data, cuts)).words == words
 
 
-@settings(deadline=None)
 @given(words=WORDS, cuts=CUTS, name=st.text(max_size=16), time_ns=st.integers(-1, 2**62))
 def test_every_word_comes_back_from_blocks(
     words: list[int], cuts: list[float], name: str, time_ns: int
@@ -86,7 +84,6 @@ def test_a_name_that_fits_no_block_is_refused() -> None:
         BlockEncoder(READOUT, "ü" * 33)
 
 
-@settings(deadline=None)
 @given(
     garbage=st.lists(st.binary(max_size=40) | st.just(b"MUONWRD1") | st.just(b"MUONW"), max_size=4),
     cuts=CUTS,
@@ -102,7 +99,7 @@ def test_blocks_between_any_garbage_are_found(garbage: list[bytes], cuts: list[f
     assert sum(r.length for r in outcome.rejects) == sum(map(len, garbage[:4]))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(at=st.integers(0, 3 * 112 - 1), bit=st.integers(0, 7), cuts=CUTS)
 def test_a_flipped_bit_costs_at_most_its_own_block(at: int, bit: int, cuts: list[float]) -> None:
     words = some_words(30).tolist()
@@ -144,7 +141,6 @@ def test_a_recording_is_read_as_the_words_it_holds(realdata: Path) -> None:
     assert found.rejects == []
 
 
-@settings(deadline=None)
 @given(sizes=st.lists(st.integers(0, 300), max_size=6), run=st.sampled_from([1, 591, 2**32 - 1]))
 def test_headers_stand_before_every_128_words_however_they_come(sizes: list[int], run: int) -> None:
     words = np.arange(1, sum(sizes) + 1, dtype=np.uint64) << np.uint64(33)

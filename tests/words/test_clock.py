@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from muonscope.words.clock import StreamClock
@@ -30,7 +30,6 @@ def taken(words: Words, cuts: list[int]) -> tuple[list[int], StreamClock]:
     return [int(t) for a, b in pairwise(ends) for t in clock.take(words[a:b])], clock
 
 
-@settings(deadline=None)
 @given(first=st.integers(0, 2**31), steps=STEPS, cuts=st.lists(st.integers(0, 300), max_size=5))
 def test_time_passes_as_the_hits_say(first: int, steps: list[int], cuts: list[int]) -> None:
     orbits = running(first, steps)
@@ -39,7 +38,6 @@ def test_time_passes_as_the_hits_say(first: int, steps: list[int], cuts: list[in
     assert clock.length == orbits[-1] - first + 1
 
 
-@settings(deadline=None)
 @given(
     orbits=st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 300_000), max_size=400),
     cuts=st.lists(st.integers(0, 400), max_size=5),
@@ -52,7 +50,6 @@ def test_time_never_goes_back_nor_leaps(orbits: list[int], cuts: list[int]) -> N
     assert clock.length >= 1
 
 
-@settings(deadline=None)
 @given(steps=STEPS, bad=st.integers(0, 2**32 - 1), at=st.integers(0, 300))
 def test_a_lone_bad_orbit_does_not_disturb_the_pace(steps: list[int], bad: int, at: int) -> None:
     good = running(2**31, [*steps, 1, 1])

@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
+from helpers.feeding import HEADER, cut, feed, some_words, stream
 from muonscope.detector import Detector, Readout
 from muonscope.words.compression import Decompressor, compression_of
 from muonscope.words.decode import StreamDecoder, decode
 from muonscope.words.rejects import RejectCode
 from muonscope.words.text_encode import TextEncoder
-from words.feeding import HEADER, cut, feed, some_words, stream
 
 READOUT = Readout(version=2, hit_head=2)
 PACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstandard.compress}
@@ -35,7 +36,7 @@ def unpacked(name: str, pieces: list[bytes]) -> tuple[bytes, bool]:
 
 
 @NAMES
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     members=st.lists(st.binary(max_size=3000), min_size=1, max_size=5),
     cuts=st.lists(st.floats(0, 1), max_size=8),
@@ -49,7 +50,7 @@ def test_members_in_any_pieces_are_one_stream(
 
 
 @NAMES
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(at=st.floats(0, 0.999), bit=st.integers(0, 7), cuts=st.lists(st.floats(0, 1), max_size=8))
 def test_damage_gives_the_same_in_any_pieces(
     name: str, at: float, bit: int, cuts: list[float]
@@ -111,6 +112,7 @@ def test_what_came_before_damage_is_kept() -> None:
     assert b"gzip stream damaged at" in outcome.rejects[-1].evidence
 
 
+@pytest.mark.slow
 @NAMES
 @pytest.mark.parametrize("filling", [b"\0", b"\n", b"7"])
 def test_a_bomb_does_not_fill_the_memory(name: str, filling: bytes) -> None:

@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
+from helpers.feeding import HEADER, Outcome, assert_law, feed, from_file, some_words, stream
 from muonscope.detector import Detector, Readout
 from muonscope.words.binary import BlockEncoder, DatEncoder
 from muonscope.words.decode import FORMATS, StreamDecoder, decode
 from muonscope.words.rejects import RejectCode, Rejects
 from muonscope.words.text_encode import TextEncoder
-from words.feeding import HEADER, Outcome, assert_law, feed, from_file, some_words, stream
 
 READOUT = Readout(version=2, hit_head=2)
 WORDS = some_words(700)
@@ -72,7 +73,7 @@ def test_every_format_gives_every_word(name: str) -> None:
 
 
 @EACH
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(cuts=st.lists(st.floats(0, 1), max_size=12))
 def test_any_pieces_give_the_same_words_and_rejects(name: str, cuts: list[float]) -> None:
     data = STREAMS[name]
@@ -88,7 +89,7 @@ def test_small_pieces_give_the_same_words_and_rejects(name: str, size: int) -> N
 
 
 @EACH
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(stops=st.lists(st.floats(0, 1), min_size=1, max_size=4), size=st.integers(50, 3000))
 def test_a_stream_resumed_anywhere_goes_on_as_if_never_stopped(
     name: str, stops: list[float], size: int
@@ -129,6 +130,7 @@ def test_the_guess_does_not_depend_on_the_pieces() -> None:
     assert len(stream(banner, READOUT, [8]).words) == 700
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filling", [b"7", b" ", b",", b"\0", b"\r", b'{"HEAD":'])
 def test_a_line_of_10_megabytes_takes_no_memory(filling: bytes) -> None:
     size = 10_000_000 // len(filling)

@@ -4,15 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
+from helpers.feeding import HEADER, some_words
 from muonscope.detector import Detector, Readout
 from muonscope.words.binary import BlockEncoder
 from muonscope.words.detect import PREFIX_BYTES, Guess, guess_format
 from muonscope.words.layout import unpack
 from muonscope.words.text_encode import TextEncoder
-from words.feeding import HEADER, some_words
 
 READOUT = Readout(version=2, hit_head=2)
 WORDS = some_words(2000)
@@ -63,7 +64,7 @@ def test_each_kind_of_data_is_told_with_a_reason(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(size=st.integers(0, 3 * PREFIX_BYTES))
 def test_a_part_of_the_data_gives_the_same_answer_or_none_yet(kind: str, size: int) -> None:
     data, expected = KINDS[kind]
@@ -113,7 +114,7 @@ def test_zeros_may_be_words_but_hardly_are() -> None:
     assert (found.format, found.confidence) == ("dat", 0.1)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(data=st.binary(max_size=300), version=st.sampled_from((1, 2)))
 def test_any_bytes_get_an_answer(data: bytes, version: int) -> None:
     found = guess(data, Readout(version=version, hit_head=version))

@@ -7,9 +7,10 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
 from words.fuzz import SEEDS, TARGETS, mutate, run
 
 EACH = pytest.mark.parametrize("target", TARGETS)
@@ -23,7 +24,7 @@ def test_the_seeds_themselves_pass(target: str) -> None:
 
 
 @EACH
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(data=st.data())
 def test_mutated_data_breaks_nothing(target: str, data: st.DataObject) -> None:
     seed = data.draw(st.sampled_from(SEEDS[target]))
@@ -33,7 +34,7 @@ def test_mutated_data_breaks_nothing(target: str, data: st.DataObject) -> None:
 
 
 @EACH
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(data=st.binary(max_size=400), keep=st.floats(0, 1))
 def test_any_bytes_after_the_beginning_of_a_seed_break_nothing(
     target: str, data: bytes, keep: float

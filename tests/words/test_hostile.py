@@ -3,13 +3,14 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
+from helpers.feeding import Outcome, assert_law, cut, feed, from_file, stream
+from helpers.hostile import PARQUET, READOUT, ROW_WORD, STREAMS, Case
 from muonscope.errors import FormatError, MuonscopeError
 from muonscope.words.decode import StreamDecoder
-from words.feeding import Outcome, assert_law, cut, feed, from_file, stream
-from words.hostile import PARQUET, READOUT, ROW_WORD, STREAMS, Case
 
 CASES = pytest.mark.parametrize("case", STREAMS, ids=[case.name for case in STREAMS])
 SMALL = [case for case in STREAMS if len(case.data) < 4000]
@@ -45,7 +46,7 @@ def test_a_hostile_stream_may_come_byte_by_byte(case: Case) -> None:
 
 
 @CASES
-@settings(max_examples=8, deadline=None)
+@examples(8)
 @given(data=st.data())
 def test_a_hostile_stream_may_come_in_any_pieces(case: Case, data: st.DataObject) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(case.data)), max_size=6))
@@ -53,7 +54,7 @@ def test_a_hostile_stream_may_come_in_any_pieces(case: Case, data: st.DataObject
 
 
 @CASES
-@settings(max_examples=8, deadline=None)
+@examples(8)
 @given(data=st.data())
 def test_a_hostile_stream_may_be_resumed_anywhere(case: Case, data: st.DataObject) -> None:
     stop = data.draw(st.integers(0, len(case.data)))

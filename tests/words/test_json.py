@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.examples import examples
+from helpers.feeding import HEADER, cut, feed, some_words
 from muonscope.detector import Detector, Readout
 from muonscope.words.layout import COLUMNS
 from muonscope.words.text import CsvDecoder, JsonDecoder
 from muonscope.words.text_encode import TextEncoder
-from words.feeding import HEADER, cut, feed, some_words
 
 READOUT = Readout(version=2, hit_head=2)
 
@@ -39,7 +40,6 @@ def test_json_lines_are_the_rows_of_text_as_strings(realdata: Path, legnaro: Det
     ]
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_what_python_writes_gives_the_words_that_it_means(data: st.DataObject) -> None:
     rows = data.draw(
@@ -72,7 +72,7 @@ def test_what_python_writes_gives_the_words_that_it_means(data: st.DataObject) -
     assert words == expected
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(data=st.data())
 def test_plain_and_odd_objects_mix_without_losing_order_or_position(data: st.DataObject) -> None:
     plain = TextEncoder(READOUT, json=True).encode(some_words(5)).splitlines(keepends=True)
@@ -91,7 +91,7 @@ def test_plain_and_odd_objects_mix_without_losing_order_or_position(data: st.Dat
     assert [(r.offset, r.length, r.line, r.evidence) for r in rejects] == expected
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(data=st.data())
 def test_any_pieces_of_json_give_the_same_words(data: st.DataObject) -> None:
     text = TextEncoder(READOUT, json=True).encode(some_words(100))

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from muonscope.words.layout import (
@@ -70,7 +70,6 @@ def fields_of(word: int, version: int, hit_head: int) -> tuple[int, int, int, in
 
 
 @pytest.mark.parametrize("version", [1, 2])
-@settings(deadline=None)
 @given(words=WORDS, hit_head=st.integers(0, 7))
 def test_unpack_agrees_with_the_twiddler(version: int, words: list[int], hit_head: int) -> None:
     hit_head %= TOP[version][0]
@@ -81,7 +80,6 @@ def test_unpack_agrees_with_the_twiddler(version: int, words: list[int], hit_hea
 
 
 @pytest.mark.parametrize("version", [1, 2])
-@settings(deadline=None)
 @given(data=st.data())
 def test_packed_hits_have_each_field_in_its_place(version: int, data: st.DataObject) -> None:
     rows = data.draw(st.lists(HITS[version], min_size=1, max_size=20))
@@ -91,7 +89,6 @@ def test_packed_hits_have_each_field_in_its_place(version: int, data: st.DataObj
 
 
 @pytest.mark.parametrize("version", [1, 2])
-@settings(deadline=None)
 @given(data=st.data())
 def test_unpacking_gives_back_what_was_packed(version: int, data: st.DataObject) -> None:
     row = data.draw(HITS[version])
@@ -107,7 +104,6 @@ def test_unpacking_gives_back_what_was_packed(version: int, data: st.DataObject)
 
 
 @pytest.mark.parametrize("ancillary", [0, 1, 3, 4, 5])
-@settings(deadline=None)
 @given(
     fpga_number=st.integers(0, 7),
     orbit_count=st.integers(0, 2**32 - 1),
@@ -189,7 +185,6 @@ def test_words_are_taken_as_they_are_and_other_arrays_refused() -> None:
             as_words(wrong)
 
 
-@settings(deadline=None)
 @given(
     head_value=st.sampled_from([0, 1, 3, 4, 5]), lane=st.integers(0, 7),
     at=st.integers(0, 2**32 - 1), payload=st.integers(0, 2**24 - 1),
@@ -217,7 +212,6 @@ def test_what_fits_no_ancillary_word_is_refused(
 
 
 @pytest.mark.parametrize("version", [1, 2])
-@settings(deadline=None)
 @given(words=WORDS, hit_head=st.integers(0, 7))
 def test_orbits_are_those_of_unpacking(version: int, words: list[int], hit_head: int) -> None:
     hit_head %= TOP[version][0]
@@ -227,7 +221,6 @@ def test_orbits_are_those_of_unpacking(version: int, words: list[int], hit_head:
 
 
 @pytest.mark.parametrize("version", [1, 2])
-@settings(deadline=None)
 @given(words=WORDS, hit_head=st.integers(0, 7), by=st.integers(-(2**40), 2**40))
 def test_shifting_orbits_changes_nothing_else_and_can_be_undone(
     version: int, words: list[int], hit_head: int, by: int

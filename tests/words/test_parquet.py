@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from helpers.examples import examples
+from helpers.feeding import feed, from_file, some_words
 from muonscope.detector import Detector, Readout
 from muonscope.errors import FormatError
 from muonscope.simulation.options import Simulation
@@ -20,7 +22,6 @@ from muonscope.words.layout import COLUMNS, Words, unpack
 from muonscope.words.parquet import ParquetEncoder, is_truth, read_parquet
 from muonscope.words.text import CsvDecoder
 from muonscope.words.text_encode import TextEncoder
-from words.feeding import feed, from_file, some_words
 
 READOUT = Readout(version=2, hit_head=2)
 
@@ -31,7 +32,7 @@ def written(parts: list[Words], readout: Readout = READOUT) -> bytes:
     return b"".join([encoder.begin(), *map(encoder.encode, parts), encoder.end()])
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     parts=st.lists(st.lists(st.integers(0, 2**64 - 1), max_size=20), max_size=3),
     version=st.sampled_from((1, 2)),

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers import hostile
+from helpers.examples import examples
+from helpers.feeding import HEADER, Outcome, cut, feed, some_words
 from muonscope.detector import Detector, Readout
 from muonscope.errors import FormatError
 from muonscope.words._parse_csv import parse_rows
@@ -18,8 +21,6 @@ from muonscope.words.layout import Words, pack_hits, unpack
 from muonscope.words.rejects import RejectCode
 from muonscope.words.text import CsvDecoder, JsonDecoder, header_order
 from muonscope.words.text_encode import TextEncoder
-from words import hostile
-from words.feeding import HEADER, Outcome, cut, feed, some_words
 
 SAMPLE = "minidt_data_000000_first999rows.csv"
 READOUTS = st.sampled_from((1, 2)).flatmap(
@@ -83,7 +84,6 @@ def test_the_stream_sample_has_the_columns_that_plain_python_reads(
     np.testing.assert_array_equal(found.orbit, expected[:, 3])
 
 
-@settings(deadline=None)
 @given(readout=READOUTS, values=WORDS)
 def test_a_word_is_written_so_that_it_reads_back_or_refused_by_name(
     readout: Readout, values: list[int]
@@ -99,7 +99,6 @@ def test_a_word_is_written_so_that_it_reads_back_or_refused_by_name(
             assert feed(decoder, [text]) == Outcome(values, [])
 
 
-@settings(deadline=None)
 @given(data=st.data(), version=st.sampled_from((1, 2)), base=st.sampled_from(((0, 1), (1, 0))))
 def test_every_hit_that_the_daq_writes_comes_back(
     data: st.DataObject, version: int, base: tuple[int, int]
@@ -120,7 +119,6 @@ def test_every_hit_that_the_daq_writes_comes_back(
     assert read(text, readout).words == words.tolist()
 
 
-@settings(deadline=None)
 @given(bits=st.integers(0, 2**16 - 1), head=st.sampled_from((4, 5)))
 def test_half_precision_numbers_are_written_correctly_rounded_so_that_they_read_back(
     bits: int, head: int
@@ -157,7 +155,6 @@ def test_each_head_of_the_text_has_its_own_bits(row: str, word: int, legnaro: De
     assert TextEncoder(legnaro.readout).encode(np.array([word], np.uint64)) == f"{row}\n".encode()
 
 
-@settings(deadline=None)
 @given(bits=st.integers(0, 2**16 - 1).filter(lambda bits: bits & 0x7C00 != 0x7C00))
 def test_a_half_precision_number_with_all_its_decimals_is_read_exactly(bits: int) -> None:
     number = float(np.array([bits], np.uint16).view(np.float16)[0])
@@ -210,7 +207,6 @@ def test_nothing_to_write_gives_nothing_and_a_header_before(legnaro: Detector) -
     assert TextEncoder(legnaro.readout, json=True).begin() == b""
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_any_order_of_columns_gives_the_same_words(data: st.DataObject) -> None:
     readout = Readout(version=2, hit_head=2)
@@ -249,7 +245,7 @@ def test_more_rejects_than_fit_at_once_are_all_given(legnaro: Detector) -> None:
     assert [r.line for r in rejects] == list(range(2, 20_001, 2))
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(data=st.data())
 def test_any_pieces_of_the_sample_give_the_same_words(
     data: st.DataObject, realdata: Path, legnaro: Detector

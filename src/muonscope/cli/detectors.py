@@ -3,13 +3,14 @@
 from rich.console import Console
 from rich.table import Table
 
+from muonscope.cli.options import CheckOptions, ListOptions, ShowOptions
 from muonscope.detector import Detector, setup_names, setup_text, shipped_detector
-from muonscope.opening import load_detector
+from muonscope.intake.opening import load_detector
 
-__all__ = ["check_detector", "list_detectors", "show_detector"]
+__all__ = ["check_command", "list_command", "show_command"]
 
 
-def list_detectors() -> None:
+def list_command(_options: ListOptions) -> None:
     """Print the shipped detectors, the default first."""
     table = Table()
     for name in ("name", "chambers", "words", "what it is"):
@@ -21,13 +22,14 @@ def list_detectors() -> None:
     Console().print(table)
 
 
-def show_detector(name: str) -> None:
+def show_command(options: ShowOptions) -> None:
     """Print the TOML of a shipped detector."""
-    print(setup_text(name), end="")  # noqa: T201
+    print(setup_text(options.name), end="")  # noqa: T201
 
 
-def check_detector(file: str) -> None:
+def check_command(options: CheckOptions) -> None:
     """Print what a description says."""
+    file = options.file
     detector = load_detector(file)
     print(f"{file}: good")  # noqa: T201
     for line in _lines(detector):

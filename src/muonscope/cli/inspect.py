@@ -1,51 +1,44 @@
 """The ``inspect`` command."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import orjson
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from muonscope import kernels
+from muonscope.cli.options import InspectOptions
+from muonscope.cli.say import tell
 from muonscope.errors import FormatError
-from muonscope.kernels import kernels_for, load_kernels
-from muonscope.opening import detector_for, open_source
-from muonscope.simulation.options import SCHEME
+from muonscope.inspection import Report, inspect_sources
+from muonscope.intake.opening import load_detector
 from muonscope.stopping import Stop
 from muonscope.transports.kafka.options import kafka_options
 from muonscope.units import ORBIT_S
-from muonscope.wording import describe_note
+from muonscope.wording import describe, event_of
 
-if TYPE_CHECKING:
-    from muonscope.inspection import Report
-
-__all__ = ["inspect_sources"]
+__all__ = ["inspect_command"]
 
 _ROWS = 12
 
 
-def inspect_sources(
-    sources: Sequence[str], detector: str, kafka_config: str, *, as_json: bool
-) -> None:
+def inspect_command(options: InspectOptions) -> None:
     """Print what is in the sources, as a page or as JSON.
 
     Raises
     ------
     OptionError
-        If ``kafka_config`` is no file of settings.
+        If an option makes no sense.
     FormatError
         If nothing could be decoded; the report is printed all the same.
     """
-    kafka = kafka_options(kafka_config, Stop(), no_wait=True)
-    load_kernels(kernels_for(sources))
-    from muonscope.inspection import inspect_source
-
-    simulated = any(source.startswith(SCHEME) for source in sources)
-    known = detector_for(sources, detector) if detector or simulated else None
-    report = inspect_source(open_source(sources, detector=known, kafka=kafka), known)
-    if as_json:
+    kafka = kafka_options(options.kafka_config, stop=Stop(), tell=tell)
+    kernels.load(kernels.needed_to_count(options.sources), tell=tell)
+    detector = load_detector(options.detector) if options.detector else None
+    report = inspect_sources(options.sources, detector, kafka)
+    if options.json:
         text = orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
         print(text.decode())  # noqa: T201
     else:
@@ -56,7 +49,7 @@ def inspect_sources(
         raise FormatError(f"nothing could be decoded; first: {report.rejects.examples[0]}")
 
 
-def _print(report: "Report") -> None:
+def _print(report: Report) -> None:
     console = Console()
     for stream in report.streams[:_ROWS]:
         packed = f" in {stream['compression']}" if stream["compression"] else ""
@@ -84,7 +77,7 @@ def _plain(text: str) -> str:
     return escape(text)
 
 
-def _words(report: "Report") -> Iterator[Table]:
+def _words(report: Report) -> Iterator[Table]:
     heads = Table("words", *(f"HEAD {h}" for h in report.words_by_head), collapse_padding=True)
     words = report.total.accounting.words_in
     heads.add_row(f"{words:,}", *(f"{n:,}" for n in report.words_by_head.values()))
@@ -93,7 +86,7 @@ def _words(report: "Report") -> Iterator[Table]:
     yield from (heads, fpgas)
 
 
-def _chambers(report: "Report") -> Table:
+def _chambers(report: Report) -> Table:
     table = Table("chamber", "hits", "Hz", "with scintillator")
     live, total = report.live_s, report.total
     for chamber, hits, scint in zip(
@@ -109,7 +102,7 @@ def _chambers(report: "Report") -> Table:
     return table
 
 
-def _epochs(report: "Report") -> Table:
+def _epochs(report: Report) -> Table:
     table = Table(
         "epoch", "first orbit", "last orbit", "from [s]", "live [s]", "holes [s]", "hits",
         collapse_padding=True,
@@ -125,7 +118,7 @@ def _epochs(report: "Report") -> Table:
     return table
 
 
-def _odd_lines(report: "Report") -> Iterator[str]:
+def _odd_lines(report: Report) -> Iterator[str]:
     yield from map(str, report.errors)
     low = Counter(c.chamber for c in report.odd_channels if c.kind in {"silent", "weak"})
     whole = [n for n, c in enumerate(report.detector.chambers) if low[n] == c.n_channels]
@@ -150,7 +143,7 @@ def _odd_lines(report: "Report") -> Iterator[str]:
         yield f"{odd.kind}: {odd.count:,}, first at word {where}" + (
             f" ({detail})" if detail else ""
         )
-    yield from (describe_note(note) for note in report.notes if note.before > 0)
+    yield from (describe(event_of(note)) for note in report.notes if note.before > 0)
     if report.rejects.total:
         for code, n in sorted(report.rejects.count.items()):
             yield f"rejected, {code.name.lower().replace('_', ' ')}: {n:,} times"

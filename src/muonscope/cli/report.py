@@ -1,7 +1,7 @@
 """What people read on stderr: progress while a run goes on, tables when it ends."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -11,15 +11,22 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from muonscope.cli.say import say
 from muonscope.counting.summary import Summary
-from muonscope.counting.window_spec import NoteKind
-from muonscope.processing.run import Status
+from muonscope.events import Event, EventKind
+from muonscope.processing.reporter import Account, Progress
 from muonscope.results.message import ByteAccounting
-from muonscope.wording import describe_note
+from muonscope.transports.base import SourceStatus
+from muonscope.wording import describe
 from muonscope.words.rejects import Rejects
 
-__all__ = ["LiveLine", "Progress", "print_account"]
+__all__ = ["ConsoleReporter", "LiveLine"]
 
+_SHOWN_OF_THE_CLOCK = frozenset({EventKind.EPOCH, EventKind.HOLE, EventKind.POOL_FULL})
+_OF_THE_CLOCK = _SHOWN_OF_THE_CLOCK | {
+    EventKind.CLOCK_BACK, EventKind.LONE_ORBIT, EventKind.LATE,
+}  # fmt: skip
+"""Events that the windower noticed; the others of them are counted in the account."""
 _LINE_EVERY_S = 10.0
 _REFRESH_S = 0.25
 
@@ -54,6 +61,10 @@ class LiveLine:
         trace: TracebackType | None,
     ) -> None:
         """Clear the line."""
+        self.end()
+
+    def end(self) -> None:
+        """Clear the line: nothing more is shown in it."""
         if self._live:
             with suppress(OSError):
                 self._live.stop()
@@ -74,54 +85,69 @@ class LiveLine:
                 self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-class Progress(LiveLine):
-    """Shows how a run goes, and what the windower noticed."""
+class ConsoleReporter(LiveLine):
+    """Shows how a run goes, what was noticed, and the account at its end."""
 
-    def __init__(self, behind: Callable[[Status], str]) -> None:
-        """Take what tells how much is still to be read; empty where that is not known."""
+    def __init__(self) -> None:
+        """Begin now."""
         super().__init__()
-        self._behind = behind
         self._start = time.monotonic()
         self._words_before: int | None = None
 
-    def update(self, status: Status) -> None:
-        """Show ``status`` if it is time to, and what it has to tell in any case.
+    def tell(self, event: Event) -> None:
+        """Print an event; of those of the clock only what changes the windows.
 
         What is shown is for people only: that it cannot be written stops no run.
         """
         with suppress(OSError):
-            self._show(status)
+            if event.kind not in _OF_THE_CLOCK:
+                say(describe(event))
+            elif event.kind in _SHOWN_OF_THE_CLOCK and event.numbers["before"] > 0:
+                self.console.print(describe(event), style="yellow", highlight=False, soft_wrap=True)
 
-    def _show(self, status: Status) -> None:
+    def progress(self, progress: Progress) -> None:
+        """Show where the run stands, if it is time to."""
         if self._words_before is None:
-            self._words_before = status.words
-        for note in status.notes:
-            if note.kind in (NoteKind.EPOCH, NoteKind.HOLE, NoteKind.FULL) and note.before > 0:
-                self.console.print(
-                    describe_note(note), style="yellow", highlight=False, soft_wrap=True
-                )
+            self._words_before = progress.words
         now = time.monotonic()
         if self.due(now):
-            self.show(self._line(status, now - self._start))
+            self.show(self._line(progress, now - self._start))
 
-    def _line(self, status: Status, elapsed: float) -> str:
-        rate = (status.words - (self._words_before or 0)) / max(elapsed, 1e-9)
-        parts = [f"{status.words:,} words", f"{rate / 1e6:.1f} M/s", f"{status.windows:,} windows"]
-        if status.orbit is not None:
-            parts.append(f"orbit {status.orbit:,}")
-        return ", ".join(filter(None, [*parts, self._behind(status)]))
+    def _line(self, progress: Progress, elapsed: float) -> str:
+        rate = (progress.words - (self._words_before or 0)) / max(elapsed, 1e-9)
+        parts = [
+            f"{progress.words:,} words", f"{rate / 1e6:.1f} M/s", f"{progress.windows:,} windows",
+        ]  # fmt: skip
+        if progress.orbit is not None:
+            parts.append(f"orbit {progress.orbit:,}")
+        return ", ".join(filter(None, [*parts, _behind(progress.standing())]))
+
+    def account(self, account: Account) -> None:
+        """Print where the words and bytes went, and the hits of each chamber."""
+        self.end()
+        title = f"run {account.run}"
+        if account.paused_words is not None:
+            title += (
+                f" (paused with {account.paused_words:,} words in open windows;"
+                " the same command goes on)"
+            )
+        with suppress(OSError):
+            self.console.print(_words_table(account.total, account.bytes, account.windows, title))
+            self.console.print(_chambers_table(account.total))
+            for line in _reject_lines(account.rejects):
+                self.console.print(
+                    line, style="yellow", highlight=False, markup=False, soft_wrap=True
+                )
 
 
-def print_account(
-    whole: Summary, account: ByteAccounting, rejects: Rejects, *, windows: int, title: str
-) -> None:
-    """Print where the words and bytes went, and the hits of each chamber, if that can be."""
-    console = Console(stderr=True)
-    with suppress(OSError):
-        console.print(_words_table(whole, account, windows, title))
-        console.print(_chambers_table(whole))
-        for line in _reject_lines(rejects):
-            console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+def _behind(sources: Sequence[SourceStatus]) -> str:
+    """Tell how much is still to be read, where that is known."""
+    if not sources:
+        return ""
+    if sources[0].unit == "messages":
+        return f"{sum(source.behind or 0 for source in sources):,} messages behind"
+    behind = sources[0].behind  # that of all files together
+    return "" if behind is None else f"{behind / 1e6:,.1f} MB to go"
 
 
 def _words_table(whole: Summary, account: ByteAccounting, windows: int, title: str) -> Table:

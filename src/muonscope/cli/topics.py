@@ -8,20 +8,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from muonscope.cli.options import TopicsOptions
+from muonscope.cli.say import say, tell
 from muonscope.errors import OptionError
 from muonscope.stopping import Stop
 from muonscope.transports.kafka.options import kafka_options
 from muonscope.transports.kafka.survey import Survey, TopicView, survey
 from muonscope.transports.kafka.url import KafkaUrl
 
-__all__ = ["show_topics"]
+__all__ = ["topics_command"]
 
 _LONGEST = 60
 _FEW_GROUPS = 5
 
 
-def show_topics(url: str, config: str, *, no_wait: bool, as_json: bool) -> None:
-    """Print what is in the topics at ``url``, as a table or as JSON.
+def topics_command(options: TopicsOptions) -> None:
+    """Print what is in the topics at a URL, as a table or as JSON.
 
     Raises
     ------
@@ -30,16 +32,17 @@ def show_topics(url: str, config: str, *, no_wait: bool, as_json: bool) -> None:
     SourceError
         If no broker answers, or one refuses.
     """
+    url = options.url
     if "?" in url:
         raise OptionError(f"found {url!r}, expected kafka://host:port without options")
     place = KafkaUrl.parse(url, needs_topic=False)
-    options = kafka_options(config, Stop(), no_wait=no_wait)
-    found, now = survey(place, options), time.time()
-    if as_json:
+    kafka = kafka_options(options.kafka_config, stop=Stop(), tell=tell, no_wait=options.no_wait)
+    found, now = survey(place, kafka), time.time()
+    if options.json:
         print(json.dumps(_as_json(found, now), indent=2))  # noqa: T201
         return
     for note in found.notes:
-        options.say(plain(note, 500))
+        say(plain(note, 500))
     if not found.topics:
         print(f"no topics at {found.servers}")  # noqa: T201
         return

@@ -9,7 +9,6 @@ give the same tables in any order. Orbits are relative to the pane's first one h
 from typing import Any
 
 import numpy as np
-from numba import types
 
 from muonscope._jit import kernel, part
 from muonscope.counting.summary import MULTIPLICITIES
@@ -26,9 +25,14 @@ _ONE = np.uint64(1)
 _MOST = np.int32(MULTIPLICITIES - 1)
 _KEY_ORBIT, _KEY_TIME, _KEY_MASK = 34, 17, (1 << 17) - 1
 
-_int = types.int64
-_i64, _i32, _u64, _u32 = types.int64[::1], types.int32[::1], types.uint64[::1], types.uint32[::1]
-_i64_2, _i64_3 = types.int64[:, ::1], types.int64[:, :, ::1]
+
+def _types(t: Any) -> Any:
+    i64, i32, u64, u32 = t.int64[::1], t.int32[::1], t.uint64[::1], t.uint32[::1]
+    i64_2, i64_3 = t.int64[:, ::1], t.int64[:, :, ::1]
+    return t.void(
+        u64, i64, i64, t.int64, t.int64, u32, t.int16[:, ::1], i64,
+        i64_2, i64_2, i64_3, i64_3, u32, u32, i64_2, u32, i32, i64_2,
+    )  # fmt: skip
 
 
 @part
@@ -216,12 +220,7 @@ def list_drifts(
     return at
 
 
-@kernel(
-    types.void(
-        _u64, _i64, _i64, _int, _int, _u32, types.int16[:, ::1], _i64,
-        _i64_2, _i64_2, _i64_3, _i64_3, _u32, _u32, _i64_2, _u32, _i32, _i64_2,
-    )
-)  # fmt: skip
+@kernel(_types)
 def count_panes(
     words: Any,
     ends: Any,

@@ -12,7 +12,6 @@ of compiled code only watches the file in which a kernel stands.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import types
 
 from muonscope._jit import inlined, kernel, part, rare_kernel, read_only
 from muonscope.counting.window_spec import NoteKind
@@ -86,12 +85,10 @@ class State(NamedTuple):
     notes: Any
 
 
-_I1, _I2 = types.int64[::1], types.int64[:, ::1]
-_U2 = types.uint64[:, ::1]
-_STATE: Any = types.NamedTuple(  # type: ignore[no-untyped-call]
-    (types.uint8[::1], _I1, _I1, _I2, _I2, _U2, _I2, _I2, _I2, _U2, _I1, _I1, _I2), State
-)
-_int, _none = types.int64, types.void
+def _state(t: Any) -> Any:
+    i1, i2, u2 = t.int64[::1], t.int64[:, ::1], t.uint64[:, ::1]
+    kinds = t.uint8[::1]
+    return t.NamedTuple((kinds, i1, i1, i2, i2, u2, i2, i2, i2, u2, i1, i1, i2), State)
 
 
 @part
@@ -479,7 +476,7 @@ def finish(st: State) -> None:
             close_panes(st, number, _FAR)
 
 
-@kernel(_int(_STATE, read_only(types.uint64), _int, types.boolean))
+@kernel(lambda t: t.int64(_state(t), read_only(t.uint64), t.int64, t.boolean))
 def advance(st: State, words: Any, start: int, ends: bool) -> int:
     """Place words from ``start`` on; return the index of the first one not placed.
 
@@ -536,7 +533,7 @@ def advance(st: State, words: Any, start: int, ends: bool) -> int:
     return len(words)
 
 
-@rare_kernel
+@rare_kernel(lambda t: t.int64(_state(t), t.int64, t.int64, read_only(t.uint64)))
 def reopen(st: State, epoch: int, pane: int, words: Any) -> int:
     """Open a pane with the words that it held in a snapshot; return its row."""
     row = find_pane(st, epoch, pane, _NONE)
@@ -545,7 +542,7 @@ def reopen(st: State, epoch: int, pane: int, words: Any) -> int:
     return row
 
 
-@rare_kernel
+@rare_kernel(lambda t: t.void(_state(t)))
 def close_oldest(st: State) -> None:
     """Close the oldest open pane before its time, because the pool is exhausted."""
     row = st.panes[_SENTINEL, PANE_NEXT]
@@ -562,7 +559,7 @@ def close_oldest(st: State) -> None:
         close_panes(st, st.panes[row, PANE_EPOCH], st.panes[row, PANE_ID] + 1)
 
 
-@kernel(_none(_STATE, types.uint64[::1]))
+@kernel(lambda t: t.void(_state(t), t.uint64[::1]))
 def take_closed(st: State, out: Any) -> None:
     """Copy the words of all closed panes to ``out``, one after the other, and free them."""
     done = 0

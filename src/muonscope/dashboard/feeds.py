@@ -1,4 +1,4 @@
-"""What feeds a dashboard: words that are counted here, or results that were counted before.
+"""The feeds of a dashboard: words that are counted here, or results that were counted before.
 
 A feed runs in a thread of its own until its source ends or it is told to stop.
 """
@@ -11,27 +11,38 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Protocol
 
+from muonscope import kernels
+from muonscope.counting.counter import Counter
 from muonscope.dashboard.live import Live, Progress
+from muonscope.dashboard.options import DashboardOptions
 from muonscope.errors import SourceLostError, SourceNotFoundError
-from muonscope.intake.batch import Batch, Taking, Token
+from muonscope.events import Event, EventKind, Tell
+from muonscope.intake.batch import WordBatch, WordSource
 from muonscope.intake.pace import Paced
-from muonscope.kernels import begin_plain, kernels_for, load_kernels, set_pace, simulated
-from muonscope.processing.inputs import Supply, partitions_of
-from muonscope.processing.plan import Outlet, Plan
+from muonscope.processing.inputs import Watch, open_input, partitions_of
+from muonscope.processing.options import ProcessOptions
+from muonscope.processing.outputs import Output
+from muonscope.processing.plan import Plan, plan_of
 from muonscope.processing.run import Run, Status
 from muonscope.results.read_message import MAX_MESSAGE_BYTES
-from muonscope.say import say
 from muonscope.stopping import Stop
 from muonscope.stream.messages import Messages
 from muonscope.stream.ordering import Front
-from muonscope.transports.base import Piece, Published, Source, SourceStatus
-from muonscope.transports.kafka.consumer import KafkaSource
-from muonscope.transports.kafka.opening import open_topic
+from muonscope.transports.base import (
+    ByteSource,
+    Piece,
+    Published,
+    Rejected,
+    SourceStatus,
+    State,
+)
+from muonscope.transports.kafka.consumer import Begin, BoundedReader
+from muonscope.transports.kafka.opening import open_bounded
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
-from muonscope.wording import describe_note
+from muonscope.wording import describe
 
-__all__ = ["GROUP", "Feed", "FileResults", "TopicResults", "WordFeed"]
+__all__ = ["GROUP", "Feed", "FileResults", "TopicResults", "WordFeed", "word_plan"]
 
 GROUP = "muonscope-dashboard"
 """Consumer group of all that only look: the positions of a processor are its own."""
@@ -43,43 +54,49 @@ _TOLD_TO_STOP = "it was told to stop"
 
 
 class Feed(Protocol):
-    """What brings windows to a dashboard."""
+    """Something that brings windows to a dashboard."""
 
     def run(self, live: Live, stop: Stop) -> str:
         """Bring all there is, until the source ends or ``stop``; return why it ended."""
 
 
+def word_plan(options: DashboardOptions, detector: str, stop: Stop, tell: Tell) -> Plan:
+    """Return how the words of a dashboard are to be processed.
+
+    ``detector`` is its name where the options name none.
+
+    Raises
+    ------
+    OptionError
+        If an option makes no sense.
+    """
+    asked = ProcessOptions(
+        sources=options.sources, detector=options.detector or detector, run=options.run,
+        window=options.window, follow=options.follow, kafka_config=options.kafka_config,
+        no_wait=options.no_wait,
+    )  # fmt: skip
+    return plan_of(asked, stop, tell, group=GROUP)
+
+
 class WordFeed:
     """Counts words, as ``process`` does, and keeps the results."""
 
-    def __init__(self, plan: Plan, speed: float | None) -> None:
+    def __init__(self, plan: Plan, speed: float | None, tell: Tell) -> None:
         """Take what to process; ``speed`` is the pace, without one as fast as it goes."""
-        self._plan, self._speed = plan, speed
+        self._plan, self._speed, self._tell = plan, speed, tell
 
     def run(self, live: Live, stop: Stop) -> str:
         """Process the source to its end."""
         plan = self._plan
-
-        def tell(text: str) -> None:
-            say(text)
-            live.expect(text)
-
-        sources = plan.options.sources
-        if self._speed is not None and simulated(sources):
-            begin_plain(kernels_for(sources))
-        else:
-            load_kernels(kernels_for(sources), tell=tell)
-            live.expect("")
-        set_pace()  # with what the kernels brought
-        from muonscope.counting.counter import Counter
-
-        with plan.open_supply(Outlet(), stop) as supply:
-            intake: Taking = supply.intake
+        self._load_kernels(live)
+        output = Output(ledger=_LiveLedger(live))
+        with open_input(plan, output, stop) as source:
+            words: WordSource = source.words
             if self._speed is not None:
-                intake = Paced(intake, plan.detector.readout, self._speed, stop)
-            timed = _Timed(intake)
-            run = Run(plan.name, timed, Counter(plan.detector, plan.spec), _LiveSink(live))
-            teller = _Teller(live, run, supply, timed)
+                words = Paced(words, plan.detector.readout, self._speed, stop)
+            timed = _Timed(words)
+            run = Run(plan.name, timed, Counter(plan.detector, plan.spec), output)
+            teller = _Teller(live, run, source.watch, timed)
             for status in run.steps():
                 teller.tell(status)
             if stop:
@@ -92,19 +109,45 @@ class WordFeed:
             return f"nothing could be decoded; first: {run.rejects.examples[0]}"
         return f"the source has come to its end: all of its {run.windows:,} windows are shown"
 
+    def _load_kernels(self, live: Live) -> None:
+        """Load the kernels, without waiting for a compiler where plain Python is enough."""
 
-class _LiveSink:
-    """Gives what a run publishes to a dashboard."""
+        def tell(event: Event) -> None:
+            self._tell(event)
+            live.expect(describe(event))
+
+        needed = kernels.needed_to_count(self._plan.sources)
+        if self._speed is not None and kernels.Purpose.SIMULATION in needed:
+            kernels.plain_first(needed, tell=self._tell)
+        else:
+            kernels.load(needed, tell=tell)
+            live.expect("")
+
+
+class _LiveLedger:
+    """Gives what a run publishes to a dashboard; nothing is kept."""
+
+    keeps_state = False
+    can_cut_back = False
 
     def __init__(self, live: Live) -> None:
         self._live = live
+
+    def load(self) -> State | None:
+        return None
+
+    def begin(self, *, fresh: bool) -> None:
+        pass
 
     def publish(self, messages: Sequence[Published]) -> None:
         for message in messages:
             self._live.take(message.data)
 
-    def commit(self) -> int:
-        return 0
+    def reject(self, rejected: Sequence[Rejected]) -> None:
+        pass
+
+    def commit(self, state: State | None) -> None:
+        pass
 
     def close(self) -> None:
         pass
@@ -113,14 +156,14 @@ class _LiveSink:
 class _Timed:
     """Gives the batches of another, and remembers when each came."""
 
-    def __init__(self, inner: Taking) -> None:
+    def __init__(self, inner: WordSource) -> None:
         self._inner = inner
         self._words = 0
         self._came: deque[tuple[int, float]] = deque()
 
-    def batches(self) -> Iterator[Batch[Token]]:
+    def batches(self) -> Iterator[WordBatch]:
         for batch in self._inner.batches():
-            self._words += len(batch.decoded.words)
+            self._words += len(batch.words)
             self._came.append((self._words, time.time()))
             yield batch
 
@@ -135,15 +178,15 @@ class _Timed:
 class _Teller:
     """Tells a dashboard how far a run is: when windows have closed, and now and then."""
 
-    def __init__(self, live: Live, run: Run, supply: Supply, timed: _Timed) -> None:
-        self._live, self._run, self._supply, self._timed = live, run, supply, timed
+    def __init__(self, live: Live, run: Run, watch: Watch, timed: _Timed) -> None:
+        self._live, self._run, self._watch, self._timed = live, run, watch, timed
         self._windows, self._next = 0, 0.0
         self._notes: list[str] = []
         self._status: Status | None = None
 
     def tell(self, status: Status) -> None:
         self._status = status
-        self._notes += [*map(describe_note, status.notes), *self._supply.note()]
+        self._notes += map(describe, [*status.events, *self._watch.events()])
         came, now = self._timed.came(status.words), time.monotonic()
         if status.windows > self._windows or now >= self._next:
             self._windows, self._next = status.windows, now + _TELL_S
@@ -152,7 +195,7 @@ class _Teller:
 
     def end(self) -> None:
         if self._status:
-            self._notes += self._supply.remarks()
+            self._notes += map(describe, self._watch.events(last=True))
             self._live.tell(self._progress(self._status), time.time())
 
     def _progress(self, status: Status) -> Progress:
@@ -160,7 +203,7 @@ class _Teller:
         errors = [str(error) for error in run.errors]
         return Progress(
             words=status.words,
-            sources=self._supply.standing(status, run.streams),
+            sources=self._watch.standing(run.positions),
             bytes=run.bytes,
             rejects=[*errors, *map(str, run.rejects.latest)],
             notes=list(self._notes),
@@ -170,7 +213,7 @@ class _Teller:
 class FileResults:
     """Results in files of JSON lines, which may grow."""
 
-    def __init__(self, source: Source, speed: float | None) -> None:
+    def __init__(self, source: ByteSource, speed: float | None) -> None:
         """Take a source that follows the files; ``speed`` is the pace, as for words."""
         self._source, self._speed = source, speed
         self._lines = _Lines()
@@ -262,9 +305,9 @@ class _ResultPace:
 class TopicResults:
     """Results in a topic of Kafka."""
 
-    def __init__(self, url: KafkaUrl, kafka: KafkaOptions) -> None:
+    def __init__(self, url: KafkaUrl, kafka: KafkaOptions, tell: Tell) -> None:
         """Take the topic, and how to deal with its brokers."""
-        self._url, self._kafka = url, kafka
+        self._url, self._kafka, self._tell = url, kafka, tell
 
     def run(self, live: Live, stop: Stop) -> str:
         """Show what the topic holds, and what it gets, until told to stop.
@@ -276,14 +319,14 @@ class TopicResults:
             try:
                 self._show(source, live, stop)
             except SourceLostError as exc:
-                note = f"opened again: {exc}"
-                say(note)
-                live.tell(Progress(notes=[note]), time.time())
+                event = Event(kind=EventKind.REOPENED, detail=str(exc))
+                self._tell(event)
+                live.tell(Progress(notes=[describe(event)]), time.time())
             finally:
                 source.close()
         return _TOLD_TO_STOP
 
-    def _show(self, source: KafkaSource, live: Live, stop: Stop) -> None:
+    def _show(self, source: BoundedReader, live: Live, stop: Stop) -> None:
         backlog = _Backlog()
         opened, next_tell, trouble = time.time(), 0.0, ""
         while not stop:
@@ -299,16 +342,16 @@ class TopicResults:
                 live.tell(Progress(sources=partitions_of(source), notes=notes), came)
                 next_tell = time.monotonic() + _TELL_S
 
-    def _opened(self, live: Live, stop: Stop) -> KafkaSource | None:
+    def _opened(self, live: Live, stop: Stop) -> BoundedReader | None:
         """Return the topic, once it is there; None if it was told to stop before."""
         noted = False
         while not stop:
             try:
-                return open_topic(self._url, self._kafka, group=GROUP, bounded=True)
+                return open_bounded(self._url, self._kafka, Begin(group=GROUP))
             except SourceNotFoundError:
                 if not noted:
-                    note = f"{self._url}: no such topic yet; waiting for it"
-                    live.tell(Progress(notes=[note]), time.time())
+                    event = Event(kind=EventKind.TOPIC_AWAITED, where=str(self._url))
+                    live.tell(Progress(notes=[describe(event)]), time.time())
                 noted = True
             time.sleep(_WAIT_S)
         return None

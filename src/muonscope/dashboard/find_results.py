@@ -13,12 +13,13 @@ import orjson
 
 from muonscope.dashboard.feeds import GROUP, Feed, FileResults, TopicResults
 from muonscope.errors import OptionError, SourceError, SourceNotFoundError
+from muonscope.events import Tell
 from muonscope.results.message import SCHEMA
 from muonscope.results.read_message import MAX_MESSAGE_BYTES
 from muonscope.simulation.options import SCHEME
 from muonscope.stopping import Stop
 from muonscope.transports.files import FollowSource, find_files
-from muonscope.transports.kafka.options import KafkaOptions, kafka_options
+from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl, is_kafka_url
 from muonscope.transports.objects import is_object_url
 from muonscope.words.compression import Decompressor, compression_of
@@ -47,13 +48,11 @@ class Found(Protocol):
         Infinity stands for all of them where they come in that order.
         """
 
-    def feed(self, speed: float | None) -> Feed:
+    def feed(self, speed: float | None, tell: Tell) -> Feed:
         """Return what brings them to a dashboard, and more as they come."""
 
 
-def find_results(
-    sources: Sequence[str], kafka_config: str, stop: Stop, *, no_wait: bool
-) -> Found | None:
+def find_results(sources: Sequence[str], kafka: KafkaOptions, stop: Stop) -> Found | None:
     """Return the results that sources hold, or None if they hold, or will hold, words.
 
     What is still empty is known by its name: a file that ends in ``.jsonl``, a topic that
@@ -68,7 +67,6 @@ def find_results(
     if first == "-" or first.startswith(SCHEME) or is_object_url(first):
         return None
     if is_kafka_url(first):
-        kafka = kafka_options(kafka_config, stop, partitions=None, replication=1, no_wait=no_wait)
         return _Topic.found(KafkaUrl.parse(first), kafka, stop)
     return _Files.found(sources)
 
@@ -105,7 +103,7 @@ class _Files:
                 while line := file.readline(MAX_MESSAGE_BYTES + 1):
                     yield line, math.inf
 
-    def feed(self, speed: float | None) -> Feed:
+    def feed(self, speed: float | None, tell: Tell) -> Feed:
         source = FollowSource(lambda: _listed(self._sources), clock=time.time, wait=time.sleep)
         return FileResults(source, speed)
 
@@ -165,10 +163,11 @@ class _Topic:
 
     def messages(self, most_s: float = math.inf) -> Iterator[tuple[bytes, float]]:
         """Yield what is there now; for ``most_s`` at most, for brokers may fall silent."""
-        from muonscope.transports.kafka.opening import open_topic  # brings the client
+        from muonscope.transports.kafka.consumer import Begin  # brings the client
+        from muonscope.transports.kafka.opening import open_bounded
 
         with suppress(SourceNotFoundError):
-            source = open_topic(self._url, self._kafka, group=GROUP, bounded=True)
+            source = open_bounded(self._url, self._kafka, Begin(group=GROUP))
             try:
                 end = time.monotonic() + most_s
                 while not (source.ended() or self._stop or time.monotonic() > end):
@@ -177,7 +176,7 @@ class _Topic:
             finally:
                 source.close()
 
-    def feed(self, speed: float | None) -> Feed:
+    def feed(self, speed: float | None, tell: Tell) -> Feed:
         if speed is not None:
             raise OptionError("--speed: results in a topic come as they are published")
-        return TopicResults(self._url, self._kafka)
+        return TopicResults(self._url, self._kafka, tell)

@@ -1,4 +1,4 @@
-"""The ``dashboard`` and ``demo`` commands: a feed, and a server that shows what it brings."""
+"""Starting and stopping a dashboard: a feed, and a server that shows what it brings."""
 
 import logging
 import os
@@ -9,75 +9,54 @@ import time
 import webbrowser
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from html import escape
+from types import TracebackType
+from typing import Any, Self
 
 import uvicorn
 
-from muonscope import __version__
-from muonscope.dashboard.feeds import GROUP, Feed, WordFeed
+from muonscope._version import __version__
+from muonscope.dashboard.admission import access_of, prefix_of
+from muonscope.dashboard.feeds import Feed, WordFeed, word_plan
 from muonscope.dashboard.find_results import Found, find_results
 from muonscope.dashboard.live import Live
-from muonscope.dashboard.security import LOOPBACK, Access, PatientProtocol, is_loopback
+from muonscope.dashboard.options import DashboardOptions
+from muonscope.dashboard.security import Access, PatientProtocol
 from muonscope.dashboard.server import DashboardServer, make_app
 from muonscope.detector import Detector
 from muonscope.errors import MuonscopeError, OptionError, SinkError
+from muonscope.events import Event, EventKind, Tell
+from muonscope.intake.opening import is_simulated
 from muonscope.intake.pace import check_speed
-from muonscope.kernels import set_pace
-from muonscope.processing import plan as plans
+from muonscope.options import made, sources_of
+from muonscope.processing.reporter import LogReporter
 from muonscope.results.store import ResultStore, View
-from muonscope.say import say
 from muonscope.simulation.options import SCHEME, split_url
 from muonscope.stopping import Stop, Stopped
 from muonscope.transports.files import shown
+from muonscope.transports.kafka.options import kafka_options
 from muonscope.units import seconds
 
-__all__ = ["Options", "show_dashboard", "show_demo"]
+__all__ = ["Dashboard", "serve"]
 
 _MOST_VIEWERS = 1_000
 _GRACE_S = 2
-_LONGEST_TOKEN = 4_096
-_LOOK_AT = """
-The dashboard shows a simulated telescope in real time. What to look at:
-  Overview   is it well? the state in one word, the rate, every dropped word by its reason
-  Chambers   two hot cells stand out in the maps (hover tells which); the drift-time boxes
-             fill with each muon that the scintillator saw: watch the view "run"
-  Trends     any counter against time; System: latency, sources, configuration
-Pause and go back, switch counts and Hz, log scale, dark and light; the address keeps it all.
-Ctrl-C ends it."""
+_LOOK_S = 0.02
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The options of the command, as they were written."""
+def serve(source: Any, *, tell: Tell | None = None, **options: Any) -> "Dashboard":
+    """Serve a dashboard of words or results in the background; return it, to be stopped.
 
-    sources: list[str]
-    detector: str = ""
-    host: str = "127.0.0.1"
-    port: int = 5006
-    open: bool = False
-    run: str = ""
-    window: str = "1s"
-    speed: float | None = None
-    follow: bool = False
-    history: str = "2h"
-    reference: str = ""
-    token_file: str = ""
-    insecure_open: bool = False
-    allow_host: tuple[str, ...] = ()
-    prefix: str = ""
-    kafka_config: str = ""
-    no_wait: bool = False
-
-
-def show_demo(options: Options) -> int:
-    """Show a simulated telescope, and tell what to look at; return the exit code."""
-    return show_dashboard(options, greeting=_LOOK_AT)
-
-
-def show_dashboard(options: Options, greeting: str = "") -> int:
-    """Serve a dashboard until it is told to stop; return the exit code.
+    Parameters
+    ----------
+    source
+        A file, folder, glob or URL, or several files or folders: words or results.
+    tell
+        Takes what people should know; by default it goes to the log ``muonscope``.
+    options
+        As those of the command ``muonscope dashboard``, with ``_`` for ``-``: see
+        :class:`~muonscope.dashboard.options.DashboardOptions`.
 
     Raises
     ------
@@ -85,54 +64,137 @@ def show_dashboard(options: Options, greeting: str = "") -> int:
         If options contradict one another, or one makes no sense.
     SinkError
         If the port cannot be listened on.
+    SourceError
+        If a source is not there.
+
+    Examples
+    --------
+    >>> import muonscope
+    >>> with muonscope.serve("sim:quiet", port=0) as dashboard:
+    ...     dashboard.url.startswith("http://127.0.0.1:")
+    True
     """
-    access = _access(options)
-    prefix = _prefix(options.prefix)
-    check_speed(options.speed)
-    stop = Stop()
-    with suppress(Stopped), stop.listening(), _listening(options) as listening:
-        found = find_results(options.sources, options.kafka_config, stop, no_wait=options.no_wait)
-        endless = [_endless(source) for source in options.sources]
-        plan = plans.plan_of(_process_options(replace(options, sources=endless), found), stop)
-        speed = _speed(options)
-        store = ResultStore(
-            plan.detector, run=options.run if found else "",
-            history_s=seconds(options.history, "--history"),
-        )  # fmt: skip
-        live = Live(
-            store, shown(" ".join(options.sources)), clock=time.time, version=__version__,
-            window_s=plan.spec.window_s, speed=speed or 1.0,
-            config=_shown(options, plan.kafka.settings.masked()),
-            reference=_reference(options, plan.detector, stop),
-        )  # fmt: skip
-        feed = found.feed(speed) if found else WordFeed(plan, speed)
-        set_pace()
-        thread = threading.Thread(target=_fed, args=(feed, live, stop), daemon=True)
-        server = _server(live, access, prefix)
-        _announce(options, listening, prefix, greeting)
-        if stop:  # before there was a server to hear it
-            return 0
-        thread.start()
-        server.run(sockets=[listening])
-        stop.signal = stop.signal or 1
-        thread.join(_GRACE_S)
-    return 0
+    wanted = made(DashboardOptions, {"sources": sources_of(source), **options})
+    dashboard = Dashboard(wanted, tell or LogReporter().tell, Stop())
+    dashboard.start()
+    return dashboard
 
 
-def _fed(feed: Feed, live: Live, stop: Stop) -> None:
-    """Run a feed to its end, whatever that is, and let the page say what it was."""
-    try:
-        reason = feed.run(live, stop)
-    except MuonscopeError as exc:
-        reason = str(exc)
-    except Stopped:
-        reason = ""
-    except Exception as exc:  # the page must tell of whatever ends its feed
-        logging.getLogger(__name__).exception("the feed of the dashboard failed")
-        reason = f"internal error: {type(exc).__name__}: {exc}"
-    if not stop:
-        say(reason)
-    live.stop(reason)
+class Dashboard:
+    """A dashboard: it listens from the beginning, and shows once it is started."""
+
+    def __init__(self, options: DashboardOptions, tell: Tell, stop: Stop) -> None:
+        """Look at the sources, and listen; ``stop`` ends it in order.
+
+        Raises
+        ------
+        OptionError
+            If options contradict one another, or one makes no sense.
+        SinkError
+            If the port cannot be listened on.
+        SourceError
+            If a source is not there.
+        Stopped
+            If it was told to stop while something was waited for.
+        """
+        self._tell, self._stop = tell, stop
+        access, prefix = access_of(options), prefix_of(options.prefix)
+        check_speed(options.speed)
+        self._socket = _listening(options)
+        self.url = _url(options.host, self._socket.getsockname()[1], prefix)
+        """Address of the page."""
+        try:
+            self._live, self._feed = _live_and_feed(options, stop, tell)
+            self._server = _server(self._live, access, prefix)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._name = shown(" ".join(options.sources))
+        self._opens = options.open
+        self._thread: threading.Thread | None = None
+
+    def run(self) -> None:
+        """Serve in this thread until it is told to stop; signals are heard in the main one."""
+        feeding = threading.Thread(target=self._be_fed, daemon=True)
+        with self._socket:
+            self._tell(Event(kind=EventKind.SERVING, where=self._name, detail=self.url))
+            if self._opens and _has_display():
+                threading.Thread(target=webbrowser.open, args=(self.url,), daemon=True).start()
+            if self._stop:  # before there was a server to hear it
+                return
+            feeding.start()
+            self._server.run(sockets=[self._socket])
+            self._stop.set(self._stop.signal)
+            feeding.join(_GRACE_S)
+
+    def start(self) -> None:
+        """Serve in another thread; return when the page can be asked for."""
+        self._thread = threading.Thread(target=self.run, daemon=True, name="muonscope-dashboard")
+        self._thread.start()
+        while self._thread.is_alive() and not self._server.started:
+            time.sleep(_LOOK_S)
+
+    def stop(self) -> None:
+        """End in order: let the viewers go, and stop what feeds the page."""
+        self._stop.set()
+        self._server.should_exit = True
+        if self._thread:
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        """Return the dashboard."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop it."""
+        self.stop()
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        return f"<Dashboard of {self._name} on {self.url}>"
+
+    def _repr_html_(self) -> str:
+        return f'<a href="{escape(self.url)}" target="_blank">{escape(repr(self))}</a>'
+
+    def _be_fed(self) -> None:
+        """Run the feed to its end, whatever that is, and let the page say what it was."""
+        try:
+            reason = self._feed.run(self._live, self._stop)
+        except MuonscopeError as exc:
+            reason = str(exc)
+        except Stopped:
+            reason = ""
+        except Exception as exc:  # the page must tell of whatever ends its feed
+            logging.getLogger(__name__).exception("the feed of the dashboard failed")
+            reason = f"internal error: {type(exc).__name__}: {exc}"
+        if not self._stop:
+            self._tell(Event(kind=EventKind.FEED_ENDED, detail=reason))
+        self._live.stop(reason)
+
+
+def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[Live, Feed]:
+    """Return the state of the dashboard, and what brings it windows."""
+    kafka = kafka_options(options.kafka_config, stop=stop, tell=tell, no_wait=options.no_wait)
+    found = find_results(options.sources, kafka, stop)
+    endless = replace(options, sources=tuple(map(_endless, options.sources)))
+    plan = word_plan(endless, found.detector if found else "", stop, tell)
+    speed = _speed(options)
+    store = ResultStore(
+        plan.detector, run=options.run if found else "",
+        history_s=seconds(options.history, "--history"),
+    )  # fmt: skip
+    live = Live(
+        store, shown(" ".join(options.sources)), clock=time.time, version=__version__,
+        window_s=plan.spec.window_s, speed=speed or 1.0,
+        config=_shown(options, kafka.settings.masked()),
+        reference=_reference(options, plan.detector, stop, tell),
+    )  # fmt: skip
+    return live, found.feed(speed, tell) if found else WordFeed(plan, speed, tell)
 
 
 def _server(live: Live, access: Access, prefix: str) -> uvicorn.Server:
@@ -154,7 +216,7 @@ def _let_files_open() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _listening(options: Options) -> socket.socket:
+def _listening(options: DashboardOptions) -> socket.socket:
     """Return a socket that listens; found out before anything slow is begun."""
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     listening = socket.socket(family)
@@ -171,72 +233,15 @@ def _listening(options: Options) -> socket.socket:
     return listening
 
 
-def _announce(options: Options, listening: socket.socket, prefix: str, greeting: str) -> None:
-    name = options.host if options.host not in {"0.0.0.0", "::"} else socket.gethostname()  # noqa: S104
+def _url(host: str, port: int, prefix: str) -> str:
+    name = host if host not in {"0.0.0.0", "::"} else socket.gethostname()  # noqa: S104
     name = f"[{name}]" if ":" in name else name
-    url = f"http://{name}:{listening.getsockname()[1]}{prefix}/"
-    if greeting:
-        print(greeting.strip(), file=sys.stderr)  # noqa: T201
-    say(f"dashboard of {shown(' '.join(options.sources))} on {url}")
-    if options.open and _has_display():
-        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+    return f"http://{name}:{port}{prefix}/"
 
 
 def _has_display() -> bool:
     """Tell whether a browser can open a window; one in the terminal is not wanted."""
     return sys.platform == "darwin" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
-
-
-def _access(options: Options) -> Access:
-    """Return who may look; listening to others needs a token or the explicit word."""
-    if options.token_file and options.insecure_open:
-        raise OptionError("--token-file and --insecure-open: found both, expected one")
-    if options.allow_host and (options.token_file or options.insecure_open):
-        raise OptionError("--allow-host: any name is answered to anyway; leave it out")
-    if options.token_file:
-        return Access(token=_token(options.token_file), hosts=None)
-    if options.insecure_open:
-        return Access(hosts=None)
-    if not is_loopback(options.host):
-        raise OptionError(
-            f"--host {options.host}: others can reach it; expected --token-file FILE, or"
-            " --insecure-open to let everybody look"
-        )
-    return Access(hosts=(*LOOPBACK, *map(str.lower, (options.host, *options.allow_host))))
-
-
-def _token(name: str) -> str:
-    try:
-        with Path(name).open(encoding="utf-8") as file:
-            token = file.read(_LONGEST_TOKEN + 1).strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise OptionError(f"--token-file {name}: cannot be read: {exc}") from exc
-    if len(token) > _LONGEST_TOKEN or not (token.isascii() and token.isprintable()):
-        raise OptionError(
-            f"--token-file {name}: expected at most {_LONGEST_TOKEN:,} letters, all of them ASCII,"
-            " for a header has to carry them"
-        )
-    if len(token) < 16:
-        raise OptionError(f"--token-file {name}: found {len(token)} letters, expected 16 or more")
-    return token
-
-
-def _prefix(text: str) -> str:
-    prefix = "/" + text.strip("/") if text.strip("/") else ""
-    plain = prefix.isascii() and all(c.isalnum() or c in "/-_.~" for c in prefix)
-    if not plain or not {"", ".", ".."}.isdisjoint(prefix.split("/")[1:]):
-        raise OptionError(f"--prefix: found {text!r}, expected a path such as /muonscope")
-    return prefix
-
-
-def _process_options(options: Options, found: Found | None) -> plans.Options:
-    """Return how the words are to be processed."""
-    detector = options.detector or (found.detector if found else "")
-    return plans.Options(
-        sources=options.sources, detector=detector, run=options.run, window=options.window,
-        follow=options.follow, kafka_config=options.kafka_config, no_wait=options.no_wait,
-        group=GROUP,
-    )  # fmt: skip
 
 
 def _endless(source: str) -> str:
@@ -249,29 +254,29 @@ def _endless(source: str) -> str:
     return f"{source}{'&' if '?' in source else '?'}seconds=inf"
 
 
-def _speed(options: Options) -> float | None:
+def _speed(options: DashboardOptions) -> float | None:
     """Return the pace: a simulation is a detector, which takes its time."""
-    if options.speed is None and options.sources[0].startswith(SCHEME):
+    if options.speed is None and is_simulated(options.sources):
         return 1.0
     return options.speed
 
 
-def _reference(options: Options, detector: Detector, stop: Stop) -> View | None:
+def _reference(
+    options: DashboardOptions, detector: Detector, stop: Stop, tell: Tell
+) -> View | None:
     """Return the whole of the run to compare with."""
     if not options.reference:
         return None
     store = ResultStore(detector)
     live = Live(store, options.reference, clock=time.time)
-    found = find_results([options.reference], options.kafka_config, stop, no_wait=True)
+    kafka = kafka_options(options.kafka_config, stop=stop, tell=tell)
+    found = find_results([options.reference], kafka, stop)
     if found:
-        for data, published_s in found.messages():
-            if stop:
-                break
-            live.take(data, published_s)
+        _take_all(found, live, stop)
     else:
-        asked = replace(options, sources=[options.reference], follow=False, run="")
-        plan = plans.plan_of(_process_options(asked, None), stop)
-        WordFeed(replace(plan, detector=detector), None).run(live, stop)
+        asked = replace(options, sources=(options.reference,), follow=False, run="", no_wait=True)
+        plan = replace(word_plan(asked, "", stop, tell), detector=detector)
+        WordFeed(plan, None, tell).run(live, stop)
     view = store.view("run")
     if view is None and not stop:
         examples = live.status(0)["examples"]
@@ -282,6 +287,13 @@ def _reference(options: Options, detector: Detector, stop: Stop) -> View | None:
     return view
 
 
+def _take_all(found: Found, live: Live, stop: Stop) -> None:
+    for data, published_s in found.messages():
+        if stop:
+            break
+        live.take(data, published_s)
+
+
 def _plain(value: Any) -> Any:
     """Return the value of an option with its texts such that they can be written anywhere."""
     if isinstance(value, str):
@@ -289,7 +301,7 @@ def _plain(value: Any) -> Any:
     return [shown(text) for text in value] if isinstance(value, (list, tuple)) else value
 
 
-def _shown(options: Options, kafka: Mapping[str, str]) -> dict[str, Any]:
+def _shown(options: DashboardOptions, kafka: Mapping[str, str]) -> dict[str, Any]:
     """Return the configuration to show, secrets masked."""
     names = (
         "sources", "detector", "run", "window", "speed", "follow", "history", "reference",

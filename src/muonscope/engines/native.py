@@ -7,10 +7,10 @@ thread.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from muonscope.engines.prefetch import prefetch
-from muonscope.intake.batch import Batch, Checkpoint
+from muonscope.intake.batch import Checkpoint, WordBatch
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,16 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Step", "count"]
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, slots=True)
-class Step(Generic[T]):
-    """What one batch led to."""
+class Step:
+    """The consequences of one batch."""
 
     windows: "WindowTable"
     """Windows that it closed."""
-    batch: Batch[T] | None
+    batch: WordBatch | None
     """The batch, with the last of the steps that it led to."""
     words_in: int
     """Words counted so far, this batch included."""
@@ -43,14 +41,14 @@ class Step(Generic[T]):
     """The counter's state after this batch, if it was wanted."""
 
 
-def count(batches: Iterable[Batch[T]], counter: "Counter") -> Iterator[Step[T]]:
+def count(batches: Iterable[WordBatch], counter: "Counter") -> Iterator[Step]:
     """Count ``batches`` with ``counter``; the caller finishes the counter."""
 
-    def steps() -> Iterator[Step[T]]:
+    def steps() -> Iterator[Step]:
         closed = False
         for batch in prefetch(batches):
             held_back = None
-            for windows in counter.push_in_parts(batch.decoded.words):
+            for windows in counter.push_in_parts(batch.words):
                 if held_back is not None:
                     yield step(held_back, None, None)
                 held_back = windows
@@ -62,9 +60,9 @@ def count(batches: Iterable[Batch[T]], counter: "Counter") -> Iterator[Step[T]]:
 
     def step(
         windows: "WindowTable",
-        batch: Batch[T] | None,
+        batch: WordBatch | None,
         snapshot: "dict[str, npt.NDArray[Any]] | None",
-    ) -> Step[T]:
+    ) -> Step:
         return Step(
             windows=windows,
             batch=batch,

@@ -1,23 +1,28 @@
-"""The seam between what brings words and what uses them: batches of words in order."""
+"""The seam between what brings words and what uses them: batches of words, in order.
 
-from collections.abc import Iterator, Mapping
+A source of words yields batches until it has come to its end or is told to stop. A batch
+carries the words, what could not be decoded, and how far its streams have been read: the
+position of a stream is known to its own source alone; to everybody else it is something to
+count bytes by and to save.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
+
+import numpy as np
 
 from muonscope.errors import FormatError, SourceError
-from muonscope.transports.base import Place
-from muonscope.words.codec import Decoded
 from muonscope.words.detect import Guess
+from muonscope.words.layout import Words
 from muonscope.words.rejects import Reject
 
-__all__ = ["Batch", "Checkpoint", "Stream", "Taking", "Token"]
-
-T = TypeVar("T")
+__all__ = ["Checkpoint", "Position", "WordBatch", "WordSource"]
 
 
 class Checkpoint(IntEnum):
-    """Whether a snapshot is wanted."""
+    """Whether a snapshot is wanted after a batch."""
 
     NO = 0
     YES = 1
@@ -25,74 +30,63 @@ class Checkpoint(IntEnum):
     """If windows were closed since the last one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch(Generic[T]):
-    """Decoded words on their way to the counter."""
+class Position(Protocol):
+    """How far one stream has been taken in."""
 
-    decoded: Decoded
-    token: T
-    """Whatever the caller needs to know of this batch: the engine hands it through."""
+    @property
+    def name(self) -> str:
+        """Name of the stream for people."""
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes, after decompression, that were decoded or rejected."""
+
+    @property
+    def read(self) -> int:
+        """Raw bytes that were read."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stream was read to an end."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values, from which its source makes it again."""
+
+
+def _no_words() -> Words:
+    return np.empty(0, np.uint64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordBatch:
+    """Some words of one stream or of several, and all that must be known of them."""
+
+    words: Words = field(default_factory=_no_words)
+    """Shape (n,), in order."""
+    rejects: Sequence[Reject] = ()
+    """Data that could not be decoded, in order."""
+    stream: str = ""
+    """Key of the stream that the words are from, where it is one."""
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    """Streams as they stand after the batch, by key; those that have not moved may be left out."""
+    guess: Guess | None = None
+    """Format of the stream, where it was found out."""
+    compression: str | None = None
+    """Compression of the stream, where it has one."""
+    taken_back: tuple[tuple[str, int], ...] = ()
+    """Rejects, by code and length, that count no more: their stream had not ended."""
+    poison: tuple[tuple[Reject, bytes], ...] = ()
+    """Rejects with the whole messages that gave them."""
+    error: SourceError | FormatError | None = None
+    """Reason why a stream could not be read, or read further; the others go on."""
+    final: bool = False
+    """The source is at its end; what streams leave over at theirs follows."""
     checkpoint: Checkpoint = Checkpoint.NO
     """Whether a snapshot is wanted right after this batch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """How far one stream has been taken in; goes to the saved state as JSON."""
+class WordSource(Protocol):
+    """A place that words come from: files, a topic, a simulation, memory."""
 
-    name: str
-    place: Place
-    bytes_in: int = 0
-    """Bytes after decompression that were decoded or rejected."""
-    decoder: dict[str, Any] = field(default_factory=dict)
-    left: tuple[tuple[str, int], ...] = ()
-    """Codes and lengths of what was rejected at its end, to be taken back if it grows."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        place = {name: getattr(self.place, name) for name in ("restart", "read", "mark", "ended")}
-        return {
-            "name": self.name,
-            "place": place,
-            "bytes_in": self.bytes_in,
-            "decoder": self.decoder,
-            "left": self.left,
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Stream":
-        """Return what ``as_json`` gave."""
-        return cls(
-            name=value["name"],
-            place=Place(**value["place"]),
-            bytes_in=value["bytes_in"],
-            decoder=value["decoder"],
-            left=tuple((code, length) for code, length in value["left"]),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """What goes along with a batch of words from a stream."""
-
-    key: str = ""
-    stream: Stream | None = None
-    """The stream as it stands after the batch."""
-    guess: Guess | None = None
-    compression: str | None = None
-    taken_back: tuple[tuple[str, int], ...] = ()
-    """Rejects, by code and length, that count no more: their stream had not ended."""
-    final: bool = False
-    """The source is at its end; what streams leave over at theirs follows."""
-    error: SourceError | FormatError | None = None
-    others: Mapping[str, Stream] = field(default_factory=dict)
-    """More streams as they stand after the batch, by key."""
-    poison: tuple[tuple[Reject, bytes], ...] = ()
-    """Rejects with the whole messages that gave them."""
-
-
-class Taking(Protocol):
-    """What gives words, in order."""
-
-    def batches(self) -> Iterator[Batch[Token]]:
-        """Yield the words, in order, each batch with what must be known of it."""
+    def batches(self) -> Iterator[WordBatch]:
+        """Yield the words, in order; an empty batch now and then while none come."""

@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from muonscope.detector.model import Readout
 from muonscope.errors import OptionError
-from muonscope.intake.batch import Batch, Taking, Token
+from muonscope.intake.batch import WordBatch, WordSource
 from muonscope.stopping import Stop
 from muonscope.units import ORBIT_S
 from muonscope.words.clock import StreamClock
-from muonscope.words.codec import Decoded
 from muonscope.words.layout import Words
 
 __all__ = ["Pace", "Paced", "check_speed"]
@@ -83,20 +83,19 @@ class Pace:
 class Paced:
     """Gives the words of another at the pace of detector time."""
 
-    def __init__(self, inner: Taking, readout: Readout, speed: float, stop: Stop) -> None:
+    def __init__(self, inner: WordSource, readout: Readout, speed: float, stop: Stop) -> None:
         """Take what gives the words, and how many times as fast as the detector to go."""
         self._inner, self._stop = inner, stop
         self._clock = StreamClock(readout.version, readout.hit_head)
         self._speed = speed
 
-    def batches(self) -> Iterator[Batch[Token]]:
-        """Yield what is known of each batch of the other, then its words as they are due."""
+    def batches(self) -> Iterator[WordBatch]:
+        """Yield all of each batch but its words, then its words as they are due."""
         pace = Pace(self._stop, speed=self._speed)
         for batch in self._inner.batches():
-            words = batch.decoded.words
-            read = Batch(Decoded(words[:0], batch.decoded.rejects), batch.token, batch.checkpoint)
-            yield read
+            words = batch.words
+            yield replace(batch, words=words[:0])
             for part in pace.parts(words, self._clock.take(words)) if len(words) else ():
-                yield Batch(Decoded(part), Token())
+                yield WordBatch(words=part)
             if self._stop:
                 return

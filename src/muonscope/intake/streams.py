@@ -1,85 +1,130 @@
-"""Taking streams in: the pieces of a source to batches of words, each stream by its decoder.
+"""Streams of bytes (files, objects, standard input) to batches of words.
 
-Here it is decided when a stream has ended, whether it may grow, and from where it can go
-on after a restart.
+Each stream has a decoder of its own. Here it is decided when a stream has ended, whether it
+may grow, and from where it can go on after a restart.
 """
 
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import replace
-from typing import BinaryIO
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, BinaryIO
 
 from muonscope.detector import Readout
 from muonscope.errors import AccountingError, FormatError, SinkError
-from muonscope.intake.batch import Batch, Checkpoint, Stream, Token
-from muonscope.transports.base import Piece, Place, Source
+from muonscope.intake.batch import Checkpoint, WordBatch
+from muonscope.intake.checkpoints import Checkpoints
+from muonscope.transports.base import ByteSource, FilePosition, Piece
 from muonscope.words.codec import Decoded
 from muonscope.words.decode import StreamDecoder, decode
 from muonscope.words.detect import PARQUET_MAGIC
 from muonscope.words.rejects import Reject, RejectCode
 
-__all__ = ["Intake"]
-
-_CHECKPOINT_S = 1.0
+__all__ = ["StreamIntake", "StreamPosition"]
 
 
-class Intake:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPosition:
+    """How far one stream of bytes has been taken in."""
+
+    name: str
+    file: FilePosition
+    bytes_in: int = 0
+    """Bytes after decompression that were decoded or rejected."""
+    decoder: dict[str, Any] = field(default_factory=dict)
+    """State of its decoder."""
+    left: tuple[tuple[str, int], ...] = ()
+    """Codes and lengths of what was rejected at its end, to be taken back if it grows."""
+
+    @property
+    def read(self) -> int:
+        """Raw bytes that were read."""
+        return self.file.read
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was read to an end."""
+        return self.file.ended
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "name": self.name,
+            "place": asdict(self.file),
+            "bytes_in": self.bytes_in,
+            "decoder": self.decoder,
+            "left": self.left,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "StreamPosition":
+        """Return what :meth:`as_json` gave."""
+        return cls(
+            name=value["name"],
+            file=FilePosition(**value["place"]),
+            bytes_in=value["bytes_in"],
+            decoder=value["decoder"],
+            left=tuple((code, length) for code, length in value["left"]),
+        )
+
+
+class StreamIntake:
     """Decodes the streams of a source one piece at a time, each with its own decoder.
 
-    ``stop`` is asked before every piece; ``checkpoints`` marks about one batch a second
-    for a snapshot, and the last moment before streams are taken to be complete. A stream
-    that ended may grow all the same: its decoder stays as it was before its end.
+    ``stop`` is asked before every piece. Batches are marked for a snapshot as
+    ``checkpoints`` says, and so is the last moment before streams are taken to be complete.
+    A stream that ended may grow all the same: its decoder stays as it was before its end.
     """
 
     def __init__(
         self,
-        source: Source,
+        source: ByteSource,
         readout: Readout,
         *,
-        streams: Mapping[str, Stream] | None = None,
+        positions: Mapping[str, StreamPosition] | None = None,
         stop: Callable[[], bool] = lambda: False,
-        checkpoints: bool = False,
+        checkpoints: Checkpoints | None = None,
         grows: bool = False,
     ) -> None:
-        """Go on from ``streams``; ``grows`` says that ended streams may go on."""
+        """Go on from ``positions``; ``grows`` says that ended streams may go on."""
         self._source, self._readout, self._stop = source, readout, stop
-        self._streams = dict(streams or {})
+        self._positions = dict(positions or {})
         self._decoders: dict[str, StreamDecoder] = {}
         self._spools: dict[str, BinaryIO] = {}
-        self._checkpoints, self._next_checkpoint = checkpoints, time.monotonic() + _CHECKPOINT_S
+        self._checkpoints = checkpoints or Checkpoints(time.monotonic, wanted=False)
         self._first: dict[str, bytes] = {}
         self._read: dict[str, int] = {}
         self._ended: dict[str, Piece] = {}
         self._last: dict[str, Piece] = {}
         self._grows, self._closing = grows, False
 
-    def batches(self) -> Iterator[Batch[Token]]:
+    def batches(self) -> Iterator[WordBatch]:
         """Yield the words of all pieces.
 
-        What a stream leaves over at its end is decoded when the next one begins, or, with
-        ``final`` tokens, when the source has nothing more.
+        What a stream leaves over at its end is decoded when the next one begins, or, in
+        ``final`` batches, when the source has nothing more.
         """
         for piece in self._source.pieces():
             if piece.error:
-                yield Batch(Decoded(), Token(key=piece.key, error=piece.error))
+                yield WordBatch(stream=piece.key, error=piece.error)
                 if piece.key in self._last:
                     self._ended[piece.key] = replace(self._last[piece.key], ended=True)
             elif piece.idle:
-                yield Batch(Decoded(), Token(), checkpoint=self._checkpoint_due())
+                yield WordBatch(checkpoint=self._checkpoint_due())
             else:
                 yield from self._take(piece)
             if self._stop():
-                if self._checkpoints:
+                if self._checkpoints.wanted:
                     return
                 self._ended |= self._last
                 break
         self._closing = True
-        yield Batch(Decoded(), Token(), checkpoint=Checkpoint(int(self._checkpoints)))
+        # Only here can a run save streams that it does not take to be complete.
+        yield WordBatch(checkpoint=Checkpoint(int(self._checkpoints.wanted)))
         yield from self._end_all()
 
-    def _take(self, piece: Piece) -> Iterator[Batch[Token]]:
+    def _take(self, piece: Piece) -> Iterator[WordBatch]:
         if piece.data:
             self._last[piece.key] = piece
             self._ended.pop(piece.key, None)
@@ -89,7 +134,7 @@ class Intake:
             self._ended[piece.key] = piece
             self._last.pop(piece.key, None)
 
-    def _decode(self, piece: Piece) -> Iterator[Batch[Token]]:
+    def _decode(self, piece: Piece) -> Iterator[WordBatch]:
         key, data = piece.key, self._first.pop(piece.key, b"") + piece.data
         new = key not in self._decoders
         if new and key not in self._spools and len(data) == piece.read:
@@ -97,9 +142,9 @@ class Intake:
                 self._first[key] = data
                 return
             if data.startswith(PARQUET_MAGIC):
-                if key in self._streams and not self._streams[key].left:
+                if key in self._positions and not self._positions[key].left:
                     error = FormatError(f"{piece.name}: a Parquet file that changed when read")
-                    yield Batch(Decoded(), Token(key=key, error=error))
+                    yield WordBatch(stream=key, error=error)
                     return
                 yield from self._take_back(key)
                 self._spools[key] = tempfile.TemporaryFile()  # noqa: SIM115 lives on
@@ -110,20 +155,20 @@ class Intake:
                 raise SinkError(f"temporary file: cannot be written: {exc.strerror}") from exc
             return
         if not new and piece.read - len(data) < self._read.get(key, 0):
-            del self._decoders[key]
+            del self._decoders[key]  # it is read again from an earlier place
         decoder = self._decoder(key)
         self._read[key] = piece.read
         yield from self._take_back(key)
         for part in decoder.feed_in_parts(data):
             yield self._batch(replace(piece, ended=False), part, decoder)
 
-    def _take_back(self, key: str) -> Iterator[Batch[Token]]:
+    def _take_back(self, key: str) -> Iterator[WordBatch]:
         """Take back what was rejected at an end that was none."""
-        if key in self._streams and self._streams[key].left:
-            yield Batch(Decoded(), Token(taken_back=self._streams[key].left))
-            self._streams[key] = replace(self._streams[key], left=())
+        if key in self._positions and self._positions[key].left:
+            yield WordBatch(taken_back=self._positions[key].left)
+            self._positions[key] = replace(self._positions[key], left=())
 
-    def _end_all(self) -> Iterator[Batch[Token]]:
+    def _end_all(self) -> Iterator[WordBatch]:
         """Decode what ended streams leave over."""
         ended, self._ended = self._ended, {}
         for key, piece in ended.items():
@@ -135,7 +180,7 @@ class Intake:
                 yield self._batch(replace(piece, ended=False), part, decoder)
             yield self._end(piece, decoder)
 
-    def _end(self, piece: Piece, decoder: StreamDecoder) -> Batch[Token]:
+    def _end(self, piece: Piece, decoder: StreamDecoder) -> WordBatch:
         """Return what a stream leaves over, and keep its decoder as it was before, to go on.
 
         A compressed one has no copy: if it grows, it is read again from its start.
@@ -149,69 +194,82 @@ class Intake:
                 f"{piece.name}: {last.bytes_in} bytes came in,"
                 f" {last.position} were decoded or rejected"
             )
-        assert before.token.stream
         left = tuple((reject.code.name, reject.length) for reject in rest.rejects)
-        stream = replace(before.token.stream, bytes_in=last.position, left=left)
-        self._streams[piece.key] = stream
-        token = replace(before.token, stream=stream, guess=last.guess)
-        return Batch(_named(rest, piece.name), token, checkpoint=before.checkpoint)
-
-    def _batch(self, piece: Piece, decoded: Decoded, decoder: StreamDecoder) -> Batch[Token]:
-        place = Place(restart=decoder.restart, read=piece.read, mark=piece.mark, ended=piece.ended)
-        stream = Stream(
-            name=piece.name, place=place, bytes_in=decoder.position, decoder=decoder.state()
+        position = replace(self._positions[piece.key], bytes_in=last.position, left=left)
+        self._positions[piece.key] = position
+        return replace(
+            before,
+            words=rest.words,
+            rejects=_named(rest.rejects, piece.name),
+            positions={piece.key: position},
+            guess=last.guess,
         )
-        self._streams[piece.key] = stream
-        token = Token(
-            key=piece.key,
-            stream=stream,
+
+    def _batch(self, piece: Piece, decoded: Decoded, decoder: StreamDecoder) -> WordBatch:
+        file = FilePosition(
+            restart=decoder.restart, read=piece.read, mark=piece.mark, ended=piece.ended
+        )
+        position = StreamPosition(
+            name=piece.name, file=file, bytes_in=decoder.position, decoder=decoder.state()
+        )
+        self._positions[piece.key] = position
+        return WordBatch(
+            words=decoded.words,
+            rejects=_named(decoded.rejects, piece.name),
+            stream=piece.key,
+            positions={piece.key: position},
             guess=decoder.guess,
             compression=decoder.compression,
             final=self._closing,
+            checkpoint=self._checkpoint_due(),
         )
-        return Batch(_named(decoded, piece.name), token, checkpoint=self._checkpoint_due())
 
     def _decoder(self, key: str) -> StreamDecoder:
         if key not in self._decoders:
             self._decoders[key] = StreamDecoder(self._readout)
-            if key in self._streams:
-                self._decoders[key].resume(self._streams[key].decoder)
+            if key in self._positions:
+                self._decoders[key].resume(self._positions[key].decoder)
         return self._decoders[key]
 
-    def _end_parquet(self, piece: Piece) -> Iterator[Batch[Token]]:
+    def _end_parquet(self, piece: Piece) -> Iterator[WordBatch]:
         """Read a Parquet stream from the temporary file that kept it, now that it is whole."""
         spool = self._spools.pop(piece.key)
         size, error, decoder = spool.tell(), None, StreamDecoder(self._readout)
         spool.seek(0)
         try:
             for decoded in decode(spool, decoder):
-                yield Batch(
-                    _named(decoded, piece.name),
-                    Token(key=piece.key, guess=decoder.guess, final=self._closing),
+                yield WordBatch(
+                    words=decoded.words,
+                    rejects=_named(decoded.rejects, piece.name),
+                    stream=piece.key,
+                    guess=decoder.guess,
+                    final=self._closing,
                 )
         except FormatError as exc:
             error = FormatError(f"{piece.name}: {exc}")
         spool.close()
-        place = Place(restart=0, read=piece.read, mark=piece.mark, ended=True)
+        file = FilePosition(restart=0, read=piece.read, mark=piece.mark, ended=True)
         rejects = [] if error is None else [_whole(piece.name, size, error)]
         left = tuple((reject.code.name, reject.length) for reject in rejects)
-        stream = Stream(name=piece.name, place=place, bytes_in=size, left=left)
-        self._streams[piece.key] = stream
-        token = Token(
-            key=piece.key, stream=stream, guess=decoder.guess, error=error, final=self._closing
+        position = StreamPosition(name=piece.name, file=file, bytes_in=size, left=left)
+        self._positions[piece.key] = position
+        yield WordBatch(
+            rejects=rejects,
+            stream=piece.key,
+            positions={piece.key: position},
+            guess=decoder.guess,
+            error=error,
+            final=self._closing,
         )
-        yield Batch(Decoded(rejects=rejects), token)
 
     def _checkpoint_due(self) -> Checkpoint:
-        wanted = self._checkpoints and not self._closing and not self._spools
-        if not wanted or time.monotonic() < self._next_checkpoint:
+        if self._closing or self._spools:  # what a spool holds is in no state
             return Checkpoint.NO
-        self._next_checkpoint = time.monotonic() + _CHECKPOINT_S
-        return Checkpoint.YES
+        return self._checkpoints.due()
 
 
-def _named(decoded: Decoded, name: str) -> Decoded:
-    return Decoded(decoded.words, [replace(reject, where=name) for reject in decoded.rejects])
+def _named(rejects: list[Reject], name: str) -> list[Reject]:
+    return [replace(reject, where=name) for reject in rejects]
 
 
 def _whole(name: str, size: int, error: FormatError) -> Reject:

@@ -1,161 +1,209 @@
-"""Where ``process`` and ``dashboard`` get words, and what there is to tell while they run.
-
-What takes words in is made elsewhere (:mod:`muonscope.processing.plan`, and Spark's own part);
-here it is only joined with what tells how far it is.
-"""
+"""Where the words of a run come from, and what there is to tell of it meanwhile."""
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from muonscope.intake.batch import Stream, Taking
-from muonscope.processing.run import Status
+from muonscope.events import Event, EventKind
+from muonscope.intake.batch import Position, WordSource
+from muonscope.intake.checkpoints import Checkpoints
+from muonscope.intake.message_book import MessageBook, partitions_in
+from muonscope.intake.opening import is_simulated, open_bytes, simulations_in
+from muonscope.intake.simulated import SimulatedIntake, SimulatedPosition
+from muonscope.intake.streams import StreamIntake, StreamPosition
+from muonscope.intake.topic import TopicIntake, book_of
+from muonscope.processing.outputs import Output
+from muonscope.processing.plan import Plan
+from muonscope.stopping import Stop
 from muonscope.transports.base import SourceStatus
 
 if TYPE_CHECKING:
-    from muonscope.intake.topic import MessageBook
-    from muonscope.transports.kafka.consumer import KafkaSource
+    from muonscope.transports.kafka.consumer import TopicReader
+    from muonscope.transports.kafka.url import KafkaUrl
 
-__all__ = ["FileSupply", "Supply", "TopicSupply", "partitions_of"]
+__all__ = ["FileWatch", "Input", "TopicWatcher", "Watch", "open_input", "partitions_of"]
 
 _SHOW_POSITIONS_S = 2.0
 _STREAMS_SHOWN = 20
 
 
-class Supply(Protocol):
-    """Where words come from, and what there is to tell of it."""
+class Watch(Protocol):
+    """What there is to tell of a source while it is read."""
 
-    endless: bool
-    """Whether more may come later: then nothing so far is no error."""
+    def standing(self, positions: Mapping[str, Position]) -> list[SourceStatus]:
+        """Return how far each source was read, of which those of files are ``positions``."""
 
-    @property
-    def intake(self) -> Taking:
-        """What takes the words in."""
-
-    def behind(self, status: Status, /) -> str:
-        """Tell how much is still to be read."""
-
-    def standing(self, status: Status, streams: dict[str, Stream], /) -> list[SourceStatus]:
-        """Return how far each source was read, of which those of files are ``streams``."""
+    def events(self, *, last: bool = False) -> list[Event]:
+        """Return what has happened since the last call; ``last``: what is to be said at the end."""
 
     def notices(self) -> dict[str, int]:
         """Return the messages of the source by what was noticed of them."""
 
-    def note(self) -> list[str]:
-        """Return what has happened since the last call, for people."""
 
-    def remarks(self) -> list[str]:
-        """Return what should be said when all is over."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """Words, and who watches where they come from."""
+
+    words: WordSource
+    watch: Watch
+    endless: bool = False
+    """Whether more may come later: then nothing so far is no error."""
 
 
-class FileSupply:
-    """Files, objects, simulations, standard input."""
+class FileWatch:
+    """Watches files, objects, simulations, standard input."""
 
-    endless = False
+    def __init__(self, size: Callable[[], int | None]) -> None:
+        """Take what tells the bytes there are to read; None where that is not known."""
+        self._size = size
 
-    def __init__(self, intake: Taking, size: Callable[[], int | None]) -> None:
-        """Take the intake, and what tells the bytes there are."""
-        self.intake, self._size, self._behind = intake, size, 0
-
-    def behind(self, status: Status) -> str:
-        """Tell the bytes to go, if that is known."""
-        total = self._size()
-        if total is None:
-            return ""
-        self._behind = max(0, total - status.bytes_read)
-        return f"{self._behind / 1e6:,.1f} MB to go"
-
-    def standing(self, status: Status, streams: dict[str, Stream]) -> list[SourceStatus]:
+    def standing(self, positions: Mapping[str, Position]) -> list[SourceStatus]:
         """Return how far all streams together were read, and the last ones that were begun."""
-        self.behind(status)
-        behind = None if self._size() is None else self._behind
+        read, there = sum(p.read for p in positions.values()), self._size()
+        behind = None if there is None else max(0, there - read)
         last = [
-            SourceStatus(name=s.name, read=s.place.read, behind=0 if s.place.ended else None)
-            for s in islice(reversed(streams.values()), _STREAMS_SHOWN)
+            SourceStatus(name=p.name, read=p.read, behind=0 if p.ended else None)
+            for p in islice(reversed(list(positions.values())), _STREAMS_SHOWN)
         ]
-        if len(streams) < 2:
+        if len(positions) < 2:
             return [replace(only, behind=behind) for only in last]
-        name = f"{len(streams):,} streams in all"
-        return [SourceStatus(name=name, read=status.bytes_read, behind=behind), *last]
+        name = f"{len(positions):,} streams in all"
+        return [SourceStatus(name=name, read=read, behind=behind), *last]
+
+    def events(self, *, last: bool = False) -> list[Event]:
+        """Return nothing: what happens to a stream comes with its words."""
+        return []
 
     def notices(self) -> dict[str, int]:
         """Return nothing."""
         return {}
 
-    def note(self) -> list[str]:
-        """Return nothing."""
-        return []
 
-    def remarks(self) -> list[str]:
-        """Return nothing."""
-        return []
+class TopicWatcher:
+    """Watches a topic of Kafka, and lets its group show how far the run is."""
 
-
-class _OfMessages(Taking, Protocol):
-    book: "MessageBook"
-
-
-class TopicSupply:
-    """A topic of Kafka."""
-
-    endless = True
-
-    def __init__(self, intake: "_OfMessages", source: "KafkaSource") -> None:
-        """Take the intake and its source."""
-        self.intake, self._source = intake, source
+    def __init__(self, book: MessageBook, reader: "TopicReader") -> None:
+        """Take the book of its messages, and what reads or watches it."""
+        self._book, self._reader = book, reader
         self._trouble, self._gaps = "", 0
         self._shown = time.monotonic()
 
-    def behind(self, _status: Status) -> str:
-        """Tell the messages to go."""
-        return f"{self._source.lag():,} messages behind"
-
-    def standing(self, _status: Status, _streams: dict[str, Stream]) -> list[SourceStatus]:
+    def standing(self, positions: Mapping[str, Position]) -> list[SourceStatus]:
         """Return how far each partition was read."""
-        return partitions_of(self._source)
+        return partitions_of(self._reader)
 
     def notices(self) -> dict[str, int]:
         """Return the messages by what was noticed of them."""
-        return asdict(self.intake.book.notices)
+        return asdict(self._book.notices)
 
-    def note(self) -> list[str]:
-        """Return gaps, and trouble with the brokers; show the group's positions."""
-        name, gaps = self._source.name, self._source.gaps[self._gaps :]
-        self._gaps = len(self._source.gaps)
-        lines = [
-            f"{name}[{gap.partition}]: offsets {gap.begin:,} .. {gap.end - 1:,}"
-            " are gone, deleted before they were read"
-            for gap in gaps
-        ]
-        trouble, before = self._source.trouble, self._trouble
-        self._trouble = trouble
-        if trouble and not before:
-            lines.append(f"{name}: {trouble}; waiting for it to come back")
+    def events(self, *, last: bool = False) -> list[Event]:
+        """Return gaps and trouble with the brokers; at the end, what messages did not tell."""
         if time.monotonic() - self._shown > _SHOW_POSITIONS_S:
             self._shown = time.monotonic()
-            self._source.show_positions(self.intake.book.positions())
-        return lines
+            self._reader.show_positions(self._book.offsets())
+        return self._told_at_the_end() if last else [*self._new_gaps(), *self._new_trouble()]
 
-    def remarks(self) -> list[str]:
-        """Return what the messages themselves did not tell."""
-        notices = self.intake.book.notices
+    def _new_gaps(self) -> Iterator[Event]:
+        gaps = self._reader.gaps[self._gaps :]
+        self._gaps = len(self._reader.gaps)
+        for gap in gaps:
+            where = f"{self._reader.name}[{gap.partition}]"
+            numbers = {"begin": gap.begin, "end": gap.end}
+            yield Event(kind=EventKind.OFFSETS_GONE, where=where, numbers=numbers)
+
+    def _new_trouble(self) -> Iterator[Event]:
+        trouble, before = self._reader.trouble, self._trouble
+        self._trouble = trouble
+        if trouble and not before:
+            yield Event(kind=EventKind.SOURCE_TROUBLE, where=self._reader.name, detail=trouble)
+
+    def _told_at_the_end(self) -> list[Event]:
+        notices = self._book.notices
         told = (
-            (notices.duplicates, "messages came more than once and were counted once"),
-            (notices.missing_words, "words of numbered streams never came"),
-            (notices.expired, "messages were deleted before they were read"),
+            (EventKind.DUPLICATES, "messages", notices.duplicates),
+            (EventKind.MISSING_WORDS, "words", notices.missing_words),
+            (EventKind.EXPIRED, "messages", notices.expired),
         )
-        return [f"{number:,} {text}" for number, text in told if number]
+        return [Event(kind=kind, numbers={name: n}) for kind, name, n in told if n]
 
 
-def partitions_of(source: "KafkaSource") -> list[SourceStatus]:
+def partitions_of(reader: "TopicReader") -> list[SourceStatus]:
     """Return how far each partition of a topic was read."""
-    front = source.front()
+    front = reader.front()
     return [
         SourceStatus(
-            name=source.name, partition=p, read=reached, behind=front.ends[p] - reached,
+            name=reader.name, partition=p, read=reached, behind=front.ends[p] - reached,
             unit="messages",
         )
         for p, reached in sorted(front.reached.items())
     ]  # fmt: skip
+
+
+@contextmanager
+def open_input(plan: Plan, output: Output, stop: Stop) -> Iterator[Input]:
+    """Give the words of ``plan``, from where ``output`` says that an earlier run stood.
+
+    Raises
+    ------
+    SourceError
+        If a source is not there, or cannot be read.
+    StateError
+        If it is not what it was.
+    """
+    if plan.topic:
+        yield from _topic_input(plan, plan.topic, output, stop)
+        return
+    checkpoints = Checkpoints(time.monotonic, wanted=output.ledger.keeps_state)
+    positions = output.positions.items()
+    if is_simulated(plan.sources):
+        words = SimulatedIntake(
+            simulations_in(plan.sources, plan.detector),
+            positions={k: p for k, p in positions if isinstance(p, SimulatedPosition)},
+            stop=lambda: bool(stop),
+            checkpoints=checkpoints,
+        )
+        yield Input(words=words, watch=FileWatch(lambda: None))
+        return
+    known = {key: p for key, p in positions if isinstance(p, StreamPosition)}
+    source = open_bytes(
+        plan.sources,
+        follow=plan.options.follow,
+        idle_exit_s=plan.idle_exit_s,
+        exclude=[Path(p) for p in (plan.results, plan.options.state) if p],
+        known={key: position.file for key, position in known.items()},
+    )
+    intake = StreamIntake(
+        source,
+        plan.detector.readout,
+        positions=known,
+        stop=lambda: bool(stop),
+        checkpoints=checkpoints,
+        grows=plan.options.follow,
+    )
+    yield Input(words=intake, watch=FileWatch(source.size))
+
+
+def _topic_input(plan: Plan, url: "KafkaUrl", output: Output, stop: Stop) -> Iterator[Input]:
+    from muonscope.transports.kafka.consumer import Begin  # brings the client
+    from muonscope.transports.kafka.opening import open_topic
+
+    known = partitions_in(output.positions)
+    begin = Begin(group=plan.group, known=known, remedy=output.remedy)
+    reader = open_topic(url, plan.kafka, begin)
+    keeps_state = output.ledger.keeps_state
+    try:
+        checkpoints = Checkpoints(
+            time.monotonic, wanted=keeps_state, quick=not output.ledger.can_cut_back
+        )
+        book = book_of(reader, output.positions, checkpoints)
+        intake = TopicIntake(
+            reader, plan.detector.readout, book, stop=lambda: bool(stop),
+            keeps_rest=keeps_state, idle_exit_s=plan.idle_exit_s,
+        )  # fmt: skip
+        yield Input(words=intake, watch=TopicWatcher(book, reader), endless=True)
+    finally:
+        reader.close()

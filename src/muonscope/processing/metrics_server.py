@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING, Self
 
 from muonscope.detector import Detector
 from muonscope.errors import OptionError
-from muonscope.processing.inputs import Supply
+from muonscope.processing.inputs import Watch
 from muonscope.processing.run import Run, Status
 
 if TYPE_CHECKING:
     from muonscope.processing.metrics import Metric
 
-__all__ = ["Metrics"]
+__all__ = ["MetricsServer"]
 
 _ADDRESS = "127.0.0.1"
 _EVERY_S = 0.5
 
 
-class Metrics:
+class MetricsServer:
     """Serves what it was given last at ``/metrics``; without a port it does nothing."""
 
     def __init__(self, port: int | None, detector: Detector) -> None:
         """Take the port, or None."""
         self._port, self._detector = port, detector
         self._run: list[Metric] = []
-        self._supply: list[Metric] = []
+        self._source: list[Metric] = []
         self._taken_at = -math.inf
 
     def __enter__(self) -> Self:
@@ -36,7 +36,7 @@ class Metrics:
 
             from muonscope.processing.metrics import registry_of
 
-            registry = registry_of(lambda: [*self._run, *self._supply])
+            registry = registry_of(lambda: [*self._run, *self._source])
             try:
                 self._server, self._thread = start_http_server(self._port, _ADDRESS, registry)
             except OSError as exc:
@@ -57,7 +57,7 @@ class Metrics:
             self._server.server_close()
             self._thread.join()
 
-    def update(self, status: Status | None, run: Run, supply: Supply) -> None:
+    def update(self, status: Status | None, run: Run, watch: Watch) -> None:
         """Take the numbers as they stand; without a ``status``, at the end, those of the run.
 
         Between, twice a second is enough: to see how far files go, they are looked up.
@@ -77,11 +77,11 @@ class Metrics:
                 account=run.bytes,
                 windows=run.windows,
             ),
-            counters("messages", "Messages by what was noticed", "kind", supply.notices()),
+            counters("messages", "Messages by what was noticed", "kind", watch.notices()),
         ]
         if status is not None:
-            self._supply = [
-                behind(supply.standing(status, run.streams)),
+            self._source = [
+                behind(watch.standing(run.positions)),
                 gauge("orbit", "Orbit at which the clock stands", status.orbit or 0),
                 counter("epochs", "Epochs begun", status.epochs),
             ]

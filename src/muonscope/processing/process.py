@@ -1,159 +1,191 @@
-"""The ``process`` command."""
+"""Processing: from options to published windows, with the life of a run between."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Any
 
-from muonscope.errors import FormatError, RolledBackError
-from muonscope.kernels import kernels_for, load_kernels, set_pace
-from muonscope.processing.inputs import Supply
-from muonscope.processing.plan import Options, Outlet, Plan, plan_of
+from muonscope import kernels
+from muonscope.counting.counter import Counter
+from muonscope.errors import FormatError
+from muonscope.options import made, sources_of
+from muonscope.processing.inputs import Input, open_input
+from muonscope.processing.metrics_server import MetricsServer
+from muonscope.processing.options import ProcessOptions
+from muonscope.processing.outputs import Output, open_output
+from muonscope.processing.plan import Plan, plan_of
+from muonscope.processing.reporter import Account, LogReporter, Progress, Reporter
 from muonscope.processing.run import Run
-from muonscope.say import say
 from muonscope.stopping import Stop
 
-if TYPE_CHECKING:
-    from muonscope.cli.report import Progress
-    from muonscope.counting.counter import Counter
-    from muonscope.processing.metrics_server import Metrics
-
-__all__ = ["Shown", "again_after_rollback", "process_sources", "shown_run"]
-
-_ROLLBACKS, _ROLLBACKS_S = 5, 120.0
-"""More lost transactions than so many within so many seconds are no accident."""
-
-_PAUSE_S = 0.5
+__all__ = ["Watched", "process", "process_with", "watched_run"]
 
 
-def process_sources(options: Options) -> int:
-    """Process sources to the end, or until stopped; return the exit code."""
-    stop = Stop()
-    with stop.listening():
-        if options.engine == "spark":
-            from muonscope.processing.spark import process_with_spark
+def process(
+    source: Any,
+    *,
+    reporter: Reporter | None = None,
+    stop: Stop | None = None,
+    **options: Any,
+) -> Account:
+    """Count words in exact windows of detector time; write a message per window.
 
-            return process_with_spark(options, stop)
-        return _process(options, stop)
+    Parameters
+    ----------
+    source
+        A file, folder, glob or URL, or several files or folders.
+    reporter
+        Shows how it goes; by default events go to the log ``muonscope``.
+    stop
+        Ends the run in order when it is set, from another thread; so does Ctrl-C.
+    options
+        As those of the command ``muonscope process``, with ``_`` for ``-``: see
+        :class:`~muonscope.processing.options.ProcessOptions`.
 
-
-def _process(options: Options, stop: Stop) -> int:
-    plan = plan_of(options, stop)
-    load_kernels(kernels_for(options.sources))
-    set_pace()
-    return again_after_rollback(lambda: _attempt(plan, stop), stop)
-
-
-def again_after_rollback(attempt: Callable[[], int], stop: Stop) -> int:
-    """Return what ``attempt`` returns, made again when a transaction was lost.
+    Returns
+    -------
+    Account
+        Counts of the whole run, and where all words and bytes went.
 
     Raises
     ------
-    RolledBackError
-        If that happens again and again, or it is to stop.
+    MuonscopeError
+        As the command: also where a stream could not be read, or nothing decoded.
+
+    Examples
+    --------
+    >>> import tempfile, muonscope
+    >>> folder = tempfile.mkdtemp()
+    >>> account = muonscope.process("sim:quiet?seconds=3", to=folder)
+    >>> account.windows
+    3
     """
-    rollbacks: list[float] = []
-    while True:
-        try:
-            return attempt()
-        except RolledBackError as exc:
-            now = time.monotonic()
-            rollbacks = [at for at in rollbacks if now - at < _ROLLBACKS_S] + [now]
-            if stop or len(rollbacks) > _ROLLBACKS:
-                raise
-            say(f"{exc}; going on from the saved state")
-            time.sleep(_PAUSE_S)
+    wanted = made(ProcessOptions, {"sources": sources_of(source), **options})
+    account = process_with(wanted, reporter or LogReporter(), Stop() if stop is None else stop)
+    if account.errors:
+        raise account.errors[0]
+    return account
 
 
-def _attempt(plan: Plan, stop: Stop) -> int:
+def process_with(options: ProcessOptions, reporter: Reporter, stop: Stop) -> Account:
+    """Process until the sources end, or until stopped; return where everything went.
+
+    Raises
+    ------
+    OptionError
+        If options contradict one another, or one makes no sense.
+    FormatError
+        If nothing could be decoded.
+    SourceError, SinkError, StateError
+        If sources, results or state cannot be read or written.
+    """
+    with stop.listening():
+        if options.engine == "spark":
+            from muonscope.processing.spark import process_with_spark  # brings Spark
+
+            return process_with_spark(options, reporter, stop)
+        plan = plan_of(options, stop, reporter.tell)
+        kernels.load(kernels.needed_to_count(options.sources), tell=reporter.tell)
+        return supervised(plan, lambda: _attempt(plan, reporter, stop), reporter, stop)
+
+
+def supervised(
+    plan: Plan, attempt: Callable[[], Account], reporter: Reporter, stop: Stop
+) -> Account:
+    """Return what ``attempt`` returns; it is made again when a topic lost a transaction."""
+    if plan.destination is None:
+        return attempt()
+    from muonscope.transports.kafka.rollback import again_after_rollback
+
+    return again_after_rollback(attempt, stop, reporter.tell)
+
+
+def _attempt(plan: Plan, reporter: Reporter, stop: Stop) -> Account:
     """Process until the end, a stop, or a lost transaction."""
-    with ExitStack() as stack:
-        outlet = stack.enter_context(plan.open_outlet())
-        supply = stack.enter_context(plan.open_supply(outlet, stop))
-        shown = stack.enter_context(shown_run(plan, outlet, supply))
-        shown.go_on()
-        shown.run.save()
-        paused = bool(stop) and outlet.store is not None
-        return shown.conclude(stop, paused=paused)
+    with (
+        open_output(plan) as output,
+        open_input(plan, output, stop) as words,
+        watched_run(plan, output, words, reporter) as watched,
+    ):
+        watched.go_on()
+        watched.run.save()
+        return watched.conclude(stop, paused=bool(stop) and output.ledger.keeps_state)
 
 
-@contextmanager
-def shown_run(plan: Plan, outlet: Outlet, supply: Supply) -> Iterator["Shown"]:
-    """Give the run of ``plan``, with all that shows how it goes.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A run, and all that shows how it goes."""
 
-    The sink is opened last: nothing is overwritten before all else is known to be there.
-    """
-    from muonscope.cli.report import Progress
-    from muonscope.counting.counter import Counter
-    from muonscope.processing.metrics_server import Metrics
-
-    with ExitStack() as stack:
-        metrics = stack.enter_context(Metrics(plan.options.metrics_port, plan.detector))
-        sink = stack.enter_context(plan.open_sink(outlet))
-        counter = Counter(plan.detector, plan.spec)
-        run = Run(
-            plan.name, supply.intake, counter, sink, store=outlet.store,
-            options=plan.kept, restored=outlet.restored, lasting=outlet.lasting,
-            reject=outlet.reject_from(plan.options.sources[0]),
-        )  # fmt: skip
-        if outlet.store and not outlet.restored:
-            run.save()
-        showing = stack.enter_context(ExitStack())
-        progress = showing.enter_context(Progress(supply.behind))
-        yield Shown(run, counter, supply, progress, metrics, showing)
-
-
-class Shown:
-    """A run, its counter, and what shows how it goes."""
-
-    def __init__(
-        self, run: Run, counter: "Counter", supply: Supply, progress: "Progress",
-        metrics: "Metrics", showing: ExitStack,
-    ) -> None:  # fmt: skip
-        """Take what belongs together; ``showing`` ends what is shown meanwhile."""
-        self.run, self._counter, self._supply = run, counter, supply
-        self._progress, self._metrics, self._showing = progress, metrics, showing
+    run: Run
+    counter: Counter
+    input: Input
+    reporter: Reporter
+    metrics: MetricsServer
 
     def go_on(self) -> None:
-        """Process what the supply has now."""
-        for status in self.run.steps():
-            self._progress.update(status)
-            self._metrics.update(status, self.run, self._supply)
+        """Process what the input has now."""
+        run, watch = self.run, self.input.watch
+        for status in run.steps():
+            for event in status.events:
+                self.reporter.tell(event)
+            self.reporter.progress(
+                Progress(
+                    words=status.words,
+                    windows=status.windows,
+                    orbit=status.orbit,
+                    standing=lambda: watch.standing(run.positions),
+                )
+            )
+            self.metrics.update(status, run, watch)
             self.tell()
 
     def tell(self) -> None:
-        """Tell people what has happened to the supply."""
-        for line in self._supply.note():
-            say(line)
+        """Tell people what has happened to the source."""
+        for event in self.input.watch.events():
+            self.reporter.tell(event)
 
-    def conclude(self, stop: Stop, *, paused: bool) -> int:
-        """Finish, unless it is only paused; print the account; return the exit code.
+    def conclude(self, stop: Stop, *, paused: bool) -> Account:
+        """Finish, unless it is only paused; report the account and return it.
 
         Raises
         ------
-        MuonscopeError
-            What went wrong with a stream.
+        FormatError
+            If nothing could be decoded of a source that has come to its end.
         """
-        from muonscope.cli.report import print_account
-
-        run, counter = self.run, self._counter
+        run, counter = self.run, self.counter
         whole = run.total.merge(counter.remainder) if paused else run.finish()
-        self._showing.close()
-        self._metrics.update(None, run, self._supply)
-        title = f"run {run.name}"
-        if paused:
-            still_open = counter.words_in - whole.accounting.words_in
-            title += (
-                f" (paused with {still_open:,} words in open windows; the same command goes on)"
-            )
-        print_account(whole, run.bytes, run.rejects, windows=run.windows, title=title)
-        for line in self._supply.remarks():
-            say(line)
-        if stop:
-            return stop.exit_code
-        if run.errors:
-            raise run.errors[0]
-        if run.rejects.total and not counter.words_in and not self._supply.endless:
-            first = f"; first: {run.rejects.examples[0]}" if run.rejects.examples else ""
+        self.metrics.update(None, run, self.input.watch)
+        account = Account(
+            run=run.name,
+            total=whole,
+            windows=run.windows,
+            bytes=run.bytes,
+            rejects=run.rejects,
+            paused_words=counter.words_in - whole.accounting.words_in if paused else None,
+            errors=list(run.errors),
+        )
+        self.reporter.account(account)
+        for event in self.input.watch.events(last=True):
+            self.reporter.tell(event)
+        if not stop and not run.errors:
+            self._refuse_nothing()
+        return account
+
+    def _refuse_nothing(self) -> None:
+        rejects = self.run.rejects
+        if rejects.total and not self.counter.words_in and not self.input.endless:
+            first = f"; first: {rejects.examples[0]}" if rejects.examples else ""
             raise FormatError(f"nothing could be decoded{first}")
-        return 0
+
+
+@contextmanager
+def watched_run(plan: Plan, output: Output, words: Input, reporter: Reporter) -> Iterator[Watched]:
+    """Give the run of ``plan``, with all that shows how it goes.
+
+    Results are opened last: nothing is overwritten before all else is known to be there.
+    """
+    with ExitStack() as stack:
+        metrics = stack.enter_context(MetricsServer(plan.options.metrics_port, plan.detector))
+        counter = Counter(plan.detector, plan.spec)
+        run = Run(plan.name, words.words, counter, output, plan.kept)
+        yield Watched(run=run, counter=counter, input=words, reporter=reporter, metrics=metrics)

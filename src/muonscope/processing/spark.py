@@ -1,4 +1,4 @@
-"""``process --engine spark``: a cluster reads and decodes, one ordered run publishes."""
+"""Processing with Spark: a cluster reads and decodes, one ordered run publishes."""
 
 import os
 import tempfile
@@ -7,57 +7,71 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from muonscope import kernels
 from muonscope.errors import OptionError
-from muonscope.intake.batch import Batch, Stream, Token
-from muonscope.intake.topic import MessageBook, places_of
-from muonscope.kernels import PROCESSING, load_kernels
-from muonscope.processing.inputs import FileSupply, TopicSupply
-from muonscope.processing.plan import Options, Plan, plan_of
-from muonscope.processing.process import again_after_rollback, shown_run
+from muonscope.intake.batch import WordBatch
+from muonscope.intake.checkpoints import Checkpoints
+from muonscope.intake.message_book import MessageBook, partitions_in
+from muonscope.intake.opening import STDIN
+from muonscope.intake.streams import StreamPosition
+from muonscope.intake.topic import book_of
+from muonscope.processing.inputs import FileWatch, Input, TopicWatcher
+from muonscope.processing.options import ProcessOptions
+from muonscope.processing.outputs import Output, open_output
+from muonscope.processing.plan import Plan, plan_of
+from muonscope.processing.process import supervised, watched_run
+from muonscope.processing.reporter import Account, Reporter
 from muonscope.stopping import Stop
 from muonscope.stream.messages import Part
 from muonscope.stream.ordering import Front
-from muonscope.transports.base import Place
-from muonscope.words.codec import Decoded
+from muonscope.transports.base import FilePosition
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from muonscope.transports.kafka.consumer import KafkaSource
+    from muonscope.transports.kafka.consumer import TopicWatch
 
 __all__ = ["process_with_spark"]
 
 JARS_VARIABLE = "MUONSCOPE_SPARK_JARS"
 
 
-def process_with_spark(options: Options, stop: Stop) -> int:
-    """Process with Spark; return the exit code."""
-    if options.follow or "-" in options.sources:
+def process_with_spark(options: ProcessOptions, reporter: Reporter, stop: Stop) -> Account:
+    """Process with Spark; return where everything went.
+
+    Raises
+    ------
+    OptionError
+        If the sources are none that Spark reads, or it is not installed.
+    SourceError
+        If Spark does not start, or fails.
+    """
+    if options.follow or STDIN in options.sources:
         raise OptionError(
             "--engine spark reads topics and whole files; expected neither --follow nor -"
         )
     if options.checkpoint and not options.state:
         options = replace(options, state=_state_folder(options))
-    plan = plan_of(options, stop)
-    load_kernels(PROCESSING)
-    from muonscope.engines.spark.session import spark_session
+    plan = plan_of(options, stop, reporter.tell)
+    kernels.load(kernels.needed_to_count(options.sources), tell=reporter.tell)
+    from muonscope.engines.spark.session import spark_session  # brings Spark
 
     jars = os.environ.get(JARS_VARIABLE, "")
-    process = _process_files if plan.topic is None else _process_topic
+    run = _process_files if plan.topic is None else _process_topic
     with spark_session(options.master, jars=jars, connector=plan.topic is not None) as session:
-        return again_after_rollback(lambda: process(plan, session, stop), stop)
+        return supervised(plan, lambda: run(plan, session, reporter, stop), reporter, stop)
 
 
-def _state_folder(options: Options) -> str:
+def _state_folder(options: ProcessOptions) -> str:
     """Return where the state of results in files goes; results in Kafka keep theirs there."""
     to_file = "://" not in options.to and options.to != "-"
     return str(Path(options.checkpoint) / "state") if to_file else ""
 
 
 class _MicroBatches:
-    """Gives a run the words of one micro-batch at a time."""
+    """The words of one micro-batch at a time."""
 
     def __init__(self, book: MessageBook, reached: dict[int, int]) -> None:
         self.book, self.reached = book, reached
@@ -70,7 +84,7 @@ class _MicroBatches:
             self.reached[part.partition] = max(self.reached.get(part.partition, 0), part.end)
         self._parts, self._front = parts, look(self.reached)
 
-    def batches(self) -> Iterator[Batch[Token]]:
+    def batches(self) -> Iterator[WordBatch]:
         """Yield what is in order; without a micro-batch, all that waits."""
         if self._front is None:
             yield from self.book.rest()
@@ -80,38 +94,35 @@ class _MicroBatches:
         self._parts, self._front = [], None
 
 
-def _process_topic(plan: Plan, session: "SparkSession", stop: Stop) -> int:
+def _process_topic(plan: Plan, session: "SparkSession", reporter: Reporter, stop: Stop) -> Account:
     """Process a topic until the end, a stop, or a lost transaction."""
     from muonscope.engines.spark.topic import TopicQuery
 
     url = plan.topic
     assert url
     with ExitStack() as stack:
-        outlet = stack.enter_context(plan.open_outlet())
-        streams = outlet.restored.streams if outlet.restored else {}
-        source = stack.enter_context(_looking(plan, places_of(streams), outlet.remedy))
-        reached = dict(source.front().reached)
-        book = MessageBook(
-            source.name, source.partitions, mark=source.mark, streams=streams, reached=reached,
-            checkpoints=outlet.store is not None, expired=source.expired,
-        )  # fmt: skip
-        intake = _MicroBatches(book, reached)
-        supply = TopicSupply(intake, source)
-        shown = stack.enter_context(shown_run(plan, outlet, supply))
+        output = stack.enter_context(open_output(plan))
+        topic = stack.enter_context(_watching(plan, output))
+        reached = dict(topic.front().reached)
+        checkpoints = Checkpoints(time.monotonic, wanted=output.ledger.keeps_state)
+        book = book_of(topic, output.positions, checkpoints)
+        words = _MicroBatches(book, reached)
+        source = Input(words=words, watch=TopicWatcher(book, topic), endless=True)
+        watched = stack.enter_context(watched_run(plan, output, source, reporter))
         last = time.monotonic()
 
         def take(parts: list[Part]) -> None:
             nonlocal last
             if parts:
                 last = time.monotonic()
-            intake.load(parts, source.look)
-            shown.go_on()
-            shown.run.save()
+            words.load(parts, topic.look)
+            watched.go_on()
+            watched.run.save()
 
         def over() -> bool:
-            shown.tell()
+            watched.tell()
             quiet = plan.idle_exit_s is not None and time.monotonic() - last > plan.idle_exit_s
-            return bool(stop) or (quiet and not source.look(reached).behind())
+            return bool(stop) or (quiet and not topic.look(reached).behind())
 
         query = TopicQuery(
             session,
@@ -125,25 +136,26 @@ def _process_topic(plan: Plan, session: "SparkSession", stop: Stop) -> int:
         )
         folder = stack.enter_context(_query_folder(plan.options.checkpoint))
         query.run(folder, f"{plan.trigger_s * 1e3:.0f} milliseconds", stop=over)
-        paused = bool(stop) and outlet.store is not None
+        paused = bool(stop) and output.ledger.keeps_state
         if not paused:
-            shown.go_on()
-        return shown.conclude(stop, paused=paused)
+            watched.go_on()
+        return watched.conclude(stop, paused=paused)
 
 
 @contextmanager
-def _looking(plan: Plan, known: dict[int, Place], remedy: str) -> Iterator["KafkaSource"]:
+def _watching(plan: Plan, output: Output) -> Iterator["TopicWatch"]:
     """Give what knows how far the topic reaches, and reads nothing of it."""
-    from muonscope.transports.kafka.opening import open_topic
+    from muonscope.transports.kafka.consumer import Begin  # brings the client
+    from muonscope.transports.kafka.opening import watch_topic
 
     assert plan.topic
-    source = open_topic(
-        plan.topic, plan.kafka, group=plan.group, known=known, remedy=remedy, only_look=True
-    )
+    known = partitions_in(output.positions)
+    begin = Begin(group=plan.group, known=known, remedy=output.remedy)
+    topic = watch_topic(plan.topic, plan.kafka, begin)
     try:
-        yield source
+        yield topic
     finally:
-        source.close()
+        topic.close()
 
 
 @contextmanager
@@ -164,43 +176,44 @@ def _query_folder(checkpoint: str) -> Iterator[str]:
 
 
 class _Files:
-    """Gives a run the words of files that workers decode."""
+    """The words of files that workers decode."""
 
     def __init__(self, parts: Callable[[], Iterator[Part]], names: list[str], stop: Stop) -> None:
         self._parts, self._names, self._stop = parts, names, stop
 
-    def batches(self) -> Iterator[Batch[Token]]:
+    def batches(self) -> Iterator[WordBatch]:
         """Yield the words of all files, in order."""
         read: dict[str, int] = {}
         for part in self._parts():
             name = self._names[part.partition]
             read[name] = read.get(name, 0) + part.size
-            place = Place(restart=0, read=read[name], mark=0, ended=False)
-            stream = Stream(name=name, place=place, bytes_in=read[name])
-            yield Batch(Decoded(part.words, list(part.rejects)), Token(key=name, stream=stream))
+            file = FilePosition(restart=0, read=read[name], mark=0, ended=False)
+            position = StreamPosition(name=name, file=file, bytes_in=read[name])
+            yield WordBatch(
+                words=part.words, rejects=part.rejects, stream=name, positions={name: position}
+            )
             if self._stop:
                 return
 
 
-def _process_files(plan: Plan, session: "SparkSession", stop: Stop) -> int:
+def _process_files(plan: Plan, session: "SparkSession", reporter: Reporter, stop: Stop) -> Account:
     """Process files once, each decoded by a worker."""
     from muonscope.engines.spark.files import decode_ranges, ranges_of
     from muonscope.transports.listing import named_files
 
-    options = plan.options
-    if options.state:
+    if plan.options.state:
         raise OptionError("--engine spark reads files in one go: leave out --state, --checkpoint")
-    files, opener = named_files(options.sources)
+    files, opener = named_files(plan.sources)
     readout = plan.detector.readout
     with ExitStack() as stack:
-        outlet = stack.enter_context(plan.open_outlet())
+        output = stack.enter_context(open_output(plan))
         ranges = [r for name, size in files for r in ranges_of(name, size, opener, readout)]
 
         def parts() -> Iterator[Part]:
             return decode_ranges(session, ranges, opener, readout)
 
-        intake: Any = _Files(parts, [task.name for task in ranges], stop)
-        supply = FileSupply(intake, lambda: sum(size for _, size in files))
-        shown = stack.enter_context(shown_run(plan, outlet, supply))
-        shown.go_on()
-        return shown.conclude(stop, paused=False)
+        words = _Files(parts, [task.name for task in ranges], stop)
+        source = Input(words=words, watch=FileWatch(lambda: sum(size for _, size in files)))
+        watched = stack.enter_context(watched_run(plan, output, source, reporter))
+        watched.go_on()
+        return watched.conclude(stop, paused=False)

@@ -1,11 +1,12 @@
 """Words to a topic, as every command sends them: numbered, packed or JSON, and waited for."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from muonscope.detector import Detector
 from muonscope.errors import MuonscopeError, OptionError, SinkError
+from muonscope.events import Event, EventKind
+from muonscope.replaying.position import new_stream
 from muonscope.stopping import Stop
 from muonscope.transports.kafka.opening import make_stream_topic
 from muonscope.transports.kafka.options import KafkaOptions
@@ -13,14 +14,9 @@ from muonscope.transports.kafka.producer import WordSender
 from muonscope.transports.kafka.url import KafkaUrl
 from muonscope.words.layout import Words
 
-__all__ = ["deliver", "new_stream", "open_sender", "sending"]
+__all__ = ["deliver", "open_sender", "sending"]
 
 _FLUSH_S, _FLUSH_STOPPED_S = 30.0, 5.0
-
-
-def new_stream() -> int:
-    """Return a number for a stream that no other has."""
-    return secrets.randbits(64)
 
 
 @contextmanager
@@ -45,9 +41,7 @@ def open_sender(
     """
     partitions, lasting = make_stream_topic(url, kafka)
     if not lasting and not json:
-        kafka.say(
-            f"topic {url.topic} deletes by time: blocks bear the time of the clock on the wall"
-        )
+        kafka.tell(Event(kind=EventKind.DELETES_BY_TIME, where=url.topic))
     sender = WordSender(
         url, kafka.settings, detector, partitions=partitions, stream=stream, first=first,
         json=json, detector_time=lasting,
@@ -101,5 +95,6 @@ def sending(
             deliver(sender, stop)
         except MuonscopeError:
             if sender.next:
-                kafka.say(f"{url}: has up to {sender.next:,} words of this already; they stay")
+                numbers = {"words": sender.next}
+                kafka.tell(Event(kind=EventKind.ALREADY_SENT, where=str(url), numbers=numbers))
             raise

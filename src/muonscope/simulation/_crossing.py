@@ -6,23 +6,22 @@
 import math
 from typing import Any
 
-from numba import types
-
 from muonscope._jit import kernel, read_only, tuple_of
 
 __all__ = ["cross_cells"]
 
-_real, _whole = types.float64, types.int64
-_i64_2, _f64_2 = types.int64[:, ::1], types.float64[:, ::1]
+
+def _types(t: Any) -> Any:
+    real, whole = t.float64, t.int64
+    i64_2, f64_2 = t.int64[:, ::1], t.float64[:, ::1]
+    return tuple_of(whole, 2)(
+        tuple_of(read_only(real), 4), real, read_only(t.boolean),
+        tuple_of(read_only(real), 4), read_only(real, 2), read_only(whole, 2),
+        tuple_of(real, 4), i64_2, f64_2, i64_2, f64_2,
+    )  # fmt: skip
 
 
-@kernel(
-    tuple_of(_whole, 2)(
-        tuple_of(read_only(_real), 4), _real, read_only(types.boolean),
-        tuple_of(read_only(_real), 4), read_only(_real, 2), read_only(_whole, 2),
-        tuple_of(_real, 4), _i64_2, _f64_2, _i64_2, _f64_2,
-    )
-)  # fmt: skip
+@kernel(_types)
 def cross_cells(
     muons: Any, middle: float, measures_x: Any, places: Any, first_wire: Any, wires: Any,
     sizes: Any, crossing: Any, crossing_at: Any, reached: Any, reached_at: Any,

@@ -6,23 +6,24 @@
 from typing import Any
 
 import numpy as np
-from numba import types
 
 from muonscope._jit import kernel, read_only, tuple_of
 
 __all__ = ["write_hits"]
 
-_i64, _u64 = types.int64[::1], types.uint64[::1]
-_in_i64, _in_u64 = read_only(types.int64), read_only(types.uint64)
 _COUNTER = np.int64(0xFFFFFFFF)
 
 
-@kernel(
-    types.void(
-        _in_i64, _in_i64, _in_i64, _in_i64, _i64, _in_i64, _in_u64,
-        tuple_of(types.int64, 6), _i64, _u64, _i64, _i64,
-    )
-)  # fmt: skip
+def _types(t: Any) -> Any:
+    i64, u64 = t.int64[::1], t.uint64[::1]
+    given, given_words = read_only(t.int64), read_only(t.uint64)
+    return t.void(
+        given, given, given, given, i64, given, given_words,
+        tuple_of(t.int64, 6), i64, u64, i64, i64,
+    )  # fmt: skip
+
+
+@kernel(_types)
 def write_hits(
     tick: Any, address: Any, jitter: Any, ahead: Any, alive_until: Any, lane_of: Any, base: Any,
     clock: Any, row_of: Any, words: Any, leaves: Any, ends: Any,

@@ -1,34 +1,55 @@
 """The seams of input and output.
 
-A source yields the bytes of its streams (files, objects, standard input) piece by piece;
-it knows nothing of words. A sink takes whole messages and can be cut back to a position
-it named before, so that what is published twice after a crash counts once.
+A byte source yields the bytes of its streams (files, objects, standard input) piece by
+piece. A ledger takes whole messages and the state that follows from them; a commit makes
+both visible together, so that what is published again after a crash counts once.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy.typing as npt
 
 from muonscope.errors import SourceError
+from muonscope.words.rejects import Reject
 
-__all__ = ["Piece", "Place", "Published", "Sink", "Source", "SourceStatus", "Store"]
+__all__ = [
+    "ByteSource",
+    "FilePosition",
+    "Ledger",
+    "PartitionPosition",
+    "Piece",
+    "Published",
+    "Rejected",
+    "SourceStatus",
+    "State",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """How far a stream was read, and by what it is known again."""
+class FilePosition:
+    """How far a stream of bytes was read, and by what it is known again."""
 
     restart: int
     """Raw bytes that need not be read again."""
     read: int
     """Raw bytes that were read."""
     mark: int
-    """CRC-32 of the first ``min(64, read)`` bytes; of a topic, of its id."""
+    """CRC-32 of the first ``min(64, read)`` bytes."""
     ended: bool
     """Whether it was read to an end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionPosition:
+    """Where to read on in a partition of a topic, and by what the topic is known again."""
+
+    offset: int
+    """Of the next message."""
+    mark: int
+    """CRC-32 of the id of the topic; 0 where the brokers do not tell one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +64,7 @@ class Piece:
     read: int = 0
     """Raw bytes of the stream up to the end of this piece."""
     mark: int = 0
-    """As in :class:`Place`."""
+    """As in :class:`FilePosition`."""
     changed_s: float = math.inf
     """When the stream had changed last, s since 1970; infinity where that is not known."""
     ended: bool = False
@@ -66,8 +87,8 @@ class SourceStatus:
     unit: str = "bytes"
 
 
-class Source(Protocol):
-    """Where bytes come from."""
+class ByteSource(Protocol):
+    """A place that bytes come from."""
 
     def pieces(self) -> Iterator[Piece]:
         """Yield the pieces of all streams, each stream's in order."""
@@ -80,32 +101,46 @@ class Published(NamedTuple):
     """A message on its way out."""
 
     name: str
-    """What makes it the same message again: run, epoch and window."""
+    """Run, epoch and window: what makes it the same message again."""
     data: bytes
     """A line of JSON."""
 
 
-class Sink(Protocol):
-    """Where messages go."""
+State = tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]
+"""The saved state of a run: JSON values, and arrays by name."""
+
+Rejected = tuple[Reject, bytes]
+"""A reject, and the whole message that gave it."""
+
+
+class Ledger(Protocol):
+    """A place that the results of a run go to, with the state that follows from them."""
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether a run can go on from what was committed."""
+
+    @property
+    def can_cut_back(self) -> bool:
+        """Whether what was published without a state can be taken back by the next run."""
+
+    def load(self) -> State | None:
+        """Return the state that was committed last, or None."""
+
+    def begin(self, *, fresh: bool) -> None:
+        """Open what is written to, anew where the run is ``fresh``; nothing is touched before."""
 
     def publish(self, messages: Sequence[Published]) -> None:
-        """Write whole messages, each a line."""
+        """Add whole messages, each a line."""
 
-    def commit(self) -> int:
-        """Make all that was published durable; return the position reached."""
+    def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Add messages of the source that were no words, where there is a place for them."""
 
-    def close(self) -> None:
-        """Finish."""
+    def commit(self, state: State | None) -> None:
+        """Make all that was added durable and visible, together with ``state`` if there is one.
 
-
-class Store(Protocol):
-    """Where a run keeps its state."""
-
-    def load(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
-        """Return what was saved last, or None."""
-
-    def save(self, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Replace what was saved; after a crash either the old or the new is there."""
+        After a crash either all of it is there or none.
+        """
 
     def close(self) -> None:
-        """Let go."""
+        """Let go; what was not committed is given up where that is possible."""

@@ -19,7 +19,7 @@ from select import select
 from typing import BinaryIO
 
 from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
-from muonscope.transports.base import Piece, Place
+from muonscope.transports.base import FilePosition, Piece
 from muonscope.words.compression import compression_of
 from muonscope.words.detect import PARQUET_MAGIC
 from muonscope.words.parquet import is_truth
@@ -144,15 +144,15 @@ def _error(path: Path, exc: OSError) -> SourceError:
 class _Open:
     """An open file: known by device, inode and the mark of its first bytes."""
 
-    def __init__(self, path: Path, file: BinaryIO, known: Mapping[str, Place]) -> None:
+    def __init__(self, path: Path, file: BinaryIO, known: Mapping[str, FilePosition]) -> None:
         status = os.fstat(file.fileno())
         self.path, self.size, self.changed = path, status.st_size, status.st_mtime
         self._file, self._first = file, file.read(MARK_BYTES)
         keys = (f"{status.st_dev}:{status.st_ino}:{n}" for n in count())
         self.key = next(key for key in keys if key not in known or self._is(known[key]))
-        self.place = known.get(self.key, Place(restart=0, read=0, mark=0, ended=False))
+        self.place = known.get(self.key, FilePosition(restart=0, read=0, mark=0, ended=False))
 
-    def _is(self, place: Place) -> bool:
+    def _is(self, place: FilePosition) -> bool:
         return self.size >= place.read and self._mark(place.read) == place.mark
 
     def _mark(self, read: int) -> int:
@@ -204,7 +204,9 @@ class FileSource:
     ``known`` says how far each was read before; those read to their end are left out.
     """
 
-    def __init__(self, files: Sequence[Path], *, known: Mapping[str, Place] | None = None) -> None:
+    def __init__(
+        self, files: Sequence[Path], *, known: Mapping[str, FilePosition] | None = None
+    ) -> None:
         """Remember the files; they are opened when their turn comes."""
         self._files, self._known = files, known or {}
 
@@ -254,7 +256,7 @@ class FollowSource:
         poll_s: float = 0.2,
         settle_s: float = 1.0,
         idle_exit_s: float | None = None,
-        known: Mapping[str, Place] | None = None,
+        known: Mapping[str, FilePosition] | None = None,
     ) -> None:
         """Begin where ``known`` says."""
         self._list_files, self._clock, self._wait = list_files, clock, wait
@@ -340,7 +342,7 @@ class FollowSource:
 
     def _remember(self, piece: Piece) -> None:
         self._reading[piece.key] = piece
-        self._known[piece.key] = Place(
+        self._known[piece.key] = FilePosition(
             restart=piece.read, read=piece.read, mark=piece.mark, ended=False
         )
 

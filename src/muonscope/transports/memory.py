@@ -1,10 +1,10 @@
-"""Source and sink in memory, for tests and notebooks."""
+"""Streams of bytes and a ledger in memory, for tests and notebooks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from muonscope.transports.base import Piece, Published
+from muonscope.transports.base import Piece, Published, Rejected, State
 
-__all__ = ["MemorySink", "MemorySource"]
+__all__ = ["MemoryLedger", "MemorySource"]
 
 
 class MemorySource:
@@ -31,20 +31,39 @@ class MemorySource:
         return sum(map(len, self._streams.values()))
 
 
-class MemorySink:
-    """Keeps the messages in ``messages``."""
+class MemoryLedger:
+    """Keeps what is published, rejected and committed; for tests and notebooks."""
+
+    keeps_state = True
+    can_cut_back = True
 
     def __init__(self) -> None:
         """Start empty."""
         self.messages: list[bytes] = []
+        self.rejected: list[Rejected] = []
+        self.state: State | None = None
+        self._committed = 0
+
+    def load(self) -> State | None:
+        """Return the state that was committed last, or None."""
+        return self.state
+
+    def begin(self, *, fresh: bool) -> None:
+        """Forget what was published after the last commit, or all where the run is ``fresh``."""
+        del self.messages[0 if fresh else self._committed :]
 
     def publish(self, messages: Sequence[Published]) -> None:
-        """Append."""
+        """Append messages."""
         self.messages.extend(message.data for message in messages)
 
-    def commit(self) -> int:
-        """Return the number of messages."""
-        return len(self.messages)
+    def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Append messages that were no words."""
+        self.rejected.extend(rejected)
+
+    def commit(self, state: State | None) -> None:
+        """Keep ``state``, if there is one, with what was published."""
+        if state is not None:
+            self.state, self._committed = state, len(self.messages)
 
     def close(self) -> None:
         """Keep everything."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
 from muonscope.simulation.options import SCHEME
-from muonscope.transports.base import Piece, Place
+from muonscope.transports.base import FilePosition, Piece
 from muonscope.transports.files import CHUNK_BYTES, MARK_BYTES, natural_key
 from muonscope.transports.kafka.url import is_kafka_url
 
@@ -26,7 +26,9 @@ def is_object_url(source: str) -> bool:
 class ObjectSource:
     """Reads all objects under some URLs, in natural order of their names."""
 
-    def __init__(self, urls: Sequence[str], *, known: Mapping[str, Place] | None = None) -> None:
+    def __init__(
+        self, urls: Sequence[str], *, known: Mapping[str, FilePosition] | None = None
+    ) -> None:
         """Find the objects.
 
         Raises
@@ -49,7 +51,7 @@ class ObjectSource:
         """Yield each object to its end."""
         for system, name, size, tag in self._objects:
             key = f"{name}:{tag}"
-            place = self._known.get(key, Place(restart=0, read=0, mark=0, ended=False))
+            place = self._known.get(key, FilePosition(restart=0, read=0, mark=0, ended=False))
             if place.ended and place.read == size:
                 continue
             read, first = place.restart, b""

@@ -1,17 +1,16 @@
-"""Sinks for messages: a file of JSON lines that can be cut back, or an open stream."""
+"""A file of JSON lines that can be cut back."""
 
 import fcntl
 import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from muonscope.errors import SinkError, SinkExistsError
 from muonscope.transports.base import Published
 from muonscope.transports.writing import why, write_all
 
-__all__ = ["FileSink", "StreamSink"]
+__all__ = ["FileSink"]
 
 
 class FileSink:
@@ -73,7 +72,7 @@ class FileSink:
         """
         self._write(b"".join(message.data for message in messages))
 
-    def commit(self) -> int:
+    def sync(self) -> int:
         """Force everything to the disk; return the size of the file."""
         try:
             os.fsync(self._file.fileno())
@@ -113,36 +112,3 @@ class FileSink:
 
     def _error(self, exc: OSError) -> SinkError:
         return SinkError(f"{self._path}: cannot be written: {why(exc)}")
-
-
-class StreamSink:
-    """Writes messages to an open stream, such as standard output."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        """Take an open binary file; it is not closed."""
-        self._file, self._written = file, 0
-
-    def publish(self, messages: Sequence[Published]) -> None:
-        """Write the messages.
-
-        Raises
-        ------
-        SinkError
-            If the stream fails; a closed pipe stays a BrokenPipeError.
-        """
-        try:
-            for message in messages:
-                self._file.write(message.data)
-                self._written += len(message.data)
-            self._file.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as exc:
-            raise SinkError(f"standard output: cannot be written: {exc.strerror or exc}") from exc
-
-    def commit(self) -> int:
-        """Return the bytes written."""
-        return self._written
-
-    def close(self) -> None:
-        """Leave the stream open."""

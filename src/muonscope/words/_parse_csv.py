@@ -9,7 +9,6 @@ taken for HEAD 4 and 5 of v2 words, which carry a half-precision number.
 from typing import Any
 
 import numpy as np
-from numba import types
 
 from muonscope._jit import kernel, part, read_only
 from muonscope.words.rejects import RejectCode
@@ -26,9 +25,13 @@ _TAB, _QUOTE = 9, 34
 _HALF_HEAD_LOW, _HALF_HEAD_HIGH = 4, 5
 _MAX_DIGITS = 18
 
-_int = types.int64
-_u8, _u64, _i64, _i64_2 = types.uint8[::1], types.uint64[::1], types.int64[::1], types.int64[:, ::1]
-_f64 = types.float64[::1]
+
+def _types(t: Any) -> Any:
+    number, flag, i64 = t.int64, t.boolean, t.int64[::1]
+    return number(
+        read_only(t.uint8), number, flag, number, i64, flag, number, number, number,
+        t.uint64[::1], i64, t.float64[::1], t.int64[:, ::1], i64,
+    )  # fmt: skip
 
 
 @part
@@ -149,12 +152,7 @@ def parse_patiently(data: Any, begin: int, end: int, order: Any, values: Any, v2
     return half, _NEGATIVE if values[FIELDS - 1] < 0 else 0
 
 
-@kernel(
-    _int(
-        read_only(types.uint8), _int, types.boolean, _int, _i64, types.boolean, _int, _int, _int,
-        _u64, _i64, _f64, _i64_2, _i64,
-    )
-)  # fmt: skip
+@kernel(_types)
 def parse_rows(
     data: Any,
     size: int,

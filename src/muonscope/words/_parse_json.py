@@ -8,7 +8,6 @@ parser, so what is accepted is decided there and only the speed is decided here.
 from typing import Any
 
 import numpy as np
-from numba import types
 
 from muonscope._jit import kernel, part, read_only
 
@@ -18,7 +17,10 @@ _OPEN, _CLOSE, _BACKSLASH = 123, 125, 92
 _PLAIN = np.zeros(256, np.bool_)
 _PLAIN[[ord(c) for c in "0123456789+-."]] = True
 
-_int, _i64 = types.int64, types.int64[::1]
+
+def _types(t: Any) -> Any:
+    number, u8, i64 = t.int64, t.uint8[::1], t.int64[::1]
+    return number(read_only(t.uint8), number, number, number, t.uint8[:, ::1], i64, u8, i64)
 
 
 @part
@@ -79,11 +81,7 @@ def find_fields(data: Any, begin: int, end: int, names: Any, sizes: Any, spans: 
     return plain and spans[:, 0].min() >= 0
 
 
-@kernel(
-    _int(
-        read_only(types.uint8), _int, _int, _int, types.uint8[:, ::1], _i64, types.uint8[::1], _i64
-    )
-)  # fmt: skip
+@kernel(_types)
 def rows_of_objects(
     data: Any, start: int, size: int, longest: int, names: Any, sizes: Any, out: Any, counters: Any
 ) -> int:

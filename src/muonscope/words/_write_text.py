@@ -3,14 +3,17 @@
 from typing import Any
 
 import numpy as np
-from numba import types
 
 from muonscope._jit import kernel, part, read_only
 
 FIELDS = 6
 _MINUS, _DOT, _ZERO = 45, 46, 48
 _HALF_HEAD_LOW, _HALF_HEAD_HIGH = 4, 5
-_int, _u8, _i64, _i64_2 = types.int64, types.uint8[::1], types.int64[::1], types.int64[:, ::1]
+
+
+def _types(t: Any) -> Any:
+    number, u8, i64 = t.int64, t.uint8[::1], t.int64[::1]
+    return number(read_only(t.uint64), t.int64[:, ::1], t.boolean, number, u8, t.uint8[:, ::1], i64)
 
 
 @part
@@ -57,11 +60,7 @@ def put_half(out: Any, at: int, bits: int, decimals: int) -> int:
     return at + decimals + 1
 
 
-@kernel(
-    _int(
-        read_only(types.uint64), _i64_2, types.boolean, _int, _u8, types.uint8[:, ::1], _i64
-    )
-)  # fmt: skip
+@kernel(_types)
 def format_rows(
     words: Any, columns: Any, v2: bool, hit_head: int, out: Any, between: Any, sizes: Any
 ) -> int:

@@ -14,6 +14,8 @@ import numpy as np
 import orjson
 
 from muonscope.detector import Readout
+from muonscope.words._parse_csv import N_REJECT, parse_rows
+from muonscope.words._parse_json import rows_of_objects
 from muonscope.words.codec import Decoded, joined
 from muonscope.words.layout import COLUMNS
 from muonscope.words.rejects import SLICE_BYTES, Reject, RejectCode, evidence
@@ -52,8 +54,6 @@ class _Rows:
 
     def parse(self, data: bytes, offset: int, *, final: bool) -> tuple[Decoded, int]:
         """Parse the rows of ``data``, which begins at ``offset``; return bytes done too."""
-        from muonscope.words._parse_csv import N_REJECT, parse_rows
-
         raw = np.frombuffer(data, np.uint8)
         rows = len(raw) // _SHORTEST_ROW + 1
         readout, parts, done = self._readout, [], 0
@@ -264,8 +264,6 @@ class JsonDecoder(_LineDecoder):
             row[: len(name)] = np.frombuffer(name.encode(), np.uint8)
 
     def _decode(self, data: bytes, *, final: bool) -> tuple[Decoded, int]:
-        from muonscope.words._parse_json import rows_of_objects
-
         size = len(data)
         if self.position == 0 and data.startswith(_BOM):
             data = b"   " + data[len(_BOM) :]

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from muonscope.detector import Readout
 from muonscope.errors import FormatError
+from muonscope.words._write_text import format_rows
 from muonscope.words.layout import COLUMNS, Words, as_words, unpack
 from muonscope.words.text import CsvDecoder, JsonDecoder
 
@@ -45,8 +46,6 @@ class TextEncoder:
         FormatError
             If text cannot hold a word: it has bits that no column shows.
         """
-        from muonscope.words._write_text import format_rows
-
         words, readout = as_words(words), self._readout
         columns = self._columns(words)
         out = np.empty(len(words) * (int(self._sizes.sum()) + 60) + 1, np.uint8)

@@ -6,19 +6,19 @@ from typing import Any
 import pytest
 
 from muonscope.errors import SourceLostError, StateError
-from muonscope.transports.base import Place
+from muonscope.transports.base import PartitionPosition
 from muonscope.transports.kafka import consumer
 from muonscope.transports.kafka.clients import FoundTopic, Topics
-from muonscope.transports.kafka.consumer import KafkaSource
+from muonscope.transports.kafka.consumer import Begin, TopicWatch
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
 
 LOW, HIGH = 3, 10
-Opened = Callable[..., KafkaSource]
+Opened = Callable[..., TopicWatch]
 
 
-def place(restart: int, mark: int = 7) -> Place:
-    return Place(restart=restart, read=0, mark=mark, ended=False)
+def place(offset: int, mark: int = 7) -> PartitionPosition:
+    return PartitionPosition(offset=offset, mark=mark)
 
 
 class Asked:
@@ -47,6 +47,12 @@ class Silent:
     def get_watermark_offsets(self, *_: object, **__: object) -> tuple[int, int]:
         return LOW, HIGH
 
+    def pause(self, places: list[Any]) -> None:
+        pass
+
+    def resume(self, places: list[Any]) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
@@ -63,17 +69,16 @@ def opened(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> Opened:
     monkeypatch.setattr(consumer, "made", lambda *_: Silent())
     topics: Any = asked
 
-    def opened(known: dict[int, Place] | None = None, query: str = "") -> KafkaSource:
+    def opened(known: dict[int, PartitionPosition] | None = None, query: str = "") -> TopicWatch:
         brokers: Topics = topics
-        return KafkaSource(
-            KafkaUrl.parse(f"kafka://h:1/words{query}"), KafkaSettings(), topics=brokers,
-            found=asked.found("words"), group="g", known=known, remedy="start anew",
-        )  # fmt: skip
+        begin = Begin(group="g", known=known or {}, remedy="start anew")
+        url = KafkaUrl.parse(f"kafka://h:1/words{query}")
+        return TopicWatch(url, KafkaSettings(), brokers, asked.found("words"), begin)
 
     return opened
 
 
-def begun(source: KafkaSource) -> list[int]:
+def begun(source: TopicWatch) -> list[int]:
     """Return the offsets that the client was to begin at."""
     client: Any = source._consumer
     offsets: list[int] = client.begun
@@ -102,7 +107,7 @@ def test_a_topic_that_may_be_the_one_before_is_gone_on_with(
 
 @pytest.mark.parametrize("known", [place(5, 8), place(HIGH + 1)])
 def test_a_topic_that_was_made_anew_is_refused_with_the_way_out(
-    opened: Opened, known: Place
+    opened: Opened, known: PartitionPosition
 ) -> None:
     with pytest.raises(StateError, match=r"made anew.*; start anew$"):
         opened({0: known})

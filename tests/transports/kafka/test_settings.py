@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from muonscope.errors import OptionError
@@ -118,7 +118,6 @@ def test_a_login_has_its_form_in_java(name: str, mechanism: str, module: str) ->
     }
 
 
-@settings(deadline=None)
 @given(user=st.text(min_size=1, max_size=12), password=st.text(max_size=12))
 def test_no_login_breaks_out_of_its_quotes_in_java(user: str, password: str) -> None:
     made = KafkaSettings({"sasl.username": user, "sasl.password": password})

@@ -1,7 +1,7 @@
 """Kafka URLs: what they name, and what is refused without showing a password."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from muonscope.errors import OptionError
@@ -116,7 +116,6 @@ def test_a_password_is_refused_and_not_shown(text: str) -> None:
     assert "ter2" not in str(caught.value)
 
 
-@settings(deadline=None)
 @given(rest=st.text(max_size=30) | st.from_regex(r"[a-z:/?@,&=.%]{0,30}", fullmatch=True))
 def test_any_text_is_a_url_or_an_option_error(rest: str) -> None:
     try:

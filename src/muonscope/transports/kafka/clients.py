@@ -24,6 +24,7 @@ from muonscope.errors import (
     SourceError,
     SourceLostError,
 )
+from muonscope.events import Event, EventKind
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
@@ -176,10 +177,18 @@ class Topics:
                 error = exc.args[0]
                 if error.code() in _DENIED or any(t in self._trouble for t in ("SASL", "SSL")):
                     raise SourceDeniedError(f"{self._servers}: {self._trouble or error}") from exc
-                text = f"{self._servers}: no Kafka broker answers ({self._trouble or error.str()})"
+                why = self._trouble or error.str()
                 if not options.patient:
-                    raise SourceError(f"{text}; start one with: make kafka") from exc
-                options.say(f"{text}; trying again in {pause:g} s")
+                    raise SourceError(
+                        f"{self._servers}: no Kafka broker answers ({why}); start one with:"
+                        " make kafka"
+                    ) from exc
+                options.tell(
+                    Event(
+                        kind=EventKind.NO_BROKER, where=self._servers, detail=why,
+                        numbers={"pause_s": pause},
+                    )
+                )  # fmt: skip
                 options.wait(pause)
                 pause = min(2 * pause, _LONGEST_WAIT_S)
             else:

@@ -7,7 +7,7 @@ tools show as lag.
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -16,7 +16,7 @@ from muonscope.errors import SourceDeniedError, SourceError, SourceLostError, St
 from muonscope.stream.messages import Messages
 from muonscope.stream.numbering import HEADER_NAME
 from muonscope.stream.ordering import Front
-from muonscope.transports.base import Place
+from muonscope.transports.base import PartitionPosition
 from muonscope.transports.kafka.clients import (
     TRANSIENT,
     FoundTopic,
@@ -28,7 +28,7 @@ from muonscope.transports.kafka.clients import (
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
 
-__all__ = ["Gap", "KafkaSource"]
+__all__ = ["Begin", "BoundedReader", "Gap", "TopicReader", "TopicWatch"]
 
 _QUERY_S = 10.0
 _POLL_S = 0.02
@@ -46,28 +46,37 @@ class Gap:
     end: int
 
 
-class KafkaSource:
-    """Reads all partitions of a topic."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """Where a reader begins, and in whose name."""
+
+    group: str
+    """Consumer group that bears the positions which tools show."""
+    known: Mapping[int, PartitionPosition] = field(default_factory=dict)
+    """Where partitions were read to before; the others begin as the URL says."""
+    remedy: str = ""
+    """How people start anew where the topic is not the one that is known."""
+
+
+class TopicReader:
+    """Reads all partitions of a topic, and goes on for ever."""
 
     def __init__(
         self,
         url: KafkaUrl,
         settings: KafkaSettings,
-        *,
         topics: Topics,
         found: FoundTopic,
-        group: str,
-        known: Mapping[int, Place] | None = None,
-        remedy: str = "",
-        bounded: bool = False,
-        only_look: bool = False,
+        begin: Begin,
     ) -> None:
-        """Begin where the partitions are ``known`` to have been read to, or as the URL says.
+        """Begin where the partitions are known to have been read to, or as the URL says.
 
-        ``remedy`` tells people how to start anew where the topic is not the one that is known.
-
-        ``bounded`` reads what there is now, and no more; ``only_look`` reads nothing, for
-        those who only want to know positions.
+        Raises
+        ------
+        SourceError
+            If the brokers refuse, or do not tell where partitions begin.
+        StateError
+            If it is another topic than the one that is known.
         """
         self.url, self.partitions, self.mark = url, found.partitions, found.mark
         self.name = str(url)
@@ -75,11 +84,11 @@ class KafkaSource:
         """What was gone by the time it should have been read."""
         self.trouble = ""
         """What hinders the client at present; empty when all is well."""
-        self._bounded, self._topics, self._remedy = bounded, topics, remedy
+        self._topics, self._remedy = topics, begin.remedy
         self._consumer: Consumer = made(
             Consumer,
             settings.with_ours(
-                bootstrap_servers=url.servers, group_id=group, enable_auto_commit=False,
+                bootstrap_servers=url.servers, group_id=begin.group, enable_auto_commit=False,
                 enable_auto_offset_store=False, auto_offset_reset="error",
                 isolation_level="read_committed", enable_partition_eof=True,
                 fetch_wait_max_ms=50, queued_max_messages_kbytes=65536,
@@ -92,9 +101,7 @@ class KafkaSource:
         self._eof: dict[int, int] = {}
         self._held: set[int] = set()
         self._size, self._polls = 1 << 14, 0
-        self._begin(known or {})
-        if only_look:
-            self.hold(range(self.partitions))
+        self._begin(begin.known)
 
     def fetch(self) -> list[Messages]:
         """Return what has come, a few hundredths of a second at most; each partition in order.
@@ -134,34 +141,9 @@ class KafkaSource:
         cut = self.url.start == "latest" or any(low > 0 for low in self._low.values())
         return Front(self._reached, ends, cut)
 
-    def look(self, reached: Mapping[int, int]) -> Front:
-        """Return the front of another reader, that has ``reached`` so far, as it is now.
-
-        Raises
-        ------
-        SourceError
-            As ``fetch``.
-        """
-        self._look_again(read=len(reached))
-        for partition, at in reached.items():
-            self._reached[partition] = max(self._reached[partition], at)
-            try:
-                _, high = self._consumer.get_watermark_offsets(self._place(partition), _QUERY_S)
-            except KafkaException as exc:
-                if exc.args[0].code() not in TRANSIENT:
-                    raise failure(exc.args[0], self.name) from exc
-                continue
-            self._high[partition] = high
-            if self._reached[partition] >= high:
-                self._eof[partition] = self._reached[partition]
-        return self.front()
-
     def ended(self) -> bool:
-        """Tell whether all was read that there was at the beginning; only when bounded."""
-        return self._bounded and all(
-            self._at_end(partition) or reached >= self._high[partition]
-            for partition, reached in self._reached.items()
-        )
+        """Tell whether nothing more is to be read: never."""
+        return False
 
     def expired(self) -> int:
         """Return how many messages were gone by the time they should have been read."""
@@ -189,7 +171,7 @@ class KafkaSource:
         """Leave."""
         self._consumer.close()
 
-    def _begin(self, known: Mapping[int, Place]) -> None:
+    def _begin(self, known: Mapping[int, PartitionPosition]) -> None:
         places = [self._place(p) for p in range(self.partitions)]
         with contextlib.ExitStack() as stack, self._told():
             stack.callback(self._consumer.close)
@@ -204,7 +186,10 @@ class KafkaSource:
             stack.pop_all()
 
     def _begin_at(
-        self, place: TopicPartition, known: Mapping[int, Place], committed: Mapping[int, int]
+        self,
+        place: TopicPartition,
+        known: Mapping[int, PartitionPosition],
+        committed: Mapping[int, int],
     ) -> None:
         partition = place.partition
         low, high = watermarks(self._consumer, place)
@@ -214,7 +199,7 @@ class KafkaSource:
                 f"{self.name}: the topic was made anew; the saved state is of the one before it;"
                 f" {self._remedy}"
             )
-        wanted = before.restart if before else committed.get(partition, -1)
+        wanted = before.offset if before else committed.get(partition, -1)
         if wanted < 0:  # a partition that was added since has nothing that was to be left out
             wanted = high if self.url.start == "latest" and not known else low
         place.offset = self._possible(partition, wanted, low, high)
@@ -323,6 +308,47 @@ class KafkaSource:
 
     def _note(self, error: KafkaError) -> None:
         self.trouble = error.str()
+
+
+class BoundedReader(TopicReader):
+    """Reads what a topic holds now, and no more."""
+
+    def ended(self) -> bool:
+        """Tell whether all was read that was there at the beginning."""
+        return all(
+            self._at_end(partition) or reached >= self._high[partition]
+            for partition, reached in self._reached.items()
+        )
+
+
+class TopicWatch(TopicReader):
+    """Reads nothing; tells how far a topic reaches, for another that reads it."""
+
+    def _begin(self, known: Mapping[int, PartitionPosition]) -> None:
+        super()._begin(known)
+        self.hold(range(self.partitions))
+
+    def look(self, reached: Mapping[int, int]) -> Front:
+        """Return the front of another reader, that has ``reached`` so far, as it is now.
+
+        Raises
+        ------
+        SourceError
+            As ``fetch``.
+        """
+        self._look_again(read=len(reached))
+        for partition, at in reached.items():
+            self._reached[partition] = max(self._reached[partition], at)
+            try:
+                _, high = self._consumer.get_watermark_offsets(self._place(partition), _QUERY_S)
+            except KafkaException as exc:
+                if exc.args[0].code() not in TRANSIENT:
+                    raise failure(exc.args[0], self.name) from exc
+                continue
+            self._high[partition] = high
+            if self._reached[partition] >= high:
+                self._eof[partition] = self._reached[partition]
+        return self.front()
 
 
 def _int(value: int | None) -> int:

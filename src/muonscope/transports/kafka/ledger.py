@@ -1,8 +1,8 @@
 """Results, rejects and state in one transaction: all of it is there, or none.
 
-A :class:`KafkaLedger` is the sink and the state store of a run at once. What is published
-stays in an open transaction until :meth:`KafkaLedger.save` adds the state that follows
-from it, positions of the source included, and commits. Readers that read committed
+What is published to a :class:`KafkaLedger` stays in an open transaction until
+:meth:`KafkaLedger.commit` adds the state that follows from it, positions of the source
+included, and commits. Readers that read committed
 messages only, see each result once. The state goes to a compacted topic of its own, in
 messages of at most half a megabyte; a second process with the same id fences the first.
 """
@@ -10,23 +10,22 @@ messages of at most half a megabyte; a second process with the same id fences th
 import time
 import zlib
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy.typing as npt
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from muonscope.errors import MuonscopeError, RolledBackError, SinkError, SourceLostError
-from muonscope.transports.base import Published
+from muonscope.transports.base import Published, Rejected, State
 from muonscope.transports.kafka.clients import failure, made, watermarks
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
 from muonscope.transports.state import pack_state, unpack_state
 from muonscope.words.rejects import Reject
 
-__all__ = ["REJECT_SCHEMA", "KafkaLedger", "reject_message"]
+__all__ = ["REJECT_SCHEMA", "KafkaLedger", "LedgerTopics", "reject_message"]
 
 _PART_BYTES = 512 << 10
 _CALL_S = 30.0
@@ -43,6 +42,15 @@ REJECT_SCHEMA = "muonscope.reject/1"
 """Name and version of the message of a reject."""
 
 
+class LedgerTopics(NamedTuple):
+    """The topics that stand beside that of the results."""
+
+    rejects: str
+    state: str
+    source: str = ""
+    """Topic that the words come from, if they do: rejects tell it."""
+
+
 class KafkaLedger:
     """Publishes to topics, and keeps the state of the run that publishes.
 
@@ -50,10 +58,12 @@ class KafkaLedger:
     pipeline has no codec but gzip.
     """
 
+    keeps_state = True
+    can_cut_back = False
+
     def __init__(
-        self, url: KafkaUrl, settings: KafkaSettings, *, identity: str,
-        rejects_topic: str, state_topic: str,
-    ) -> None:  # fmt: skip
+        self, url: KafkaUrl, settings: KafkaSettings, *, identity: str, topics: LedgerTopics
+    ) -> None:
         """Take over as ``identity``: whoever had it before is fenced.
 
         Raises
@@ -62,10 +72,9 @@ class KafkaLedger:
             If the brokers refuse, or cannot be reached; SourceLostError if they were gone
             before the state was read.
         """
-        self.url, self.identity = url, identity
-        self._rejects, self._state, self._settings = rejects_topic, state_topic, settings
+        self.url, self.identity, self._topics, self._settings = url, identity, topics, settings
         self.trouble = ""
-        self._open, self._position = False, 0
+        self._open = False
         self._lost: KafkaError | None = None
         self._producer: Producer = made(
             Producer,
@@ -79,6 +88,9 @@ class KafkaLedger:
         self._call(lambda: self._producer.init_transactions(_CALL_S))
         self._before = self._newest_state()
 
+    def begin(self, *, fresh: bool) -> None:
+        """Do nothing: topics are added to, and transactions begin with what is produced."""
+
     def publish(self, messages: Sequence[Published]) -> None:
         """Add messages to the transaction, each keyed by its name.
 
@@ -90,16 +102,13 @@ class KafkaLedger:
         for message in messages:
             self._produce(self.url.topic, message.data.rstrip(b"\n"), message.name.encode())
 
-    def reject(self, topic: str, rejects: Sequence[tuple[Reject, bytes]]) -> None:
-        """Add messages of ``topic`` that could not be decoded, with their bytes."""
-        for reject, value in rejects:
-            self._produce(self._rejects, reject_message(topic, reject, value), None)
+    def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Add messages of the source that could not be decoded, with their bytes."""
+        for reject, value in rejected:
+            message = reject_message(self._topics.source, reject, value)
+            self._produce(self._topics.rejects, message, None)
 
-    def commit(self) -> int:
-        """Return how many messages were published; they become visible with ``save``."""
-        return self._position
-
-    def save(self, meta: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    def commit(self, state: State | None) -> None:
         """Add the state to the transaction and commit it.
 
         Raises
@@ -109,17 +118,21 @@ class KafkaLedger:
         SinkError
             If another process has taken over.
         """
-        data = pack_state(meta, arrays)
+        if state is not None:
+            self._produce_state(pack_state(*state))
+        if self._open:
+            self._call(lambda: self._producer.commit_transaction(_CALL_S))
+            self._open = False
+        self._check()
+
+    def _produce_state(self, data: bytes) -> None:
         parts = [data[at : at + _PART_BYTES] for at in range(0, len(data), _PART_BYTES)]
         mark = f"{zlib.crc32(data):08x}"
         for i, part in enumerate(parts):
             headers = [("part", f"{i}/{len(parts)}/{mark}".encode())]
-            self._produce(self._state, part, f"{self.identity}/{i}".encode(), headers)
-        self._call(lambda: self._producer.commit_transaction(_CALL_S))
-        self._open = False
-        self._check()
+            self._produce(self._topics.state, part, f"{self.identity}/{i}".encode(), headers)
 
-    def load(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]] | None:
+    def load(self) -> State | None:
         """Return the state that was committed last by whoever was fenced, or None.
 
         Raises
@@ -127,7 +140,7 @@ class KafkaLedger:
         StateError
             If it is damaged.
         """
-        return None if self._before is None else unpack_state(self._before, self._state)
+        return None if self._before is None else unpack_state(self._before, self._topics.state)
 
     def close(self) -> None:
         """Give up what was not committed."""
@@ -153,7 +166,6 @@ class KafkaLedger:
                 raise self._failure(exc.args[0], f"topic {topic}, {len(value):,} bytes") from exc
             else:
                 break
-        self._position += 1
         self._serve(0)
 
     def _serve(self, seconds: float) -> None:
@@ -244,7 +256,7 @@ class KafkaLedger:
                 enable_partition_eof=True, auto_offset_reset="earliest",
             ),
         )  # fmt: skip
-        place = TopicPartition(self._state, 0)
+        place = TopicPartition(self._topics.state, 0)
         try:
             low, high = watermarks(consumer, place)
             back = _TAIL
@@ -255,19 +267,19 @@ class KafkaLedger:
                     return data
                 back *= 8
         except KafkaException as exc:
-            raise failure(exc.args[0], f"topic {self._state}") from exc
+            raise failure(exc.args[0], f"topic {self._topics.state}") from exc
         finally:
             consumer.close()
 
     def _state_since(self, consumer: Consumer, begin: int) -> bytes | None:
         """Return the last whole state from offset ``begin`` on."""
-        consumer.assign([TopicPartition(self._state, 0, begin)])
+        consumer.assign([TopicPartition(self._topics.state, 0, begin)])
         parts: dict[str, dict[int, bytes]] = {}
         newest: bytes | None = None
         while True:
             message = consumer.poll(_CALL_S)
             if message is None:
-                raise SourceLostError(f"topic {self._state}: cannot be read to its end")
+                raise SourceLostError(f"topic {self._topics.state}: cannot be read to its end")
             error = message.error()
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001

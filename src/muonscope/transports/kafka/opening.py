@@ -1,19 +1,23 @@
 """Kafka topics by URL, made where they are missing: for reading, for sending, for results."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from muonscope.errors import SourceLostError, SourceNotFoundError
-from muonscope.transports.base import Place
+from muonscope.events import Event, EventKind
 from muonscope.transports.kafka.clients import Topics, topics_at
-from muonscope.transports.kafka.consumer import KafkaSource
-from muonscope.transports.kafka.ledger import KafkaLedger
+from muonscope.transports.kafka.consumer import Begin, BoundedReader, TopicReader, TopicWatch
+from muonscope.transports.kafka.ledger import KafkaLedger, LedgerTopics
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
 
-__all__ = ["beside", "make_stream_topic", "open_ledger", "open_topic"]
+__all__ = [
+    "beside", "make_stream_topic", "open_bounded", "open_ledger", "open_topic", "watch_topic",
+]  # fmt: skip
 
 _T = TypeVar("_T")
+_Reader = TypeVar("_Reader", bound=TopicReader)
 
 _PAUSE_S = 0.5
 
@@ -57,58 +61,66 @@ def make_stream_topic(url: KafkaUrl, options: KafkaOptions) -> tuple[int, bool]:
     return _patiently(url, options, made)
 
 
-def open_topic(
-    url: KafkaUrl,
-    options: KafkaOptions,
-    *,
-    group: str,
-    known: Mapping[int, Place] | None = None,
-    remedy: str = "",
-    bounded: bool = False,
-    only_look: bool = False,
-) -> KafkaSource:
-    """Open a topic of words; one that is missing is made, unless what it holds is asked for.
-
-    ``known`` is where its partitions were read to before, and ``remedy`` tells people how to
-    start anew.
+def open_topic(url: KafkaUrl, options: KafkaOptions, begin: Begin) -> TopicReader:
+    """Open a topic of words, to be read for ever; one that is missing is created.
 
     Raises
     ------
     SourceError
-        If it cannot be read, or, ``bounded``, is not there.
+        If it cannot be read.
     StateError
         If it is another topic than the one that is known.
     """
+    return _opened(url, options, begin, TopicReader)
 
-    def opened(topics: Topics) -> KafkaSource:
-        if not bounded:
+
+def watch_topic(url: KafkaUrl, options: KafkaOptions, begin: Begin) -> TopicWatch:
+    """Open a topic of words to tell how far it reaches, as :func:`open_topic`."""
+    return _opened(url, options, begin, TopicWatch)
+
+
+def open_bounded(url: KafkaUrl, options: KafkaOptions, begin: Begin) -> BoundedReader:
+    """Open a topic to read what it holds now.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read, or is not there.
+    """
+    return _opened(url, options, begin, BoundedReader)
+
+
+def _opened(url: KafkaUrl, options: KafkaOptions, begin: Begin, kind: type[_Reader]) -> _Reader:
+    def opened(topics: Topics) -> _Reader:
+        if not issubclass(kind, BoundedReader):
             _make(topics, url.topic, options, STREAM_PARTITIONS, _STREAM)
         found = topics.found(url.topic)
         if found is None:
             names = ", ".join(topics.names()) or "none"
             raise SourceNotFoundError(f"{url}: no such topic; there are: {names}")
-        return KafkaSource(
-            url, options.settings, topics=topics, found=found, group=url.group or group,
-            known=known, remedy=remedy, bounded=bounded, only_look=only_look,
-        )  # fmt: skip
+        named = replace(begin, group=url.group or begin.group)
+        return kind(url, options.settings, topics, found, named)
 
     return _patiently(url, options, opened)
 
 
-def open_ledger(url: KafkaUrl, options: KafkaOptions, *, identity: str) -> KafkaLedger:
-    """Open the topic of results, and those of rejects and state beside it."""
-    rejects, state = beside(url.topic, "rejects"), beside(url.topic, "state")
+def open_ledger(
+    url: KafkaUrl, options: KafkaOptions, *, identity: str, source: str = ""
+) -> KafkaLedger:
+    """Open the topic of results, and those of rejects and state beside it.
+
+    ``source`` is the topic that the words come from, if they do.
+    """
+    names = LedgerTopics(beside(url.topic, "rejects"), beside(url.topic, "state"), source)
 
     def opened(topics: Topics) -> KafkaLedger:
         _make(topics, url.topic, options, RESULT_PARTITIONS, _RESULTS)
-        for topic, config in ((rejects, _REJECTS), (state, _STATE)):
+        for topic, config in ((names.rejects, _REJECTS), (names.state, _STATE)):
             topics.ensure(
                 topic, partitions=None, default_partitions=1, replication=options.replication,
                 config=config,
             )  # fmt: skip
-        return KafkaLedger(
-            url, options.settings, identity=identity, rejects_topic=rejects, state_topic=state
-        )
+        return KafkaLedger(url, options.settings, identity=identity, topics=names)
 
     return _patiently(url, options, opened)
 
@@ -122,7 +134,7 @@ def _patiently(url: KafkaUrl, options: KafkaOptions, opened: Callable[[Topics], 
         except SourceLostError as exc:
             if not options.patient:
                 raise
-            options.say(f"{exc}; trying again")
+            options.tell(Event(kind=EventKind.TRYING_AGAIN, detail=str(exc)))
             options.wait(_PAUSE_S)
 
 
@@ -134,4 +146,7 @@ def _make(
         replication=options.replication, config=config,
     )  # fmt: skip
     if made:
-        options.say(f"topic {topic} made with {options.partitions or partitions} partitions")
+        number = options.partitions or partitions
+        options.tell(
+            Event(kind=EventKind.TOPIC_CREATED, where=topic, numbers={"partitions": number})
+        )

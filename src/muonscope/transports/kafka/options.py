@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from muonscope.errors import OptionError
-from muonscope.say import say
+from muonscope.events import Tell, ignore
 from muonscope.stopping import Stop
 from muonscope.transports.kafka.settings import KafkaSettings
 
 __all__ = ["KafkaOptions", "kafka_options", "kafka_settings"]
+
+_MOST = 10_000
+"""Of partitions and replicas."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +29,8 @@ class KafkaOptions:
     """Whether to wait for brokers that do not answer."""
     wait: Callable[[float], None] = time.sleep
     """Sleeps so many seconds; raises when there is no use in going on."""
-    say: Callable[[str], None] = lambda _: None
-    """Tells people what is waited for, and what is made."""
+    tell: Tell = ignore
+    """Tells people what is waited for, and what is created."""
 
 
 def kafka_settings(file: str = "") -> KafkaSettings:
@@ -49,11 +52,12 @@ def kafka_settings(file: str = "") -> KafkaSettings:
 
 def kafka_options(
     config: str,
-    stop: Stop,
     *,
+    stop: Stop,
+    tell: Tell = ignore,
     partitions: int | None = None,
     replication: int = 1,
-    no_wait: bool = False,
+    no_wait: bool = True,
 ) -> KafkaOptions:
     """Return how to deal with brokers; waiting raises Stopped when ``stop`` says so.
 
@@ -65,10 +69,9 @@ def kafka_options(
         If a number makes no sense, or the settings do not.
     """
     for name, number in (("--partitions", partitions), ("--replication", replication)):
-        if number is not None and not 1 <= number <= 10_000:
-            raise OptionError(f"{name}: found {number}, expected 1 .. 10000")
-
+        if number is not None and not 1 <= number <= _MOST:
+            raise OptionError(f"{name}: found {number}, expected 1 .. {_MOST}")
     return KafkaOptions(
         settings=kafka_settings(config), partitions=partitions, replication=replication,
-        patient=not no_wait, wait=stop.wait, say=say,
+        patient=not no_wait, wait=stop.wait, tell=tell,
     )  # fmt: skip

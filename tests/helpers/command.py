@@ -5,28 +5,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from helpers.patience import patience, until
+
 __all__ = ["Command", "Finished", "Running", "hits", "until", "windows_of"]
 
 MUONSCOPE = Path(sys.executable).with_name("muonscope")
-PATIENCE_S = 60.0
 
 Message = dict[str, Any]
-
-
-def until(condition: Callable[[], bool], what: str = "") -> None:
-    """Wait until a condition is true; fail if it does not come."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, f"waited in vain: {what}"
-        time.sleep(0.002)
 
 
 def windows_of(lines: bytes) -> list[Message]:
@@ -124,7 +116,7 @@ class Command:
         """End the forker."""
         self._requests.close()
         self._answers.close()
-        self._forker.wait(PATIENCE_S)
+        self._forker.wait(patience(60.0))
 
     def ask(self, request: Mapping[str, Any]) -> int | None:
         """Send a request; return the answer."""

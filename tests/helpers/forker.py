@@ -1,6 +1,6 @@
 """Starts muonscope commands at once: imports everything one time, then forks for each.
 
-Run as a script by ``cli.command``, which writes requests and reads answers, a line of
+Run as a script by ``helpers.command``, which writes requests and reads answers, a line of
 JSON each. A forked child is the real command: its own arguments, folder, environment and
 standard streams, and the exit of an interpreter. It may be told to use small pieces
 (``settings``), or to be killed at the n-th call of a function (``kill_at``).
@@ -16,12 +16,11 @@ from typing import Any
 
 _WARM = (
     "rich.live", "muonscope.api", "muonscope.cli.convert", "muonscope.dashboard.launch",
-    "muonscope.cli.detectors",
-    "muonscope.cli.inspect", "muonscope.processing.process", "muonscope.cli.report",
-    "muonscope.replaying.replay", "muonscope.cli.simulate", "muonscope.intake.topic",
-    "muonscope.transports.kafka.opening", "muonscope.transports.simulated",
-    "muonscope.processing.run", "muonscope.words._write_text", "muonscope.words._parse_json",
-    "muonscope.words._parse_csv", "pyarrow.parquet",
+    "muonscope.cli.dashboard", "muonscope.cli.detectors",
+    "muonscope.cli.inspect", "muonscope.cli.process", "muonscope.cli.report",
+    "muonscope.cli.replay", "muonscope.cli.simulate", "muonscope.intake.topic",
+    "muonscope.transports.kafka.opening", "muonscope.replaying.simulate",
+    "muonscope.processing.run", "pyarrow.parquet",
 )  # fmt: skip
 
 
@@ -107,8 +106,10 @@ def main() -> None:
     """Serve; in a child, run the command."""
     for name in _WARM:
         import_module(name)
+    from muonscope import kernels
     from muonscope.cli.main import run
 
+    kernels.load(kernels.Purpose)
     gc.freeze()
     requests = os.fdopen(int(sys.argv[1]), "r", closefd=False)
     answers = os.fdopen(int(sys.argv[2]), "w", closefd=False)

@@ -12,7 +12,7 @@ from muonscope.detector import shipped_detector
 from muonscope.stream.messages import Messages
 from muonscope.stream.numbering import KEY_ORBITS, Number, split_by_orbits
 from muonscope.stream.ordering import Front
-from muonscope.transports.base import Place
+from muonscope.transports.base import PartitionPosition
 from muonscope.words.binary import BlockEncoder
 from muonscope.words.layout import Words, orbits, pack_hits
 from muonscope.words.text_encode import TextEncoder
@@ -126,7 +126,7 @@ class TopicSource:
     """Gives a few messages of some partitions at a time; ends with the topic."""
 
     topic: Topic
-    known: Mapping[int, Place] = field(default_factory=dict)
+    known: Mapping[int, PartitionPosition] = field(default_factory=dict)
     seed: int = 0
     most: int = 4
     """Most messages of a partition at once."""
@@ -143,7 +143,7 @@ class TopicSource:
     def __post_init__(self) -> None:
         self.partitions = len(self.topic.partitions)
         self.reached = dict.fromkeys(range(self.partitions), self.topic.base)
-        self.reached |= {p: place.restart for p, place in self.known.items()}
+        self.reached |= {p: place.offset for p, place in self.known.items()}
         for p in self.reached:
             self._note_end(p)
         self.rng = random.Random(self.seed)
@@ -182,6 +182,9 @@ class TopicSource:
 
     def hold(self, partitions: list[int]) -> None:
         self.held = list(partitions)
+
+    def expired(self) -> int:
+        return 0
 
 
 def mixed_in(topic: Topic, values: Sequence[bytes], rng: random.Random) -> Topic:

@@ -15,11 +15,11 @@ import pyarrow as pa
 import zstandard
 from pyarrow import parquet
 
+from helpers.feeding import HEADER, some_words
 from muonscope.detector import shipped_detector
 from muonscope.words.binary import BlockEncoder
 from muonscope.words.layout import COLUMNS, pack_hits
 from muonscope.words.rejects import RejectCode as Code
-from words.feeding import HEADER, some_words
 
 READOUT = shipped_detector("legnaro").readout
 ROW = b"2,0,79,617866,307,27\n"

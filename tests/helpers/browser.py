@@ -9,6 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from helpers.patience import patience
+
 __all__ = ["CHROMIUM", "Watched", "chromium", "heap_mb", "open_page"]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
@@ -61,6 +63,7 @@ def chromium() -> Iterator[Browser]:
 def open_page(browser: Browser, url: str, **context: Any) -> Watched:
     """Open a page of its own, as a new user would; ``context`` is for Playwright."""
     page = browser.new_context(**({"viewport": _DESK} | context)).new_page()
+    page.set_default_timeout(patience(30.0) * 1e3)
     watched = Watched.of(page)
     page.goto(url)
     return watched

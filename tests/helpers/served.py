@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.command import PATIENCE_S, until
+from helpers.patience import patience, until
 
 __all__ = ["Served", "serving"]
 
@@ -37,7 +37,7 @@ class Served:
 
     def get(self, path: str) -> Any:
         """Return what it answers, JSON."""
-        with urllib.request.urlopen(self.url + path, timeout=PATIENCE_S) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=patience(60.0)) as answer:
             return json.load(answer)
 
     def health(self) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class Served:
     def interrupt(self) -> int:
         """Interrupt it as Ctrl-C does; return its exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(PATIENCE_S)
+        return self.process.wait(patience(60.0))
 
 
 @contextmanager
@@ -78,4 +78,4 @@ def serving(
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(PATIENCE_S)
+            process.wait(patience(60.0))

@@ -13,6 +13,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # its __init__
     NewTopic,
 )
 
+from helpers.patience import patience
+
 __all__ = [
     "Topic",
     "add_partitions",
@@ -24,7 +26,6 @@ __all__ = [
 ]
 
 _NUMBERS = itertools.count()
-_READ_S = 20.0
 
 
 def read_topic(servers: str, topic: str, *, committed: bool = True) -> list[Message]:
@@ -36,12 +37,12 @@ def read_topic(servers: str, topic: str, *, committed: bool = True) -> list[Mess
             "enable.partition.eof": True, "auto.offset.reset": "earliest",
         }
     )  # fmt: skip
-    found = consumer.list_topics(topic, timeout=_READ_S).topics[topic]
+    found = consumer.list_topics(topic, timeout=patience(20.0)).topics[topic]
     left = set(found.partitions)
     consumer.assign([TopicPartition(topic, p, 0) for p in left])
     messages: list[Message] = []
     while left:
-        message = consumer.poll(_READ_S)
+        message = consumer.poll(patience(20.0))
         assert message is not None, f"{topic} cannot be read to its end"
         error = message.error()
         if error is None:
@@ -58,26 +59,26 @@ def make_topic(servers: str, topic: str, partitions: int = 1, **config: str) -> 
     admin = AdminClient({"bootstrap.servers": servers})
     named = {name.replace("_", "."): value for name, value in config.items()}
     new = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=named)
-    admin.create_topics([new])[topic].result(_READ_S)
+    admin.create_topics([new])[topic].result(patience(20.0))
 
 
 def add_partitions(servers: str, topic: str, partitions: int) -> None:
     """Let a topic have ``partitions``, more than before."""
     admin = AdminClient({"bootstrap.servers": servers})
-    admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(_READ_S)
+    admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(patience(20.0))
 
 
 def delete_topic(servers: str, topic: str) -> None:
     """Delete a topic."""
     admin = AdminClient({"bootstrap.servers": servers})
-    admin.delete_topics([topic])[topic].result(_READ_S)
+    admin.delete_topics([topic])[topic].result(patience(20.0))
 
 
 def delete_before(servers: str, topic: str, offset: int) -> None:
     """Delete the messages of partition 0 below ``offset``, as retention does."""
     admin = AdminClient({"bootstrap.servers": servers})
     place = TopicPartition(topic, 0, offset)
-    admin.delete_records([place])[place].result(_READ_S)
+    admin.delete_records([place])[place].result(patience(20.0))
 
 
 def send(
@@ -88,7 +89,7 @@ def send(
     for value in values:
         producer.produce(topic, value, partition=partition, **options)
         producer.poll(0)
-    assert producer.flush(_READ_S) == 0
+    assert producer.flush(patience(20.0)) == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,13 @@ class Topic:
     def results(self) -> str:
         """URL of the results."""
         return f"kafka://{self.servers}/{self.name}_results"
+
+    def published(self) -> int:
+        """Return how many results are committed; none if there is no topic yet."""
+        topic = f"{self.name}_results"
+        admin = AdminClient({"bootstrap.servers": self.servers})
+        there = topic in admin.list_topics(timeout=patience(20.0)).topics
+        return len(read_topic(self.servers, topic)) if there else 0
 
     def lines(self, *, windows_only: bool = False) -> list[bytes]:
         """Return the results that are committed, sorted, as lines; none must be there twice."""

@@ -69,13 +69,19 @@ def _whole(schema: Any) -> Any:
     return [_whole(item) for item in schema] if isinstance(schema, list) else schema
 
 
-def _validate(value: Any, schema: dict[str, Any]) -> None:
+def _validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
+    """Return a validator of a schema, which is checked itself."""
     if "schemaFormat" in schema:
         assert schema["schemaFormat"] == "application/schema+json;version=2020-12"
         schema = resolve(schema["schema"]["$ref"])
     whole = _whole(schema)
     jsonschema.Draft202012Validator.check_schema(whole)
-    jsonschema.Draft202012Validator(whole).validate(value)
+    return jsonschema.Draft202012Validator(whole)
+
+
+@cache
+def _validator_of_payload(name: str) -> jsonschema.Draft202012Validator:
+    return _validator(message(name)["payload"])
 
 
 def validate_payload(name: str, value: bytes | Any) -> None:
@@ -84,7 +90,7 @@ def validate_payload(name: str, value: bytes | Any) -> None:
     if isinstance(value, bytes):
         is_json = described["contentType"] == "application/json"
         value = orjson.loads(value) if is_json else value.hex()
-    _validate(value, described["payload"])
+    _validator_of_payload(name).validate(value)
 
 
 def validate_headers(name: str, headers: dict[str, bytes]) -> None:
@@ -96,7 +102,7 @@ def validate_headers(name: str, headers: dict[str, bytes]) -> None:
         else value.decode()
         for header, value in headers.items()
     }
-    _validate(text, schema)
+    _validator(schema).validate(text)
 
 
 def validate_key(name: str, key: bytes | None) -> None:
@@ -106,4 +112,5 @@ def validate_key(name: str, key: bytes | None) -> None:
         assert key is None
         return
     assert key is not None
-    _validate(key.hex() if "contentEncoding" in schema else key.decode(), schema)
+    text = key.hex() if "contentEncoding" in schema else key.decode()
+    _validator(schema).validate(text)

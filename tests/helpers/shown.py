@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx
 
-from cli.command import Command, Finished, Running, until
+from helpers.command import Command, Finished, Running, until
+from helpers.patience import patience
 
 __all__ = ["Shown", "shown"]
 
 _ADDRESS = re.compile(r"dashboard of .* on (http://\S+/)\s")
-_TIMEOUT_S = 20.0
 
 Status = dict[str, Any]
 
@@ -39,7 +39,7 @@ class Shown:
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         """Ask for something."""
-        return httpx.get(self.url + path, timeout=_TIMEOUT_S, **options)
+        return httpx.get(self.url + path, timeout=patience(20.0), **options)
 
     def health(self, **options: Any) -> Status:
         """Return its status."""

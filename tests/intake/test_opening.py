@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from muonscope.detector import shipped_detector
 from muonscope.errors import DetectorError, OptionError, SourceNotFoundError
-from muonscope.opening import detector_for, load_detector, open_sink, open_source, results_path
-from transports.published import published
+from muonscope.intake.opening import (
+    check_sources,
+    detector_for,
+    load_detector,
+    open_bytes,
+    open_words,
+)
 
 
 @pytest.mark.parametrize("name", ["legnaro", "run000591", "bologna2"])
@@ -41,25 +47,25 @@ def test_a_detector_file_that_is_no_text_or_not_there_is_an_error(tmp_path: Path
 )
 def test_sources_of_different_kinds_are_refused(sources: list[str]) -> None:
     with pytest.raises(OptionError, match="cannot be mixed"):
-        open_source(sources)
+        open_words(sources, shipped_detector())
 
 
 @pytest.mark.parametrize("source", ["-", "s3://bucket/prefix", "sim:legnaro"])
 def test_only_files_can_be_followed(source: str) -> None:
     with pytest.raises(OptionError, match=f"--follow needs files or folders, found {source}"):
-        open_source([source], follow=True)
+        check_sources([source], follow=True)
 
 
 def test_an_empty_folder_is_an_error_unless_it_is_followed(tmp_path: Path) -> None:
     with pytest.raises(SourceNotFoundError, match=str(tmp_path)):
-        open_source([str(tmp_path)])
-    source = open_source([str(tmp_path)], follow=True, idle_exit_s=0.0)
+        open_words([str(tmp_path)], shipped_detector())
+    source = open_bytes([str(tmp_path)], follow=True, idle_exit_s=0.0)
     assert list(source.pieces()) == []
 
 
 def test_a_url_with_an_unknown_scheme_is_refused() -> None:
     with pytest.raises(OptionError, match="nothing://bucket"):
-        open_source(["nothing://bucket/a"])
+        open_bytes(["nothing://bucket/a"])
 
 
 def test_a_store_whose_client_is_missing_says_what_to_install(
@@ -70,26 +76,16 @@ def test_a_store_whose_client_is_missing_says_what_to_install(
 
     monkeypatch.setattr("fsspec.core.url_to_fs", missing)
     with pytest.raises(OptionError, match=r"pip install 'muonscope\[s3\]'"):
-        open_source(["s3://bucket/a"])
+        open_bytes(["s3://bucket/a"])
 
 
 def test_file_urls_are_read_through_their_store(tmp_path: Path) -> None:
     for name in ("data_10", "data_9"):
         (tmp_path / name).write_bytes(name.encode())
-    source = open_source([f"file://{tmp_path}"])
+    source = open_bytes([f"file://{tmp_path}"])
     pieces = list(source.pieces())
     assert [Path(p.name).name for p in pieces if p.ended] == ["data_9", "data_10"]
     assert b"".join(piece.data for piece in pieces) == b"data_9data_10"
-
-
-def test_results_go_to_a_jsonl_file_or_into_a_folder(tmp_path: Path) -> None:
-    assert results_path("-") is None
-    assert results_path("a/b.jsonl") == Path("a/b.jsonl")
-    assert results_path("a/b") == Path("a/b/windows.jsonl")
-    sink = open_sink(str(tmp_path / "out"))
-    sink.publish(published(b"{}\n"))
-    sink.close()
-    assert (tmp_path / "out" / "windows.jsonl").read_bytes() == b"{}\n"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +100,8 @@ def test_the_detector_is_the_one_asked_for_or_that_of_the_simulation(
 
 
 @pytest.mark.parametrize(
-    "module", ["api", "cli.convert", "cli.inspect", "cli.process", "cli.simulate"]
+    "module",
+    ["api", "cli.convert", "cli.inspect", "cli.process", "cli.simulate", "dashboard.options"],
 )
 def test_nothing_brings_the_kafka_client_before_a_topic_is_named(module: str) -> None:
     code = f"import sys, muonscope.{module}; print(*sys.modules)"

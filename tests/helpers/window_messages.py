@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import orjson
 
+from helpers.simulated import BRIGHT, simulated_words
 from muonscope.api import summarise
 from muonscope.counting.counter import Counter
 from muonscope.counting.window_spec import WindowSpec
 from muonscope.detector import Detector, shipped_detector
 from muonscope.results.message import ByteAccounting, remainder_message, window_messages
-from simulated import BRIGHT, simulated_words
 
 __all__ = ["SECOND", "ends_of", "lines_of", "moved", "simulated_lines"]
 

@@ -1,0 +1,95 @@
+"""Events that people should know of, as a kind, a place and numbers: one type for all rooms.
+
+Rooms say what happened; :mod:`muonscope.wording` says it in words, the same on a terminal,
+in a log and on a dashboard.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+__all__ = ["Event", "EventKind", "Tell", "ignore"]
+
+
+class EventKind(StrEnum):
+    """The kind of an event; the numbers that it has stand behind each."""
+
+    EPOCH = "epoch"
+    """A new epoch of an FPGA begins: ``word``, ``before`` and ``after`` (orbits)."""
+    HOLE = "hole"
+    """An FPGA jumps ahead in its epoch; numbers as for an epoch."""
+    CLOCK_BACK = "clock back"
+    """An FPGA had been taken too far ahead by bad words; numbers as for an epoch."""
+    POOL_FULL = "pool full"
+    """Open windows held too many words; numbers as for an epoch."""
+    LONE_ORBIT = "lone orbit"
+    """A word's orbit is supported by no other word; numbers as for an epoch."""
+    LATE = "late"
+    """A word came after its window had closed; numbers as for an epoch."""
+    LEFT_OUT = "left out"
+    """Data could not be decoded, as ``detail`` says."""
+    LEFT_OUT_IN_ALL = "left out in all"
+    """``pieces`` could not be decoded."""
+    OFFSETS_GONE = "offsets gone"
+    """Messages ``begin`` .. ``end`` - 1 were deleted before they were read."""
+    SOURCE_TROUBLE = "source trouble"
+    """A source is hindered, as ``detail`` says, and is waited for."""
+    REOPENED = "reopened"
+    """A source was lost, as ``detail`` says, and is opened again."""
+    TOPIC_AWAITED = "topic awaited"
+    """A topic is not there yet."""
+    DUPLICATES = "duplicates"
+    """``messages`` came more than once."""
+    MISSING_WORDS = "missing words"
+    """``words`` of numbered streams never came."""
+    EXPIRED = "expired"
+    """``messages`` were deleted before they were read."""
+    NO_BROKER = "no broker"
+    """No broker answers, as ``detail`` says; tried again in ``pause_s``."""
+    TRYING_AGAIN = "trying again"
+    """Brokers went away meanwhile, as ``detail`` says."""
+    TOPIC_CREATED = "topic created"
+    """A topic was created with so many ``partitions``."""
+    DELETES_BY_TIME = "deletes by time"
+    """A topic deletes by time, so blocks cannot bear detector time."""
+    ROLLED_BACK = "rolled back"
+    """A transaction was lost, as ``detail`` says; the run goes on from the saved state."""
+    RATE_MISSED = "rate missed"
+    """Fewer words a second are sent (``reached``) than were ``asked`` for."""
+    ALREADY_SENT = "already sent"
+    """Up to ``words`` were sent before an error; they stay."""
+    COMPILING = "compiling"
+    """The kernels are compiled for this machine, once per installation."""
+    COMPILING_UNKEPT = "compiling unkept"
+    """The kernels are compiled, as at every start: no folder can be written to keep them."""
+    COMPILED_ELSEWHERE = "compiled elsewhere"
+    """Another process compiles the kernels, and is waited for."""
+    COMPILED_IN_VAIN = "compiled in vain"
+    """What was compiled could not be kept, as ``detail`` says."""
+    COMPILING_BESIDE = "compiling beside"
+    """The kernels are compiled while plain Python does their work; ``kept`` (1) or not (0)."""
+    SERVING = "serving"
+    """A dashboard of a source (``where``) is at the address ``detail``."""
+    FEED_ENDED = "feed ended"
+    """Nothing more comes to a dashboard, for the reason ``detail``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that people should know of."""
+
+    kind: EventKind
+    where: str = ""
+    """Place: an FPGA, a topic, a partition, a file."""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    """Numbers by name, as the kind has them."""
+    detail: str = ""
+    """Text of another program or error, where that is what there is to tell."""
+
+
+Tell = Callable[[Event], None]
+"""A function that tells people of an event."""
+
+
+def ignore(event: Event) -> None:
+    """Tell nobody of ``event``."""

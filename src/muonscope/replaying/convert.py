@@ -1,0 +1,73 @@
+"""Converting: words in another format, all of them or an error."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+from muonscope import kernels
+from muonscope.detector import Detector
+from muonscope.errors import FormatError
+from muonscope.events import Tell
+from muonscope.intake.batch import WordSource
+from muonscope.intake.opening import detector_for, open_words
+from muonscope.replaying.options import ConvertOptions
+from muonscope.replaying.word_files import encoder_for, format_of, writing_words
+from muonscope.stopping import Stop
+from muonscope.transports.kafka.options import KafkaOptions, kafka_options
+from muonscope.transports.kafka.url import is_kafka_url
+from muonscope.words.layout import Words
+from muonscope.words.rejects import Rejects
+
+__all__ = ["convert_words"]
+
+
+def convert_words(options: ConvertOptions, tell: Tell) -> tuple[int, str]:
+    """Write the words of a source to a file or a topic; return their number and the format.
+
+    Raises
+    ------
+    OptionError
+        If the format is unknown, or an option makes no sense.
+    FormatError
+        If something could not be decoded, or the format cannot hold a word; a file that was
+        written is removed then.
+    SourceError, SinkError
+        If the source cannot be read, or DEST not be written.
+    """
+    name = format_of(options.dest, options.format)
+    detector = detector_for([options.source], options.detector)
+    stop = Stop()
+    kafka = kafka_options(options.kafka_config, stop=stop, tell=tell, partitions=options.partitions)
+    needed = kernels.needed_to_read([options.source]) | kernels.needed_to_write(name)
+    kernels.load(needed, tell=tell)
+    source = open_words([options.source], detector, kafka)
+    written = 0
+    with _destination(options, name, detector, kafka, stop) as write:
+        for words in _all_words(source, options.source):
+            write(words)
+            written += len(words)
+    return written, name
+
+
+def _destination(
+    options: ConvertOptions, name: str, detector: Detector, kafka: KafkaOptions, stop: Stop
+) -> AbstractContextManager[Callable[[Words], None]]:
+    """Return what gives a way to write words to DEST."""
+    if is_kafka_url(options.dest):
+        from muonscope.replaying.sending import sending  # brings the client
+
+        return sending(
+            options.dest, detector, kafka, stop, json=name == "json", force=options.force
+        )
+    return writing_words(options.dest, encoder_for(name, detector), force=options.force)
+
+
+def _all_words(source: WordSource, name: str) -> Iterator[Words]:
+    """Give the words, all of them or an error."""
+    rejects = Rejects()
+    for batch in source.batches():
+        if batch.error:
+            raise batch.error
+        rejects.add(batch.rejects)
+        if rejects.total:
+            raise FormatError(f"{name}: not all can be decoded: {rejects.examples[0]}")
+        yield batch.words
