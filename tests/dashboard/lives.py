@@ -3,12 +3,22 @@
 from collections.abc import Iterable
 from typing import Any
 
-from helpers.window_messages import moved, simulated_lines
-from muonscope.dashboard.live import Live, Progress
-from muonscope.detector import Detector, shipped_detector
-from muonscope.results.store import ResultStore
+import orjson
+from msgspec import Struct
 
-__all__ = ["LEGNARO", "LINES", "Clock", "fed", "live_of", "window"]
+from helpers.window_messages import moved, simulated_lines
+from muonscope.counting.summary import Summary, merged
+from muonscope.dashboard.contract import encoded
+from muonscope.dashboard.live import Live, LiveOptions, Progress
+from muonscope.detector import Detector, shipped_detector
+from muonscope.results.read_message import read_result
+from muonscope.results.store import ResultStore, View
+
+__all__ = [
+    "LEGNARO", "LINES", "Clock", "Document", "counts", "decoded", "fed", "live_of", "window",
+]  # fmt: skip
+
+Document = dict[str, Any]
 
 LEGNARO = shipped_detector("legnaro")
 LINES = simulated_lines(3000, window_s=0.1)
@@ -33,11 +43,15 @@ def window(n: int, *, epoch: int = 0, run: str = "r") -> bytes:
 
 def live_of(
     lines: Iterable[bytes] = (), *, clock: Clock | None = None,
-    detector: Detector = LEGNARO, run: str = "", **options: Any,
+    detector: Detector = LEGNARO, run: str = "", reference: View | None = None,
+    source: str = "sim:legnaro", **options: Any,
 ) -> Live:  # fmt: skip
     """Return a state that has taken some messages."""
     clock = clock or Clock()
-    live = Live(ResultStore(detector, run=run), "sim:legnaro", clock=clock, **options)
+    live = Live(
+        ResultStore(detector, run=run), LiveOptions(source=source, **options), clock=clock,
+        reference=reference,
+    )  # fmt: skip
     return fed(live, lines, clock)
 
 
@@ -47,3 +61,15 @@ def fed(live: Live, lines: Iterable[bytes], clock: Clock, **progress: Any) -> Li
         live.take(line)
     live.tell(Progress(**progress), clock())
     return live
+
+
+def decoded(document: Struct | None) -> Document:
+    """Return a document as a reader of its JSON has it."""
+    assert document is not None
+    told: Document = orjson.loads(encoded(document))
+    return told
+
+
+def counts(*windows: int) -> Summary:
+    """Return the merge of some windows, read one by one."""
+    return merged([read_result(window(n), LEGNARO).summary for n in windows], LEGNARO)

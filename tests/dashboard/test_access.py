@@ -89,8 +89,21 @@ def test_a_script_shows_the_token_in_a_header(
     assert guarded.get("/api/v1/health", headers=headers).status_code == status
 
 
-def test_a_browser_logs_in_once(guarded: Client) -> None:
+@pytest.fixture
+def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Delays of the server, s, which pass at once."""
+    noted: list[float] = []
+
+    async def sleep(s: float) -> None:
+        noted.append(s)
+
+    monkeypatch.setattr("muonscope.dashboard.server.asyncio.sleep", sleep)
+    return noted
+
+
+def test_a_browser_logs_in_once(guarded: Client, delays: list[float]) -> None:
     answer = guarded.post("/login", data={"token": TOKEN})
+    assert delays == []
     assert (answer.status_code, answer.headers["location"]) == (303, "./")
     cookie = answer.headers["set-cookie"]
     assert "HttpOnly" in cookie
@@ -109,12 +122,10 @@ def test_the_cookie_goes_over_https_only_where_there_is_https() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "\xe9"])
-def test_a_wrong_token_is_refused(
-    guarded: Client, token: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("muonscope.dashboard.server._WRONG_TOKEN_S", 0.0)
+def test_a_wrong_token_is_refused(guarded: Client, token: str, delays: list[float]) -> None:
     answer = guarded.post("/login", data={"token": token})
     assert answer.status_code == 403
+    assert delays == [0.5]
     assert "That is not the token." in answer.text
     assert "set-cookie" not in answer.headers
     assert "{{" not in answer.text
@@ -172,8 +183,7 @@ def test_a_browser_that_does_not_say_where_it_comes_from_may_log_in(
 
 
 def test_hostile_names_leave_as_json_only() -> None:
-    live = live_of([window(0, run=EVIL), f'{{"schema": "{EVIL}"}}'.encode()])
-    live.source = EVIL
+    live = live_of([window(0, run=EVIL), f'{{"schema": "{EVIL}"}}'.encode()], source=EVIL)
     client = client_of(live)
     for path in ("/api/v1/health", "/api/v1/summary", "/api/v1/windows/0/0"):
         answer = client.get(path)

@@ -13,7 +13,7 @@ from helpers.window_messages import ends_of
 from muonscope.dashboard import feeds
 from muonscope.dashboard.feeds import TopicResults, word_plan
 from muonscope.dashboard.find_results import find_results
-from muonscope.dashboard.live import Live
+from muonscope.dashboard.live import Live, LiveOptions
 from muonscope.dashboard.options import DashboardOptions
 from muonscope.errors import SourceLostError
 from muonscope.events import ignore
@@ -56,7 +56,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, fetches: list[list[Messages]]) -> Liv
     """Return the state after all of a topic was taken, and sent out once."""
     stop = Stop()
     monkeypatch.setattr(feeds, "open_bounded", lambda *_, **__: Topic(fetches, stop))
-    live = Live(ResultStore(LEGNARO), "t", clock=time.time)
+    live = Live(ResultStore(LEGNARO), LiveOptions(source="t"), clock=time.time)
     TopicResults(KafkaUrl.parse("kafka://h:1/t"), KafkaOptions(), ignore).run(live, stop)
     live.renew_rows()
     return live
@@ -79,7 +79,7 @@ def test_the_run_published_last_is_shown_in_whatever_order_partitions_come(
     old = [window(0, run="old")]
     later = [[messages(0, new, [now - 20, now - 19])], [messages(1, old, [now - 90])]]
     status = shown(monkeypatch, later).status(0)
-    assert (status["run"], status["windows"], status["other_runs"]) == ("new", 2, 0)
+    assert (status.run, status.windows, status.other_runs) == ("new", 2, 0)
 
 
 def test_what_was_in_the_topic_before_is_shown_in_the_order_of_publication(
@@ -92,12 +92,12 @@ def test_what_was_in_the_topic_before_is_shown_in_the_order_of_publication(
         [messages(1, [ends_of()], [now - 85])],
     ]
     live = shown(monkeypatch, fetches)
-    columns = live.windows(1e6)["columns"]
+    columns = live.windows(1e6).columns
     assert columns["window"].tolist() == [0, 1, 2, 3, 4]
     assert columns["run_s"].tolist() == pytest.approx([0, 1, 2, 3, 4], abs=1e-3)
     status = live.status(0)
-    assert (status["state"], status["reason"]) == ("stopped", "run r has ended")
-    assert status["age_s"] == pytest.approx(86, abs=1)
+    assert (status.state, status.reason) == ("stopped", "run r has ended")
+    assert status.age_s == pytest.approx(86, abs=1)
 
 
 def test_a_partition_that_is_far_behind_holds_nothing_back_for_ever(
@@ -115,13 +115,13 @@ def test_each_run_of_a_file_has_its_own_pace(tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
     runs = [window(n, run=run) for run in "ab" for n in range(20)]
     file.write_bytes(b"".join(line.rstrip() + b"\n" for line in runs))
-    live, stop = Live(ResultStore(LEGNARO), "f", clock=time.time), Stop()
+    live, stop = Live(ResultStore(LEGNARO), LiveOptions(source="f"), clock=time.time), Stop()
     found = find_results([str(file)], KafkaOptions(), stop)
     assert found
     feed = Thread(target=lambda: found.feed(20.0, ignore).run(live, stop))
     began = time.monotonic()
     feed.start()
-    until(lambda: live.status(0)["run"] == "b" and live.status(0)["windows"] == 20, "both runs")
+    until(lambda: live.status(0).run == "b" and live.status(0).windows == 20, "both runs")
     took = time.monotonic() - began
     stop.set(15)
     feed.join()
@@ -132,18 +132,18 @@ def test_results_that_were_written_long_ago_are_stale_from_the_beginning(tmp_pat
     file = tmp_path / "results.jsonl"
     file.write_bytes(b"".join(window(n).rstrip() + b"\n" for n in range(3)))
     os.utime(file, (time.time() - 5000,) * 2)
-    live, stop = Live(ResultStore(LEGNARO), "f", clock=time.time), Stop()
+    live, stop = Live(ResultStore(LEGNARO), LiveOptions(source="f"), clock=time.time), Stop()
     found = find_results([str(file)], KafkaOptions(), stop)
     assert found
     feed = Thread(target=lambda: found.feed(None, ignore).run(live, stop))
     feed.start()
-    until(lambda: live.status(0)["windows"] == 3, "all windows")
-    states = [live.status(0)["state"]]
+    until(lambda: live.status(0).windows == 3, "all windows")
+    states = [live.status(0).state]
     time.sleep(0.5)  # the file is at rest
     with file.open("ab") as more:
         more.write(window(3).rstrip() + b"\n")
-    until(lambda: live.status(0)["windows"] == 4, "the new one")
-    states.append(live.status(0)["state"])
+    until(lambda: live.status(0).windows == 4, "the new one")
+    states.append(live.status(0).state)
     stop.set(15)
     feed.join()
     assert states == ["stale", "receiving"]
@@ -153,7 +153,9 @@ def test_what_was_in_the_topic_before_counts_as_come_when_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fetches = [[messages(0, [window(0)], [time.time() - 7200])]]
-    assert shown(monkeypatch, fetches).status(0)["latency_ms"]["p50"] < 5e3
+    latency = shown(monkeypatch, fetches).status(0).latency_ms
+    assert latency
+    assert latency.p50 < 5e3
 
 
 def test_a_trouble_that_lasts_is_noted_once_whatever_its_words(
@@ -169,7 +171,7 @@ def test_a_trouble_that_lasts_is_noted_once_whatever_its_words(
 
     monkeypatch.setattr(Topic, "fetch", told)
     status = shown(monkeypatch, [[], [], [], [], []]).status(0)
-    assert status["notes"] == ["refused (after 0ms)"] * 2
+    assert status.notes == ["refused (after 0ms)"] * 2
 
 
 def test_a_topic_that_changed_is_opened_again_and_each_of_its_windows_counts_once(
@@ -190,9 +192,9 @@ def test_a_topic_that_changed_is_opened_again_and_each_of_its_windows_counts_onc
     then = Topic([[messages(0, [window(1), window(2)], [2, 3])]], stop)
     opened = iter([first, then])
     monkeypatch.setattr(feeds, "open_bounded", lambda *_, **__: next(opened))
-    live = Live(ResultStore(LEGNARO), "t", clock=time.time)
+    live = Live(ResultStore(LEGNARO), LiveOptions(source="t"), clock=time.time)
     TopicResults(KafkaUrl.parse("kafka://h:1/t"), KafkaOptions(), ignore).run(live, stop)
     status = live.status(0)
-    assert (status["windows"], status["duplicates"], status["malformed"]) == (3, 1, 0)
-    assert status["notes"] == ["opened again: t: was made anew"]
+    assert (status.windows, status.duplicates, status.malformed) == (3, 1, 0)
+    assert status.notes == ["opened again: t: was made anew"]
     assert closed == [first]

@@ -10,9 +10,8 @@ import pytest
 from bokeh.models import PlainText
 from bokeh.plotting import figure
 
-from dashboard.lives import live_of, window
+from dashboard.lives import decoded, live_of, window
 from muonscope.dashboard import figures
-from muonscope.dashboard.documents import encoded
 from muonscope.dashboard.figures import PAGES, PLOTS, Look, Plot, layout
 from muonscope.dashboard.plot_kit import Axes, Paper, new_figure
 from muonscope.dashboard.style import Theme, Unit
@@ -156,8 +155,8 @@ def test_the_ratio_to_the_reference_is_drawn_only_where_there_is_one() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_what_is_filled_comes_from_a_table_of_the_view_or_from_the_history(page: str) -> None:
     live = live_of([window(0)])
-    view = orjson.loads(encoded(live.view("window") or {}))
-    history = set(live.windows(10)["columns"])
+    view = decoded(live.view("window"))
+    history = set(live.windows(10).columns)
     for name, source in sources(built(page)).items():
         (tags,) = source["tags"]
         told = dict(tags["entries"]) if "entries" in tags else tags

@@ -1,13 +1,17 @@
 """The page's pure scripts, run in a real browser: numbers for people, axes, tables, history."""
 
 import math
+import re
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from playwright.sync_api import Browser, Route
+
+from muonscope.dashboard.assets import assets
+from muonscope.dashboard.constants import constants
 
 NONE = "\N{EN DASH}"
 
@@ -20,17 +24,13 @@ Run = Callable[..., Any]
 @pytest.fixture(scope="module")
 def run(browser: Browser) -> Iterator[Run]:
     """Run a function of JavaScript that is given a module of the page, and arguments."""
-    static = files("muonscope.dashboard") / "static"
 
     def answer(route: Route) -> None:
         name = route.request.url.rsplit("/", 1)[1]
-        if not name:
-            route.fulfill(body="<!doctype html>", content_type="text/html")
-        elif (static / name).is_file():
-            body = (static / name).read_text("utf-8")
-            route.fulfill(body=body, content_type="text/javascript")
+        if name:
+            route.fulfill(body=assets()[name].data, content_type="text/javascript")
         else:
-            route.fulfill(status=404)
+            route.fulfill(body="<!doctype html>", content_type="text/html")
 
     context = browser.new_context()
     page = context.new_page()
@@ -217,7 +217,7 @@ def test_the_history_finds_windows_and_times(run: Run) -> None:
 
 
 def test_a_history_is_that_of_one_run(run: Run) -> None:
-    code = """async ({Feed}, first, second) => {
+    code = """async ({TrendLoader}, first, second) => {
       const { Trend } = await import("/trend.js");
       const trend = new Trend();
       const answers = [first, second];
@@ -225,11 +225,11 @@ def test_a_history_is_that_of_one_run(run: Run) -> None:
       window.fetch = () => new Promise((done) => free.push(() =>
         done({ ok: true, json: async () => answers[free.length - 1] })));
       let changed = 0;
-      const feed = new Feed(trend, {
+      const loader = new TrendLoader(trend, {
         wantedS: () => 1000, end: () => 0, connected: () => true, changed: () => changed++,
       });
-      feed.extend(); // asks for the first run, and is not answered yet
-      feed.again();
+      loader.extend(); // asks for the first run, and is not answered yet
+      loader.again();
       free[0]();
       while (free.length < 2) await new Promise((done) => setTimeout(done, 20));
       const between = trend.length;
@@ -239,6 +239,72 @@ def test_a_history_is_that_of_one_run(run: Run) -> None:
     }"""
     first, second = {"next": 40, "columns": rows(0, 40)}, {"next": 7, "columns": rows(0, 7)}
     assert run("trend-loader", code, first, second) == [0, 7, 7]
+
+
+def test_an_answer_to_an_older_question_does_not_overwrite_the_newer(run: Run) -> None:
+    code = """async ({Pause}) => {
+      const asked = [];
+      window.fetch = (url) => new Promise((done) => asked.push((window) =>
+        done({ ok: true, json: async () => ({ view: "window", epoch: 0, window, run: "r" }) })));
+      const timers = [];
+      const { setTimeout } = window;
+      window.setTimeout = (call) => timers.push(call);
+      const shown = [];
+      const pause = new Pause(() => shown.push(pause.document.window));
+      for (const window of [1, 2]) {
+        pause.show("window", { epoch: 0, window, run: null });
+        timers.pop()();
+      }
+      window.setTimeout = setTimeout;
+      const settled = () => new Promise((done) => setTimeout(done));
+      asked[1](2);
+      await settled();
+      asked[0](1);
+      await settled();
+      return [asked.length, shown, pause.document.window];
+    }"""
+    assert run("pause", code) == [2, [2], 2]
+
+
+def test_pauses_between_attempts_to_connect_grow_until_one_succeeds(run: Run) -> None:
+    code = """async ({Connection}) => {
+      const kept = [window.setTimeout, window.fetch, window.EventSource, Math.random];
+      const pauses = [], lines = [], sources = [];
+      let due = null;
+      Math.random = () => 0.5;
+      window.fetch = async () => { throw new TypeError("nobody answers"); };
+      window.EventSource = class {
+        constructor() { sources.push(this); }
+        addEventListener() {}
+        close() {}
+      };
+      const settled = () => new Promise((done) => kept[0].call(window, done));
+      window.setTimeout = (call, ms) => {
+        if (ms < 15_000) [due, pauses[pauses.length]] = [call, ms]; // else the watch for silence
+        return 0;
+      };
+      new Connection("run", { line: (line) => lines.push(line) });
+      sources[0].onerror();
+      for (let i = 0; i < 7; i++) { due(); await settled(); }
+      window.fetch = async () => ({ ok: true, status: 200 });
+      due();
+      await settled();
+      sources[1].onopen();
+      sources[1].onerror();
+      [window.setTimeout, window.fetch, window.EventSource, Math.random] = kept;
+      return [pauses, sources.length, lines.slice(-2)];
+    }"""
+    pauses, sources, lines = run("connection", code)
+    assert pauses == [500, 1000, 2000, 4000, 8000, 10_000, 10_000, 10_000, 500]
+    assert (sources, lines) == (2, ["connected", "disconnected"])
+
+
+def test_scripts_have_the_constants_of_the_server_and_no_others(run: Run) -> None:
+    told = run("constants", "(module) => ({ ...module })")
+    assert told == orjson.loads(orjson.dumps(constants()))
+    scripts = [asset.data.decode() for name, asset in assets().items() if "bokeh/" not in name]
+    imported = " ".join(re.findall(r'import \{([^}]*)\} from "./constants.js"', " ".join(scripts)))
+    assert set(re.findall(r"\w+", imported)) == set(told)
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,10 @@ from starlette.types import Message, Scope
 from dashboard.asking import API, Client, assert_secure, client_of
 from dashboard.lives import LEGNARO, Clock, fed, live_of, window
 from dashboard.serving import Serving, serving
-from muonscope.dashboard.documents import VIEWS
+from muonscope.dashboard.broadcast import Broadcast, Stream
+from muonscope.dashboard.contract import VIEWS
 from muonscope.dashboard.hub import Hub
 from muonscope.dashboard.live import Live
-from muonscope.dashboard.security import Access
-from muonscope.dashboard.server import _Dashboard, _Stream
 from muonscope.results.store import ResultStore
 
 LAYOUTS = ("overview", "chambers", "trends")
@@ -258,13 +257,13 @@ def test_a_broadcast_that_fails_is_told_and_does_not_end_the_others(
     def broken(_live: Live) -> None:
         raise ZeroDivisionError
 
-    dashboard = _Dashboard(live_of([window(0)]), Access(), 10)
+    broadcast = Broadcast(live_of([window(0)]))
     with monkeypatch.context() as patch:
         patch.setattr(Live, "renew_rows", broken)
-        dashboard._renew(["run"])
+        broadcast.renew(["run"])
     assert "a broadcast failed" in caplog.text
-    assert dashboard._hub.event("run") is not None
-    dashboard._renew(["run", "status"])
+    assert broadcast.hub.event("run") is not None
+    broadcast.renew(["run", "status"])
     assert caplog.text.count("a broadcast failed") == 1
 
 
@@ -292,4 +291,4 @@ def test_a_stream_that_cannot_be_encoded_says_why() -> None:
         "type": "http", "method": "GET", "path": "/stream", "query_string": b"", "headers": [],
     }  # fmt: skip
     with pytest.raises(ZeroDivisionError, match="status"):
-        asyncio.run(_Stream(Hub(broken), 10)(scope, listening, sent))
+        asyncio.run(Stream(Hub(broken), 10)(scope, listening, sent))

@@ -11,6 +11,8 @@ from bokeh.util.paths import bokehjs_path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from muonscope.dashboard.constants import constants_script
+
 __all__ = ["Asset", "answer", "assets"]
 
 _TYPES = {
@@ -51,6 +53,7 @@ def assets() -> dict[str, Asset]:
     }
     folder = Path(bokehjs_path()) / "js"
     files |= {f"bokeh/{name}": (folder / name).read_bytes() for name in _BOKEH}
+    files["constants.js"] = constants_script()
     return {name: Asset.of(name, data) for name, data in files.items()}
 
 

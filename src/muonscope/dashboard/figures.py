@@ -11,14 +11,13 @@ There is no JavaScript in the models: the page's security policy forbids to eval
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from bokeh.core.json_encoder import serialize_json
 from bokeh.document import Document
-from bokeh.embed.util import standalone_docs_json_and_render_items
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
+from muonscope.dashboard.bokeh_document import serialized
 from muonscope.dashboard.plot_kit import Paper
 from muonscope.dashboard.plots import cells, chambers, drift, orbits, rates
 from muonscope.dashboard.style import Look
@@ -28,7 +27,7 @@ __all__ = ["PAGES", "PLOTS", "Look", "Page", "Plot", "layout"]
 
 Page = Literal["overview", "chambers", "trends"]
 
-PAGES: tuple[Page, ...] = ("overview", "chambers", "trends")
+PAGES: tuple[Page, ...] = get_args(Page)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,14 +134,9 @@ def _layout(wanted: tuple[tuple[str, Plot], ...], look: Look, detector: Detector
             made = plot.draw(paper)
             document.add_root(made)
             panels.append(_panel(made, name, plot, chamber))
-    docs, items = standalone_docs_json_and_render_items(document)
     elements = {panel["figure"]: panel["element"] for panel in panels}
-    rendered = [item.to_json() | {"roots": elements} for item in items]
-    palette = look.palette
-    colours = [palette.chamber(c) for c in range(detector.n_chambers)]
-    return serialize_json(
-        {"docs": docs, "items": rendered, "panels": panels, "colours": colours}
-    ).encode()
+    colours = [look.palette.chamber(c) for c in range(detector.n_chambers)]
+    return serialized(document, elements, panels=panels, colours=colours)
 
 
 def _sheets(

@@ -20,7 +20,7 @@ from muonscope._version import __version__
 from muonscope.dashboard.admission import access_of, prefix_of
 from muonscope.dashboard.feeds import Feed, WordFeed, word_plan
 from muonscope.dashboard.find_results import Found, find_results
-from muonscope.dashboard.live import Live
+from muonscope.dashboard.live import Live, LiveOptions
 from muonscope.dashboard.options import DashboardOptions
 from muonscope.dashboard.security import Access, PatientProtocol
 from muonscope.dashboard.server import DashboardServer, make_app
@@ -188,12 +188,13 @@ def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[L
         plan.detector, run=options.run if found else "",
         history_s=seconds(options.history, "--history"),
     )  # fmt: skip
-    live = Live(
-        store, shown(" ".join(options.sources)), clock=time.time, version=__version__,
+    live_options = LiveOptions(
+        source=shown(" ".join(options.sources)), version=__version__,
         window_s=plan.spec.window_s, speed=speed or 1.0,
         config=_shown(options, kafka.settings.masked()),
-        reference=_reference(options, plan.detector, stop, tell),
     )  # fmt: skip
+    reference = _reference(options, plan.detector, stop, tell)
+    live = Live(store, live_options, clock=time.time, reference=reference)
     return live, found.feed(speed, tell) if found else WordFeed(plan, speed, tell)
 
 
@@ -268,7 +269,7 @@ def _reference(
     if not options.reference:
         return None
     store = ResultStore(detector)
-    live = Live(store, options.reference, clock=time.time)
+    live = Live(store, LiveOptions(source=options.reference), clock=time.time)
     kafka = kafka_options(options.kafka_config, stop=stop, tell=tell)
     found = find_results([options.reference], kafka, stop)
     if found:
@@ -279,7 +280,7 @@ def _reference(
         WordFeed(plan, None, tell).run(live, stop)
     view = store.view("run")
     if view is None and not stop:
-        examples = live.status(0)["examples"]
+        examples = live.status(0).examples
         raise OptionError(
             f"--reference {options.reference}: no window of {detector.name} is in it"
             + (f"; first: {examples[0]}" if examples else "")

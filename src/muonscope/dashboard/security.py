@@ -14,9 +14,11 @@ from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from muonscope.dashboard.answers import refusal
 
 __all__ = ["LOOPBACK", "Access", "Gate", "PatientProtocol", "is_loopback"]
 
@@ -122,19 +124,15 @@ class Gate:
     def _refusal(self, connection: HTTPConnection) -> Response | None:
         if not self._access.answers_to(connection.headers):
             name = connection.headers.get("host", "")[:100]
-            return _refused(f"this dashboard does not answer to {name!r}; see --allow-host", 421)
+            return refusal(f"this dashboard does not answer to {name!r}; see --allow-host", 421)
         if connection.scope["method"] == "POST" and not _same_site(connection.headers):
-            return _refused("a request of another site is refused", 403)
+            return refusal("a request of another site is refused", 403)
         path = connection.scope["path"].removeprefix(self._prefix)
         if not path or path.startswith(_OPEN) or self._access.admits(connection):
             return None
         if path == "/" and connection.scope["method"] == "GET":
             return RedirectResponse("login", 303)
-        return _refused("a token is needed", 401, {"www-authenticate": "Bearer"})
-
-
-def _refused(text: str, status: int, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse({"error": text}, status, headers)
+        return refusal("a token is needed", 401, {"www-authenticate": "Bearer"})
 
 
 def _same_site(headers: Headers) -> bool:
@@ -151,19 +149,26 @@ def _same_site(headers: Headers) -> bool:
 class PatientProtocol(H11Protocol):
     """HTTP/1.1 that closes connections which send or take too little, or are too many.
 
-    A request must be there as a whole in time, and an answer must be taken in time: what
-    waits for either is cut off, the viewer that went to sleep as well as the attacker.
+    A request must be there as a whole in time, or go on coming, and an answer must be taken
+    in time: what waits for either is cut off, the viewer that went to sleep as well as the
+    attacker.
+
+    ``cycle``, ``flow``, ``loop``, ``connections`` and ``transport`` are no public names of
+    uvicorn, nor is the class: pyproject.toml binds its minor version.
     """
 
     patience_s = 15.0
     taking_s = 30.0
     """A viewer that takes nothing of what was sent for so long is let go."""
+    least_bytes = 64 << 10
+    """A request that is longer goes on coming if so much of it comes in ``patience_s``."""
     most_connections = 4_000
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
         self._seen: Any = None
+        self._received = 0
         self._watch: TimerHandle | None = None
         self._taking: TimerHandle | None = None
         if len(self.connections) > self.most_connections:
@@ -177,6 +182,11 @@ class PatientProtocol(H11Protocol):
             if timer:
                 timer.cancel()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a request."""
+        self._received += len(data)
+        super().data_received(data)
 
     def pause_writing(self) -> None:
         """Give the viewer some time to take what was sent."""
@@ -193,10 +203,17 @@ class PatientProtocol(H11Protocol):
         self._watch = self.loop.call_later(self.patience_s, self._look)
 
     def _look(self) -> None:
-        """Close the connection if since the last look no request has begun, or none ended."""
-        cycle: Any = self.cycle  # None before the first request
-        if cycle is self._seen and (cycle is None or cycle.response_complete or cycle.more_body):
+        """Close the connection if since the last look no request has begun, come on or ended."""
+        if self.cycle is self._seen and self._is_stuck():
             self.transport.abort()
             return
-        self._seen = cycle
+        self._seen, self._received = self.cycle, 0
         self._look_later()
+
+    def _is_stuck(self) -> bool:
+        """Tell whether it is the other side that makes no progress with a request."""
+        cycle: Any = self.cycle  # None before the first request
+        if cycle is None or cycle.response_complete:
+            return True
+        slow = self._received < self.least_bytes and not self.flow.read_paused
+        return bool(cycle.more_body and slow)

@@ -5,16 +5,18 @@ Pure values. What is drawn, the counts, is no part of a look: it comes with each
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
-__all__ = ["Look", "Palette", "Theme", "Unit"]
+__all__ = ["THEMES", "UNITS", "Look", "Palette", "Theme", "Unit"]
 
 Theme = Literal["light", "dark"]
 Unit = Literal["counts", "hz"]
 
 _T = TypeVar("_T")
-_THEMES: dict[str, Theme] = {"light": "light", "dark": "dark"}
-_UNITS: dict[str, Unit] = {"counts": "counts", "hz": "hz"}
+THEMES: tuple[Theme, ...] = get_args(Theme)
+UNITS: tuple[Unit, ...] = get_args(Unit)
+_THEMES: dict[str, Theme] = {theme: theme for theme in THEMES}
+_UNITS: dict[str, Unit] = {unit: unit for unit in UNITS}
 _SWITCHES = {"0": False, "1": True}
 
 

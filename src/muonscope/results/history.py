@@ -15,11 +15,11 @@ from muonscope.detector import Detector
 from muonscope.results.read_message import WindowResult
 from muonscope.units import ORBIT_S
 
-__all__ = ["Columns", "History", "Row", "counter_names"]
+__all__ = ["MOST_SHOWN", "Columns", "History", "Row", "counter_names"]
 
 Columns = dict[str, npt.NDArray[np.float64 | np.int64]]
 
-_MOST_SHOWN = 7_500
+MOST_SHOWN = 7_500
 """As many rows as are worth drawing."""
 
 _MOST_ROWS = 10_000
@@ -89,7 +89,7 @@ class History:
             if n + 1 < len(self._grains):
                 _merge_into(self._grains[n + 1], row, self._buckets[n])
 
-    def columns(self, last_s: float, most: int = _MOST_SHOWN) -> Columns:
+    def columns(self, last_s: float, most: int = MOST_SHOWN) -> Columns:
         """Return the rows of the last ``last_s`` seconds as columns."""
         return self.columns_of(self.rows(last_s), most)
 
@@ -101,7 +101,7 @@ class History:
         begin = rows[-1].run_orbit - last_s / ORBIT_S
         return rows[bisect_right(rows, begin - 1, key=lambda r: r.run_orbit) :]
 
-    def columns_of(self, rows: list[Row], most: int = _MOST_SHOWN) -> Columns:
+    def columns_of(self, rows: list[Row], most: int = MOST_SHOWN) -> Columns:
         """Return ``rows`` as columns: ``run_s``, ``epoch``, ``window``, ``live_s``, counters.
 
         Where they are more than ``most``, so many as it takes are merged with the next.

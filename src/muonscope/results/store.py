@@ -21,7 +21,10 @@ from muonscope.results.history import History, Row
 from muonscope.results.read_message import Remainder, WindowResult, read_result
 from muonscope.units import ORBIT_S
 
-__all__ = ["Kept", "ResultStore", "Taken", "View"]
+__all__ = ["RECENT_S", "Kept", "ResultStore", "Taken", "View"]
+
+RECENT_S = 60.0
+"""Time that the view ``recent`` is of, s."""
 
 _SECOND = round(1 / ORBIT_S)
 _MOST_INTERVALS = 1_000
@@ -80,7 +83,7 @@ class ResultStore:
     """Takes messages of one detector; answers with views of the run that they are of."""
 
     def __init__(
-        self, detector: Detector, *, run: str = "", recent_s: float = 60.0,
+        self, detector: Detector, *, run: str = "", recent_s: float = RECENT_S,
         history_s: float = 7200.0, history_bytes: int = 256 << 20,
     ) -> None:  # fmt: skip
         """Begin empty; ``run`` is the only one to look at, by default always the newest."""

@@ -2,32 +2,32 @@
 
 import { Choices } from "./choices.js";
 import { Connection } from "./connection.js";
+import { DEFAULT_LAST_S, OWN_HEADER } from "./constants.js";
 import { Controls, referenceDialog } from "./controls.js";
 import { byId, save, setText } from "./dom.js";
 import { clock, count, fileName } from "./format.js";
-import { Feed } from "./trend-loader.js";
-import { History } from "./pause.js";
+import { Health } from "./health.js";
 import { showBanner, showEmpty } from "./notices.js";
 import * as overview from "./overview.js";
 import { Pages } from "./pages.js";
-import { Pulse } from "./health.js";
+import { Pause } from "./pause.js";
 import { Reference } from "./reference.js";
 import { showTables } from "./system.js";
 import { Trend } from "./trend.js";
+import { TrendLoader } from "./trend-loader.js";
 
-const OVERVIEW_S = 1800;
 const AGAIN_MS = 2000; // between two questions that are not answered
 const STATS = { updates: 0, seq: null, closedAt: null, lastApplied: null, lastMs: null };
 
 const choices = new Choices();
 const trend = new Trend();
 const reference = new Reference();
-const history = new History(() => draw());
+const paused = new Pause(() => draw());
 let live = null; // the newest view document
 let detector = null;
 let notice = "";
 
-const pulse = new Pulse((status, state) => {
+const health = new Health((status, state) => {
   if (status) overview.updateStatus(status, state);
   if (status && choices.now.page === "system") showTables(byId("system"), status);
   announce();
@@ -36,7 +36,7 @@ const pulse = new Pulse((status, state) => {
 const controls = new Controls(choices, trend, {
   pause: () => {
     if (!live) return;
-    history.hold(live);
+    paused.hold(live);
     choices.set({ at: placeOf(live) });
   },
   resume: () => choices.set({ at: null }),
@@ -46,14 +46,14 @@ const controls = new Controls(choices, trend, {
   reset: resetRun,
 });
 
-const feed = new Feed(trend, {
+const loader = new TrendLoader(trend, {
   wantedS: () => {
     const { at, page, span } = choices.now;
-    const pastS = at ? Math.min(pulse.status?.history_s ?? 0, trend.detailS) : 0;
-    return Math.max(OVERVIEW_S, pastS, page === "trends" ? span : 0);
+    const pastS = at ? Math.min(health.status?.history_s ?? 0, trend.detailS) : 0;
+    return Math.max(DEFAULT_LAST_S, pastS, page === "trends" ? span : 0);
   },
   end: () => live?.run_s ?? 0,
-  connected: () => pulse.line === "connected",
+  connected: () => health.line === "connected",
   changed: () => draw(),
 });
 
@@ -77,7 +77,7 @@ const pages = new Pages({
 
 /* What is on the screen: of the past while paused. */
 function shown() {
-  return choices.now.at ? history.document : live;
+  return choices.now.at ? paused.document : live;
 }
 
 const placeOf = ({ epoch, window, run }) => ({ epoch, window, run: run ?? live?.run ?? null });
@@ -99,7 +99,7 @@ function draw() {
   measured(document, () => {
     pages.select(page, chambers, show);
     const cursor = choices.now.at ? document.run_s : null;
-    const span = page === "trends" ? choices.now.span : OVERVIEW_S;
+    const span = page === "trends" ? choices.now.span : DEFAULT_LAST_S;
     pages.draw(page, document, contextOf(document), trend, span, cursor);
   });
   if (page === "overview") overview.updateView(document);
@@ -155,8 +155,8 @@ function lookFor(page) {
 /* Say what has to be said besides the plots. */
 function announce() {
   const { at, view, page } = choices.now;
-  const past = at ? history : null;
-  const { line, status, state } = pulse;
+  const past = at ? paused : null;
+  const { line, status, state } = health;
   showBanner({ line, past, view, notice });
   showEmpty({ empty: shown() === null && page !== "system", past, status, state });
 }
@@ -176,7 +176,7 @@ function saveShown() {
 
 async function resetRun() {
   try {
-    const answer = await fetch("api/v1/reset", { method: "POST", headers: { "X-Muonscope": "1" } });
+    const answer = await fetch("api/v1/reset", { method: "POST", headers: OWN_HEADER });
     say(answer.ok ? "" : `The reset was refused (${answer.status}).`);
     if (answer.ok) pages.forget();
   } catch {
@@ -185,10 +185,10 @@ async function resetRun() {
 }
 
 function take(document) {
-  if (live && document.run !== live.run) feed.again();
+  if (live && document.run !== live.run) loader.again();
   if (live && begunAnew(live, document)) pages.forget();
   live = document;
-  feed.take(document.trend);
+  loader.take(document.trend);
   if (choices.now.at) controls.updateHistory();
   else draw();
 }
@@ -201,12 +201,12 @@ function begunAnew(before, now) {
 
 /* Another server may answer after a while: then nothing of the one before is kept. */
 function hear(status) {
-  const before = pulse.status;
+  const before = health.status;
   if (detector && status.detector !== detector.name) return location.reload();
-  if (before && before.started !== status.started) feed.again();
+  if (before && before.started !== status.started) loader.again();
   byId("logout").hidden = status.config.token === "none";
-  pulse.hear(status);
-  feed.extend();
+  health.hear(status);
+  loader.extend();
 }
 
 function applyTheme() {
@@ -235,11 +235,11 @@ function follow(now, before) {
   if (connection) connection.view = now.view;
   if (now.at) {
     const same = before?.at && write(before) === write(now);
-    if (!same && !history.holds(now.view, now.at)) history.show(now.view, now.at);
-  } else history.live();
+    if (!same && !paused.holds(now.view, now.at)) paused.show(now.view, now.at);
+  } else paused.live();
   if (now.reference && !reference.document) fetchReference().then(() => follow(choices.now, choices.now));
-  feed.extend();
-  if (now.page === "system" && pulse.status) showTables(byId("system"), pulse.status);
+  loader.extend();
+  if (now.page === "system" && health.status) showTables(byId("system"), health.status);
   pages.show(now.page, lookFor(now.page));
   controls.update();
   draw();
@@ -268,7 +268,7 @@ async function start() {
     view: take,
     status: hear,
     line: (line) => {
-      pulse.connection = line;
+      health.connection = line;
       if (line === "connected" && detector) pages.show(choices.now.page, lookFor(choices.now.page));
     },
   });
@@ -279,7 +279,6 @@ async function start() {
     reference,
     choices,
     screen: shown,
-    detector: () => detector,
     changed: () => follow(choices.now, choices.now),
   });
   if (reference.document && reference.document.detector !== detector.name) reference.forget();
@@ -295,9 +294,9 @@ window.muonscope = Object.freeze({
   state: () => ({
     ...STATS,
     choices: { ...choices.now },
-    line: pulse.line,
-    freshness: pulse.freshness,
-    status: pulse.status,
+    line: health.line,
+    freshness: health.freshness,
+    status: health.status,
     shown: shown() && {
       ...placeOf(shown()),
       seq: shown().seq,

@@ -1,5 +1,16 @@
 /* What the viewer has chosen, kept in the fragment of the address: #page=chambers&view=run&... */
 
+import {
+  DEFAULT_LAST_S,
+  DRAWN_PAGES,
+  LONGEST_LAST_S,
+  MOST_DIGITS,
+  THEMES,
+  UNITS,
+  VIEWS,
+} from "./constants.js";
+
+const AT = new RegExp(`^(\\d{1,${MOST_DIGITS}})\\.(\\d{1,${MOST_DIGITS}})(?:\\.(.+))?$`, "s");
 const DEFAULTS = {
   page: "overview",
   view: "recent",
@@ -10,24 +21,23 @@ const DEFAULTS = {
   theme: "auto",
   reference: false,
   show: ["trend_hits", "trend_scintillator"], // plots of the trends page
-  span: 1800, // s of history on the trends page
+  span: DEFAULT_LAST_S, // s of history on the trends page
 };
-const LONGEST_S = 62 * 86_400; // the server gives no more of the history
 const READERS = {
-  page: oneOf("overview", "chambers", "trends", "system"),
-  view: oneOf("window", "recent", "run"),
-  unit: oneOf("counts", "hz"),
+  page: oneOf(...DRAWN_PAGES, "system"),
+  view: oneOf(...VIEWS),
+  unit: oneOf(...UNITS),
   log: (text) => text === "1",
   reference: (text) => text === "1",
-  theme: oneOf("auto", "light", "dark"),
+  theme: oneOf("auto", ...THEMES),
   chambers: (text) => (/^\d+(,\d+)*$/.test(text) ? text.split(",").map(Number) : undefined),
   at: (text) => {
-    const found = /^(\d{1,15})\.(\d{1,15})(?:\.(.+))?$/s.exec(text);
+    const found = AT.exec(text);
     if (!found) return undefined;
     return { epoch: Number(found[1]), window: Number(found[2]), run: found[3] ?? null };
   },
   show: (text) => (/^[\w,]*$/.test(text) ? text.split(",").filter(Boolean) : undefined),
-  span: (text) => (/^[1-9]\d{1,6}$/.test(text) ? Math.min(Number(text), LONGEST_S) : undefined),
+  span: (text) => (/^[1-9]\d{1,6}$/.test(text) ? Math.min(Number(text), LONGEST_LAST_S) : undefined),
 };
 const WRITERS = {
   log: (value) => (value ? "1" : "0"),

@@ -1,8 +1,10 @@
 /* The stream of updates: reconnects with growing pauses, and rests while the tab is hidden. */
 
+import { STATUS_S } from "./constants.js";
+
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
-const SILENCE_MS = 15_000; // a status comes every second: such a silence is a dead line
+const SILENCE_MS = 15_000 * STATUS_S; // so long without a status: the line is dead
 
 export class Connection {
   #source = null;

@@ -157,7 +157,7 @@ export class Controls {
 }
 
 /* Ask for a reference: where from, and what went wrong. */
-export function referenceDialog({ reference, choices, screen, detector, changed }) {
+export function referenceDialog({ reference, choices, screen, changed }) {
   const dialog = byId("reference-dialog");
   const show = (problem = "") => {
     setText(byId("reference-name"), reference.document ? reference.name : "none");
@@ -187,7 +187,7 @@ export function referenceDialog({ reference, choices, screen, detector, changed 
   byId("reference-file").addEventListener("change", (event) => {
     const [file] = event.target.files;
     event.target.value = "";
-    if (file) attempt(() => reference.fromFile(file, detector()));
+    if (file) attempt(() => reference.fromFile(file));
   });
 }
 

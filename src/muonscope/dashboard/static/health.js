@@ -3,7 +3,7 @@
 import { byId, setText } from "./dom.js";
 import { ago } from "./format.js";
 
-export class Pulse {
+export class Health {
   line = "connecting";
   status = null;
   #heard = 0;

@@ -1,6 +1,7 @@
 /* What has to be said besides the plots: that the line is down, that the page is paused, and
    what is missing where there is nothing to draw. */
 
+import { RECENT_S } from "./constants.js";
 import { byId, setText } from "./dom.js";
 import { clock, count } from "./format.js";
 
@@ -10,7 +11,7 @@ const EMPTY = {
   disconnected: "No connection to the server",
 };
 
-/* line: of the pulse; past: the History while paused, else null; notice: anything else. */
+/* line: of the connection; past: the Pause while paused, else null; notice: anything else. */
 export function showBanner({ line, past, view, notice }) {
   const down = line === "disconnected";
   const lines = [
@@ -27,7 +28,7 @@ export function showBanner({ line, past, view, notice }) {
 
 function pausedText(document, view) {
   const where = `epoch ${document.epoch}, window ${document.window}`;
-  const other = document.view === view ? "" : ": the 60 s up to then";
+  const other = document.view === view ? "" : `: the ${RECENT_S} s up to then`;
   return `Paused at ${clock(document.run_s)} in the run (${where})${other}.`;
 }
 

@@ -1,5 +1,6 @@
 /* The page that tells within a second what the detector does, and whether it is well. */
 
+import { DROPPED, RATE_S, RECENT_S } from "./constants.js";
 import { byId, el, setText } from "./dom.js";
 import { ago, clock, count, hertz } from "./format.js";
 import { accountingTable, dropRows } from "./system.js";
@@ -14,7 +15,7 @@ const FACTS = [
   ["scintillator", "Scintillator now"],
   ["dropped", "Words not used"],
 ];
-const VIEWS = { window: "newest window", recent: "last 60 s", run: "run" };
+const VIEWS = { window: "newest window", recent: `last ${RECENT_S} s`, run: "run" };
 
 /* Make what is not a plot; once. */
 export function build() {
@@ -60,17 +61,17 @@ export function updateStatus(status, state) {
   );
   const lag = status.lag_s === null ? "\u2013" : ago(status.lag_s);
   fact("lag", lag, "later than at best in this run");
-  const mean = status.rates ? "mean of the last 10 s" : "no windows come";
+  const mean = status.rates ? `mean of the last ${RATE_S} s` : "no windows come";
   fact("rate", hertz(status.rates?.hits ?? NaN), mean);
   fact("scintillator", hertz(status.rates?.scintillator ?? NaN), mean);
-  const { late, unmapped, invalid } = status.accounting;
-  const dropped = late + unmapped + invalid;
+  const kinds = DROPPED.map((kind) => [kind, status.accounting[kind]]);
+  const dropped = kinds.reduce((sum, [, n]) => sum + n, 0);
   byId("fact-dropped").dataset.dropped = String(dropped > 0);
   fact(
     "dropped",
     count(dropped),
     dropped > 0
-      ? `${count(late)} late, ${count(unmapped)} unmapped, ${count(invalid)} invalid`
+      ? kinds.map(([kind, n]) => `${count(n)} ${kind}`).join(", ")
       : "every word is used",
   );
   updateAccounting(status);

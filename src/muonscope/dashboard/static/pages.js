@@ -1,10 +1,9 @@
 /* The pages with figures: each is built when it is first seen, and again when its look changes. */
 
+import { DRAWN_PAGES } from "./constants.js";
 import { byId } from "./dom.js";
-import { clear, placer, updateChambers, updateLegends } from "./panels.js";
+import { chamberOf, clear, placer, updateChambers, updateLegends } from "./panels.js";
 import { Sheet } from "./sheet.js";
-
-const DRAWN = ["overview", "chambers", "trends"];
 
 export class Pages {
   #built = new Map(); // page -> {key, sheet}
@@ -22,7 +21,7 @@ export class Pages {
     for (const section of document.querySelectorAll("main > section[data-page]"))
       section.hidden = section.dataset.page !== page;
     this.#wanted = { page, look };
-    if (DRAWN.includes(page)) this.#work = this.#work.then(() => this.#build(page, look));
+    if (DRAWN_PAGES.includes(page)) this.#work = this.#work.then(() => this.#build(page, look));
   }
 
   async settled() {
@@ -87,14 +86,10 @@ export class Pages {
     const hidden = ({ plot, chamber }) =>
       off(chamber) || (page === "trends" && !show.includes(plot));
     sheet.hide(hidden);
-    const ofChamber = (name) => /^(?:hits|scint)(\d+)$/.exec(name)?.[1];
-    sheet.showSeries(
-      (name) => !off(ofChamber(name) === undefined ? null : Number(ofChamber(name))),
-    );
+    sheet.showSeries((name) => !off(chamberOf(name)));
     const section = byId(page);
     for (const item of section.querySelectorAll(".legend li")) {
-      const c = ofChamber(item.dataset.series);
-      item.hidden = c !== undefined && off(Number(c));
+      item.hidden = off(chamberOf(item.dataset.series));
     }
     if (page === "chambers") {
       const homes = section.querySelectorAll(".chamber");

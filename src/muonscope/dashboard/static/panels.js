@@ -1,8 +1,11 @@
 /* The frames of the plots: title, how to read it, a menu to save, and room for the figure. */
 
+import { CHAMBER_COLUMNS } from "./constants.js";
 import { byId, el, setText } from "./dom.js";
 import { saveMenu } from "./export.js";
 import { count, hertz } from "./format.js";
+
+const BY_CHAMBER = new RegExp(`^(?:${CHAMBER_COLUMNS.join("|")})(\\d*)$`);
 
 /* Return what places the panels of a page; find(panel) gives what the save menu needs. */
 export function placer(page, detector, find) {
@@ -57,9 +60,15 @@ function legend(series, detector) {
 
 /* hits2 -> chamber 2; words_in -> words in. */
 export function seriesLabel(name, detector) {
-  const found = /^(hits|scint)(\d*)$/.exec(name);
-  if (!found) return name.replaceAll("_", " ");
-  return found[2] === "" ? "total" : detector.chambers[Number(found[2])].label;
+  if (!BY_CHAMBER.test(name)) return name.replaceAll("_", " ");
+  const chamber = chamberOf(name);
+  return chamber === null ? "total" : detector.chambers[chamber].label;
+}
+
+/* hits2 -> 2; null for what is of no chamber. */
+export function chamberOf(name) {
+  const number = BY_CHAMBER.exec(name)?.[1];
+  return number ? Number(number) : null;
 }
 
 /* Write the newest rates into the legends of a page. */

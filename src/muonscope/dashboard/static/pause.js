@@ -2,7 +2,7 @@
 
 const SETTLE_MS = 120; // a moving slider asks once it rests
 
-export class History {
+export class Pause {
   document = null; // what is shown while paused
   problem = "";
   #asked = 0;

@@ -23,7 +23,7 @@ export class Sheet {
   colours = [];
   #documents = [];
   #managers = [];
-  #sources = new Map(); // name -> {model, tags, fixed}, see paper.py
+  #sources = new Map(); // name -> {model, tags, fixed}, see plot_kit.py
   #figures = new Map(); // name of the panel -> {model, view, tags, follower}
   #mappers = [];
   #release = () => {};

@@ -1,5 +1,6 @@
 /* The page of the machinery: everything that the status says, as tables. */
 
+import { DROPPED } from "./constants.js";
 import { el, table } from "./dom.js";
 import { ago, clock, count, figures, hertz, percent } from "./format.js";
 
@@ -13,15 +14,14 @@ const MEANINGS = {
   invalid: "damaged: unknown head or impossible time",
   late: "came after their window had closed",
 };
-const DROPS = new Set(["unmapped", "invalid", "late"]);
 
 /* Where the words went; what was dropped is marked, in words too. */
 export function accountingTable(account, extra = []) {
   const rows = Object.entries(account).map(([name, n]) => {
-    const dropped = DROPS.has(name) && n > 0;
+    const dropped = DROPPED.includes(name) && n > 0;
     const share = name === "words_in" ? "" : percent(n, account.words_in);
     return [
-      [name.replace("_", " "), DROPS.has(name) ? "drop" : ""],
+      [name.replace("_", " "), DROPPED.includes(name) ? "drop" : ""],
       [count(n), dropped ? "number dropped" : "number"],
       [share, "number"],
       dropped ? [`dropped: ${MEANINGS[name]}`, "dropped"] : [MEANINGS[name] ?? "", "meaning"],

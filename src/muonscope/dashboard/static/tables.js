@@ -1,11 +1,10 @@
 /* From a table of a view document to the columns of a source, as the source's tags say.
 
-   Pure: see paper.py for what the tags mean. context: {unit, live, reference}, where
+   Pure: see plot_kit.py for what the tags mean. context: {unit, live, reference}, where
    reference is null or a view document. */
 
+import { RATIO_TOP } from "./constants.js";
 import { count, hertz } from "./format.js";
-
-const RATIO_TOP = 2;
 
 export function fill(tags, fixed, table, context) {
   const columns = { ...fixed };

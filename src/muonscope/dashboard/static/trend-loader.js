@@ -3,7 +3,7 @@
 const MARGIN_S = 5; // more than is missing, to be sure
 const REST_MS = 1000; // between two questions
 
-export class Feed {
+export class TrendLoader {
   #trend;
   #with;
   #busy = false;

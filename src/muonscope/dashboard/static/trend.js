@@ -1,6 +1,7 @@
 /* The history of the run in this browser: rows of counts, as many as are worth drawing. */
 
-const MOST_ROWS = 7_500;
+import { MOST_ROWS } from "./constants.js";
+
 const SLACK = 500; // rows beyond, so that not every update moves all of them
 const POINTS = 360;
 const WIDTHS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600];

@@ -1,0 +1,75 @@
+"""Questions and answers of the API: numbers that are asked for, documents, and refusals."""
+
+from collections.abc import AsyncIterator, Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from muonscope.dashboard.contract import VIEWS, Error, ViewName, encoded
+from muonscope.dashboard.limits import MOST_DIGITS, OWN_HEADER
+
+__all__ = [
+    "asked_view", "asked_whole", "asked_window", "body_parts", "from_our_page", "json_answer",
+    "refusal", "refuse",
+]  # fmt: skip
+
+_MOST_SHOWN = 50
+"""Letters of a wrong value that are shown."""
+
+
+def asked_view(name: str) -> ViewName:
+    """Return the view of this name, or refuse."""
+    for view in VIEWS:
+        if name == view:
+            return view
+    found = name[:_MOST_SHOWN]
+    raise HTTPException(400, f"view: found {found!r}, expected one of {', '.join(VIEWS)}")
+
+
+def asked_window(given: Mapping[str, str]) -> tuple[int, int]:
+    """Return the epoch and the window that are asked for, or refuse."""
+    return asked_whole(given, "epoch"), asked_whole(given, "window")
+
+
+def asked_whole(given: Mapping[str, str], name: str) -> int:
+    """Return a whole number that is asked for, or refuse."""
+    text = given.get(name, "")
+    if not (text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS):
+        raise HTTPException(400, f"{name}: found {text[:_MOST_SHOWN]!r}, expected a whole number")
+    return int(text)
+
+
+def from_our_page(request: Request) -> None:
+    """Refuse a request that a page of another site can have a browser send."""
+    if request.headers.get(OWN_HEADER) != "1":
+        raise HTTPException(403, f"expected the header {OWN_HEADER}: 1")
+
+
+async def body_parts(request: Request, most: int) -> AsyncIterator[bytes]:
+    """Yield what was posted, part by part; refuse more than ``most`` bytes."""
+    taken = 0
+    try:
+        async for part in request.stream():
+            taken += len(part)
+            if taken > most:
+                raise HTTPException(413, f"expected at most {most} bytes")
+            yield part
+    except ClientDisconnect as exc:
+        raise HTTPException(400, "the request has no end") from exc
+
+
+def json_answer(data: bytes) -> Response:
+    """Return an answer of JSON."""
+    return Response(data, media_type="application/json")
+
+
+def refusal(text: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the answer to a request that is refused."""
+    return Response(encoded(Error(error=text)), status, headers, "application/json")
+
+
+async def refuse(_request: Request, exc: Exception) -> Response:
+    """Answer with what was raised."""
+    assert isinstance(exc, HTTPException)
+    return refusal(exc.detail, exc.status_code, exc.headers)

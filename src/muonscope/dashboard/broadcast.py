@@ -1,0 +1,128 @@
+"""The broadcast: views and the status go out to all viewers when there is something new."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from msgspec import Struct
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from muonscope.dashboard.answers import asked_view
+from muonscope.dashboard.contract import VIEWS, ViewName, encoded
+from muonscope.dashboard.hub import Hub
+from muonscope.dashboard.limits import STATUS_S
+from muonscope.dashboard.live import Live
+
+__all__ = ["Broadcast", "Stream"]
+
+_LEAST_S = 0.1
+"""Views go out at most ten times a second, whatever comes."""
+
+
+class Broadcast:
+    """Sends out what a dashboard shows, while its app lives."""
+
+    def __init__(self, live: Live) -> None:
+        """Broadcast ``live``."""
+        self._live = live
+        self.hub = Hub(self.encode)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        """Broadcast until the app ends."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            self._live.on_change(lambda: None)
+            task.cancel()
+            self.hub.close()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        loop, changed, shown = asyncio.get_running_loop(), asyncio.Event(), self._live.changes
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(changed.set)
+
+        self._live.on_change(wake)
+        status_at = loop.time()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), max(0.0, status_at - loop.time()))
+            changed.clear()
+            due: list[str] = []
+            if self._live.changes != shown:
+                shown = self._live.changes
+                due += VIEWS
+            if loop.time() >= status_at:
+                status_at = loop.time() + STATUS_S
+                due.append("status")
+            if due:
+                self.renew(due)
+                await asyncio.sleep(_LEAST_S)
+
+    def renew(self, due: list[str]) -> None:
+        """Send out what is ``due``: views by their names, or ``status``."""
+        try:
+            if "run" in due:
+                self._live.renew_rows()
+            self.hub.renew(*due)
+        except Exception:  # whatever it is, the next round may go better: no page may freeze
+            logging.getLogger(__name__).exception("a broadcast failed")
+
+    def encode(self, kind: str) -> bytes | None:
+        """Return the event of a view, or of the ``status``; None while there is none."""
+        if kind == "status":
+            return _event("status", self._live.status(self.hub.viewers))
+        document = self._live.view(asked_view(kind))
+        return _event("view", document) if document else None
+
+
+class Stream:
+    """The endpoint that never ends: events to one viewer, for as long as it listens."""
+
+    def __init__(self, hub: Hub, most_viewers: int) -> None:
+        """Send what ``hub`` has, to at most so many viewers."""
+        self._hub, self._most = hub, most_viewers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one viewer."""
+        request = Request(scope)
+        view = asked_view(request.query_params.get("view", "recent"))
+        if request.method != "GET":
+            raise HTTPException(405, "expected GET")
+        if self._hub.viewers >= self._most:
+            raise HTTPException(503, f"{self._most} viewers are connected already")
+        headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        sending = asyncio.create_task(self._send_all(view, send))
+        leaving = asyncio.create_task(_until_left(receive))
+        try:
+            done, _ = await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sending.cancel()
+            leaving.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+        if sending in done:
+            sending.result()  # or what went wrong would not be told
+
+    async def _send_all(self, view: ViewName, send: Send) -> None:
+        async with contextlib.aclosing(self._hub.events("status", view)) as events:
+            async for data in events:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _until_left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _event(name: str, document: Struct) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + encoded(document) + b"\n\n"

@@ -1,0 +1,235 @@
+"""The OpenAPI document of the API: schemas from the types of the contract, paths from a table.
+
+A path that the server has and this table has not, or the other way round, fails a test, as
+does an answer that is not as described here.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+import numpy as np
+import orjson
+from msgspec import Struct
+
+from muonscope.dashboard.contract import (
+    CHAMBER_COLUMNS,
+    CHAMBER_TABLES,
+    SCHEMAS,
+    VIEWS,
+    Columns,
+    Detector,
+    Error,
+    Status,
+    Tables,
+    View,
+    Windows,
+)
+from muonscope.dashboard.limits import (
+    DEFAULT_LAST_S,
+    LONGEST_LAST_S,
+    MOST_DIGITS,
+    OWN_HEADER,
+    RESULTS_TYPE,
+    VIEW_TYPE,
+)
+
+__all__ = ["openapi"]
+
+_ABOUT = (
+    "What a running dashboard shows, for scripts and notebooks. Reading changes nothing; the one"
+    " request that does begins the view of the run anew."
+)
+_WHOLE = {"type": "integer", "minimum": 0, "maximum": 10**MOST_DIGITS - 1}
+_ANSWERS = (View, Windows, Detector, Status, Error, Columns, Tables)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parameter:
+    name: str
+    at: Literal["query", "path", "header"]
+    schema: dict[str, Any]
+    about: str = ""
+    required: bool = False
+
+    def described(self) -> dict[str, Any]:
+        told: dict[str, Any] = {"name": self.name, "in": self.at, "schema": self.schema}
+        told |= {"description": self.about} if self.about else {}
+        return told | ({"required": True} if self.required else {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Operation:
+    path: str
+    name: str
+    about: str
+    answer: type[Struct] | dict[str, Any] | None
+    """A document; the schema of anything else; None: nothing."""
+    told: str
+    """Description of the answer."""
+    method: Literal["get", "post"] = "get"
+    parameters: tuple[_Parameter, ...] = ()
+    body: dict[str, dict[str, Any]] | None = None
+    """Schemas of what is sent, by media type."""
+    refusals: tuple[tuple[int, str], ...] = ()
+    """Besides those that every path has."""
+
+
+_EVERYWHERE = ((401, "A token is needed."), (421, "The dashboard does not answer to that name."))
+_OURS = _Parameter(name=OWN_HEADER, at="header", schema={"const": "1"}, required=True)
+_NOT_OURS = (403, "The header is missing, or another site asks.")
+
+_OPERATIONS = (
+    _Operation(
+        path="/summary", name="summary", about="Counts of a view, now or at an earlier window",
+        parameters=(
+            _Parameter(
+                name="view", at="query", about="Which counts.",
+                schema={"type": "string", "enum": [*VIEWS], "default": "run"},
+            ),
+            _Parameter(
+                name="epoch", at="query", schema=_WHOLE,
+                about="With window: as it was then; window and recent only.",
+            ),
+            _Parameter(name="window", at="query", schema=_WHOLE, about="With epoch."),
+        ),
+        answer=View, told="The view.",
+        refusals=(
+            (400, "A parameter makes no sense."),
+            (404, "No window has come yet, or it is not kept any more."),
+        ),
+    ),
+    _Operation(
+        path="/windows", name="windows", about="Counters against time",
+        parameters=(
+            _Parameter(
+                name="last", at="query", about="How far back, s.",
+                schema={
+                    "type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_LAST_S,
+                    "default": DEFAULT_LAST_S,
+                },
+            ),
+        ),
+        answer=Windows, told="The history.", refusals=((400, "last is no such number."),),
+    ),
+    _Operation(
+        path="/windows/{epoch}/{window}", name="message",
+        about="The message of a window, byte for byte as on the topic of results",
+        parameters=(
+            _Parameter(name="epoch", at="path", schema=_WHOLE, required=True),
+            _Parameter(name="window", at="path", schema=_WHOLE, required=True),
+        ),
+        answer={
+            "type": "object", "required": ["schema", "detector", "run", "epoch", "window"],
+        },
+        told="The message; the schema is muonscope/results/schema/window-1.json.",
+        refusals=((400, "Not two whole numbers."), (404, "It is not kept.")),
+    ),
+    _Operation(
+        path="/detector", name="detector", about="The telescope and its cells", answer=Detector,
+        told="The detector.",
+    ),
+    _Operation(
+        path="/health", name="health", answer=Status, told="The status.",
+        about="State, lag, latency, sources, what was dropped, configuration",
+    ),
+    _Operation(
+        path="/reference", name="reference", about="The run of --reference as a view",
+        answer=View, told="The view.", refusals=((404, "No reference was given."),),
+    ),
+    _Operation(
+        path="/reference-summary", method="post", name="reference_summary",
+        about="A run from a file as a view, to compare with; nothing of it is kept",
+        parameters=(_OURS,),
+        body={
+            RESULTS_TYPE: {"type": "string", "description": "Results, one in a line."},
+            VIEW_TYPE: {"$ref": f"{SCHEMAS}View"},
+        },
+        answer=View, told="The view of the run.",
+        refusals=(
+            (400, "It is no run of this detector; for results with the number of the line."),
+            _NOT_OURS,
+            (413, "It is too long."),
+            (415, "The content type is neither of the two."),
+            (503, "Others are being added up at the moment."),
+        ),
+    ),
+    _Operation(
+        path="/openapi.json", name="openapi", about="This document", told="This document.",
+        answer={"type": "object", "required": ["openapi", "info", "paths"]},
+    ),
+    _Operation(
+        path="/reset", method="post", name="reset", parameters=(_OURS,), answer=None, told="Done.",
+        about="Begin the view of the run anew, for all viewers", refusals=(_NOT_OURS,),
+    ),
+)  # fmt: skip
+
+
+@cache
+def openapi(version: str) -> bytes:
+    """Return the document of a dashboard of this ``version`` as JSON."""
+    paths = {op.path: {op.method: _operation(op)} for op in _OPERATIONS}
+    cookie = {
+        "type": "apiKey", "in": "cookie", "name": "muonscope_session",
+        "description": "Set by the login page.",
+    }  # fmt: skip
+    bearer = {"type": "http", "scheme": "bearer", "description": "The token of --token-file."}
+    about = {
+        "title": "muonscope dashboard", "version": version, "description": _ABOUT,
+        "license": {"name": "BSD-3-Clause", "identifier": "BSD-3-Clause"},
+    }  # fmt: skip
+    return orjson.dumps(
+        {
+            "openapi": "3.1.0", "info": about, "servers": [{"url": "."}],
+            "security": [{}, {"bearer": []}, {"cookie": []}], "paths": paths,
+            "components": {
+                "securitySchemes": {"bearer": bearer, "cookie": cookie}, "schemas": _schemas(),
+            },
+        }
+    )  # fmt: skip
+
+
+def _operation(op: _Operation) -> dict[str, Any]:
+    told: dict[str, Any] = {"operationId": op.name, "summary": op.about}
+    if op.parameters:
+        told["parameters"] = [parameter.described() for parameter in op.parameters]
+    if op.body:
+        content = {kind: {"schema": schema} for kind, schema in op.body.items()}
+        told["requestBody"] = {"required": True, "content": content}
+    responses = {"204" if op.answer is None else "200": _answer(op.told, op.answer)}
+    for status, about in (*op.refusals, *_EVERYWHERE):
+        responses[str(status)] = _answer(about, Error)
+    return told | {"responses": responses}
+
+
+def _answer(about: str, answer: type[Struct] | dict[str, Any] | None) -> dict[str, Any]:
+    if answer is None:
+        return {"description": about}
+    schema = answer if isinstance(answer, dict) else {"$ref": SCHEMAS + answer.__name__}
+    return {"description": about, "content": {"application/json": {"schema": schema}}}
+
+
+def _schemas() -> dict[str, Any]:
+    """Return the schemas of all documents by name; no object has keys that are not described."""
+    types = (*_ANSWERS, *CHAMBER_TABLES.values())
+    _, schemas = msgspec.json.schema_components(
+        types, schema_hook=_column, ref_template=SCHEMAS + "{name}"
+    )
+    for schema in schemas.values():
+        schema["additionalProperties"] = False
+    schemas["Tables"]["patternProperties"] = {
+        f"^{name}[0-9]+$": {"$ref": SCHEMAS + table.__name__}
+        for name, table in CHAMBER_TABLES.items()
+    }
+    schemas["Columns"]["patternProperties"] = {
+        f"^({'|'.join(CHAMBER_COLUMNS)})[0-9]+$": schemas["Columns"]["properties"]["hits"]
+    }
+    return schemas
+
+
+def _column(kind: type) -> dict[str, Any]:
+    """Return the schema of an array of NumPy."""
+    if np.ndarray not in {kind, get_origin(kind)}:
+        raise NotImplementedError(f"{kind}, {get_args(kind)}")
+    return {"type": "array"}
