@@ -25,10 +25,10 @@ import numpy.typing as npt
 import polars as pl
 
 import muonscope
+from muonscope.counting.blocks.drift import drift_ns
 from muonscope.counting.counter import Counter
-from muonscope.counting.summary import drift_ns
+from muonscope.counting.panes import Panes
 from muonscope.counting.window_table import WindowTable
-from muonscope.counting.windows import Panes
 from muonscope.detector import Detector
 from muonscope.simulation.options import Simulation
 from muonscope.simulation.profiles import PROFILES

@@ -261,7 +261,7 @@ def summarise(
         _detector(detector), WindowSpec(window_s=window, lateness_s=lateness, idle_s=idle_timeout)
     )
     table = joined([*counter.push_in_parts(words), *counter.finish_in_parts()])
-    table = replace(table, outside=counter.remainder.other_words)
+    table = replace(table, outside=counter.remainder)
     counted = table.total().accounting.words_in
     if counted != counter.words_in:
         raise AccountingError(f"{counter.words_in} words came in, {counted} were counted")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import muonscope
 from helpers.patience import patience
 from helpers.streams import Script, as_array, count, plain, plain_other, spec_of
 from muonscope.counting import _counting, _windowing
@@ -16,6 +17,7 @@ from muonscope.detector import shipped_detector
 from oracles.slow_counter import slow_count
 
 TESTS = Path(__file__).resolve().parents[1]
+SOURCE = Path(muonscope.__file__).resolve().parents[1]
 LENGTHS = [(1, 2, 50), (11_223, 1122, 56_117), (33_670, 1122, 56_117)]
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from helpers.examples import examples
 from helpers.streams import NOISE, SCINTILLATOR, TRIGGER, as_array, count, hit, other, spec_of
+from muonscope.counting.blocks.drift import drift_ns
 from muonscope.counting.counter import Counter
-from muonscope.counting.summary import Summary, drift_ns, merged
+from muonscope.counting.summary import Summary, merged
 from muonscope.counting.window_table import WindowSummary, WindowTable
 from muonscope.counting.word_classes import Timeless
 from muonscope.detector import Detector, parse_detector, setup_text, shipped_detector
@@ -119,11 +120,11 @@ def test_equality_looks_at_every_count() -> None:
     for name in ("class_words", "other_words", "scint_hits", "drift_histogram", "multiplicity"):
         array = getattr(window, name).copy()
         array.flat[-1] += 1
-        assert replace(window, **{name: array}) != window
+        assert window.with_arrays(**{name: array}) != window
     assert replace(window, live_orbits=1) != window
-    assert window.detail is not None
-    ticks = tuple(t + 1 for t in window.detail.drift_ticks)
-    assert replace(window, detail=replace(window.detail, drift_ticks=ticks)) != window
+    assert window.lists is not None
+    ticks = tuple(t + 1 for t in window.lists["drift_ticks"])
+    assert replace(window, lists={**window.lists, "drift_ticks": ticks}) != window
 
 
 def test_condensed_summary_has_the_same_counts_without_lists() -> None:
@@ -150,7 +151,7 @@ def test_accounting_tells_each_word_once() -> None:
 def test_invalid_words_are_of_three_kinds() -> None:
     other_words = np.zeros(len(Timeless), np.int64)
     other_words[[Timeless.INVALID_HEAD, Timeless.INVALID_BX, Timeless.INVALID_ORBIT]] = 1, 10, 100
-    account = replace(EMPTY, other_words=other_words).accounting
+    account = EMPTY.with_arrays(other_words=other_words).accounting
     assert (account.invalid, account.words_in) == (111, 111)
 
 

@@ -643,3 +643,37 @@ def test_real_run000591_has_its_known_counts_and_its_hole(
     [jump] = [(a, b) for a, b in pairwise(numbers) if b - a > 1]
     assert jump == (341_373 // SECOND, 2_698_963 // SECOND)
     assert jump[1] - jump[0] == 210
+
+
+def test_more_resets_than_epochs_are_remembered_count_every_hit() -> None:
+    resets = 40
+    words = [word for n in range(resets) for word in both((resets - n) * 10**6, 300)]
+    windows, remainder = counted(words)
+    assert {epoch for epoch, _ in windows} == set(range(resets))
+    assert sum(hits_of((windows, remainder)).values()) == len(words)
+    assert late_words((windows, remainder)) == 0
+
+
+def test_an_epoch_waits_for_a_lane_that_is_behind_by_less_than_idle_time_and_a_pane() -> None:
+    spec, begin = spec_of(100, 10, 50), 10**6
+    words = both(begin, 30)
+    words += run_of(0, 5000, 120)  # FPGA 0 was reset, and is past the idle time-out since
+    words += run_of(1, begin + 30, 40)
+    windows, _ = count(as_array(words), LEGNARO, spec)
+    hits = {(w.epoch, w.window): w.summary.total_hits for w in windows}
+    assert sum(n for (epoch, _), n in hits.items() if epoch == 0) == 2 * 30 + 40
+    assert sum(n for (epoch, _), n in hits.items() if epoch == 1) == 120
+
+
+def test_a_dense_pane_in_random_order_gives_sorted_lists() -> None:
+    rng, n = np.random.default_rng(3), 900
+    first, rest = run_of(1, START, 6), [hit(1, START, SCINTILLATOR, 0, 0)]
+    rest += [hit(0, START, 5, int(bx), int(tdc)) for bx, tdc in rng.integers(0, (3564, 30), (n, 2))]
+    rest += [hit(0, START + int(o), 9) for o in rng.permutation(n)]
+    (window,) = counted([*first, *run_of(0, START, 6), *rng.permutation(rest).tolist()])[0].values()
+    detail = window.detail
+    assert detail is not None
+    ticks, orbits = detail.drift_ticks[0].tolist(), detail.orbits[0].tolist()
+    assert len(ticks) > n
+    assert ticks == sorted(ticks)
+    assert orbits == list(range(START, START + n))

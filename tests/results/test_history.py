@@ -8,6 +8,8 @@ import orjson
 import pytest
 
 from helpers.window_messages import SECOND, simulated_lines
+from muonscope.counting.summary import Summary
+from muonscope.counting.word_classes import Timeless
 from muonscope.detector import shipped_detector
 from muonscope.results.history import History, counter_names
 from muonscope.results.read_message import WindowResult, read_result
@@ -70,6 +72,18 @@ def test_every_class_of_words_is_in_its_own_column() -> None:
     history.add(result, 0)
     columns = history.columns(60.0)
     assert {name: columns[name].tolist() for name in names} == {n: [c] for n, c in classes.items()}
+
+
+def test_each_kind_of_word_has_its_own_counter() -> None:
+    summary = Summary.empty(LEGNARO)
+    words, other = summary.class_words + 1, np.arange(100, 100 + len(Timeless))
+    whole = replace(result_of(0), summary=summary.with_arrays(class_words=words, other_words=other))
+    account = whole.summary.accounting.as_dict()
+    assert len({*account.values()}) == len(account) - 1, "one scintillator, one trigger"
+    history = History(LEGNARO)
+    history.add(whole, 0)
+    columns = history.columns(60.0)
+    assert {name: int(columns[name][0]) for name in account} == account
 
 
 def test_without_windows_there_are_columns_without_rows() -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from functools import cache
+from hashlib import sha256
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import orjson
 import pytest
 
 from helpers.simulated import BRIGHT, simulated_words
+from helpers.window_messages import ends_of
 from muonscope.api import summarise
 from muonscope.counting.counter import Counter
 from muonscope.counting.summary import Summary
@@ -102,6 +105,11 @@ def as_the_notebook_reads(message: Message) -> dict[str, list[Any]]:
 def test_the_schema_is_a_valid_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(message_schema())
     assert message_schema()["properties"]["schema"]["const"] == SCHEMA
+
+
+def test_the_shipped_schema_is_what_the_blocks_say() -> None:
+    shipped = resources.files("muonscope.results") / "schema" / "window-1.json"
+    assert orjson.loads(shipped.read_text("utf-8")) == message_schema()
 
 
 @pytest.mark.parametrize("content", CONTENTS)
@@ -335,3 +343,30 @@ def test_the_remainder_is_a_message_of_no_window(legnaro: Detector) -> None:
     assert message["bytes"]["bytes_in"] == 24 + 6
     assert message["bytes"]["rejects"] == {"TRUNCATED": 1}
     assert [c["total_hits"] for c in chambers(message)] == [0, 0, 0, 0]
+
+
+# --- bytes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "digest"),
+    [
+        ("stream sample", "ad9000b3681b5914"),
+        ("run000591", "4d2848a397132619"),
+        ("simulated", "02cb8fe37853f782"),
+        ("dense", "66709d295894e7da"),
+        ("one word", "39cfe2fcab308925"),
+        ("short windows", "2e4a3ef83e473da2"),
+    ],
+)
+def test_the_bytes_of_messages_are_those_of_version_1(
+    tables: Tables, content: str, digest: str
+) -> None:
+    found = sha256()
+    for line in window_messages(tables(content), "a run"):
+        found.update(line)
+    assert found.hexdigest()[:16] == digest
+
+
+def test_the_bytes_of_a_remainder_are_those_of_version_1() -> None:
+    assert sha256(ends_of("a run")).hexdigest()[:16] == "fb20750869f4e1fb"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import orjson
 import pytest
@@ -21,7 +22,7 @@ from muonscope.counting.window_table import WindowTable
 from muonscope.counting.word_classes import Timeless
 from muonscope.detector import Detector, shipped_detector
 from muonscope.errors import FormatError
-from muonscope.results.message import window_messages
+from muonscope.results.message import message_schema, window_messages
 from muonscope.results.read_message import MAX_MESSAGE_BYTES, Remainder, WindowResult, read_result
 from muonscope.words.decode import StreamDecoder
 from muonscope.words.layout import Words, pack_hits
@@ -40,20 +41,13 @@ def recorded(path: Path, detector: Detector) -> Words:
 
 
 def as_told(summary: Summary) -> Summary:
-    """Return what a message can tell of a summary: it does not tell apart what is invalid,
-    nor scintillators, nor firmware triggers."""
-    detector, told = summary.detector, summary.condensed()
-    words, other = told.class_words.copy(), told.other_words.copy()
+    """Return what a message can tell of a summary: it does not tell apart scintillators,
+    nor firmware triggers."""
+    detector, words = summary.detector, summary.class_words.copy()
     first, n = detector.n_cells, len(detector.scintillators)
     for part in (words[first : first + n], words[first + n :]):
         part[:1], part[1:] = part.sum(), 0
-    invalid = other[Timeless.INVALID_HEAD : Timeless.INVALID_ORBIT + 1]
-    invalid[0], invalid[1:] = invalid.sum(), 0
-    fields = ("scint_hits", "drift_histogram", "multiplicity", "live_orbits")
-    return Summary(
-        detector=detector, class_words=words, other_words=other,
-        **{name: getattr(told, name) for name in fields},
-    )  # fmt: skip
+    return summary.condensed().with_arrays(class_words=words)
 
 
 def assert_reads_back(table: WindowTable) -> None:
@@ -104,6 +98,39 @@ def test_words_that_are_no_hits_read_back(legnaro: Detector) -> None:
     assert_reads_back(summarise(words, legnaro))
 
 
+def test_invalid_words_read_back_by_their_kind(legnaro: Detector) -> None:
+    unknown, beyond = 7 << 61, pack_hits(2, 0, 5, 5, 3564, 3)
+    odd = np.array([unknown, unknown, *beyond.tolist()], np.uint64)
+    lone = pack_hits(2, 0, 5, 10**9, 10, 3)
+    words = [pack_hits(2, 0, 5, range(9), 10, 3), odd, lone, pack_hits(2, 0, 5, range(9, 20), 1, 1)]
+    table = summarise(np.concatenate(words), legnaro)
+    assert_reads_back(table)
+    message = orjson.loads(next(window_messages(table, "r")))
+    assert message["invalid_by_kind"] == {"head": 2, "bx": 1, "orbit": 1}
+    assert message["accounting"]["invalid"] == 4
+    validate(message)
+    del message["invalid_by_kind"]  # as it was before there was such a key
+    other = counts(orjson.dumps(message)).other_words
+    assert other[[Timeless.INVALID_HEAD, Timeless.INVALID_BX, Timeless.INVALID_ORBIT]].tolist() == [
+        4, 0, 0,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kinds", "what"),
+    [
+        (5, "invalid_by_kind: found 5, expected an object"),
+        ({"head": 1, "bx": 0}, "orbit: found None, expected a whole number"),
+        ({"head": 1, "bx": -1, "orbit": 0}, "bx: found -1, expected a whole number"),
+        ({"head": 1, "bx": 0, "orbit": 0}, "accounting: found"),
+    ],
+)
+def test_kinds_that_do_not_add_up_to_the_invalid_words_are_refused(
+    kinds: object, what: str
+) -> None:
+    assert what in refusal(("invalid_by_kind",), kinds)
+
+
 def test_a_window_without_hits_reads_back() -> None:
     words = pack_hits(2, [0, 0], 5, [1, 11_223 * 3], 10, 3)
     assert_reads_back(summarise(words, LEGNARO))
@@ -128,6 +155,11 @@ def test_unknown_keys_are_left_alone() -> None:
 def test_a_file_name_is_no_name_too_long_for_a_run() -> None:
     message = orjson.loads(LINE) | {"run": "x" * 255}
     assert read_result(orjson.dumps(message), LEGNARO).run == "x" * 255
+
+
+def validate(message: Message) -> None:
+    """Hold a message against its schema."""
+    jsonschema.validate(message, message_schema(), jsonschema.Draft202012Validator)
 
 
 def counts(line: bytes) -> Summary:
@@ -372,5 +404,5 @@ def assert_reads_or_is_refused(data: bytes) -> None:
     summary = result.summary
     account = summary.accounting.as_dict()
     assert account.pop("words_in") == sum(account.values())
-    assert all(array.min() >= 0 for array in summary._arrays())
+    assert all(array.min() >= 0 for array in summary.arrays.values())
     assert (summary.multiplicity.sum(axis=1) <= summary.live_orbits).all()

@@ -1,6 +1,7 @@
 """The store: each window counts once, views are merges of windows, memory is bounded."""
 
 import random
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -8,11 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.examples import examples
+from helpers.simulated import BRIGHT, simulated_words
 from helpers.window_messages import SECOND, ends_of, moved, simulated_lines
+from muonscope.api import summarise
 from muonscope.counting.summary import Summary
+from muonscope.dashboard.contract import encoded
+from muonscope.dashboard.documents import view_document
 from muonscope.detector import shipped_detector
 from muonscope.errors import FormatError
-from muonscope.results.read_message import read_result
+from muonscope.results.message import window_messages
+from muonscope.results.read_message import WindowResult, read_result
 from muonscope.results.store import ResultStore, Taken, View
 from muonscope.units import ORBIT_S
 
@@ -144,7 +150,7 @@ def test_what_holes_remember_is_bounded_and_still_counts_each_window_once() -> N
     store = ResultStore(LEGNARO)
     for n in range(0, 2400, 2):
         store.take(window(n))
-    assert len(store._seen[0]) <= 1000
+    assert len(store._seen._intervals[0]) <= 1000
     assert {store.take(window(n)) for n in range(1000, 1400, 2)} == {Taken.DUPLICATE}
     assert {store.take(window(n)) for n in range(1801, 1900, 2)} == {Taken.WINDOW}
     assert store.windows == 1250
@@ -178,8 +184,8 @@ def test_epochs_are_put_one_after_the_other() -> None:
 @pytest.mark.slow
 def test_many_epochs_are_remembered_within_bounds() -> None:
     store = store_of([window(0, epoch=e) for e in range(1050)])
-    assert len(store._shift) <= 1000
-    assert len(store._seen) <= 1000
+    assert len(store._time._shift) <= 1000
+    assert len(store._seen._intervals) <= 1000
     assert store.windows == 1050
 
 
@@ -209,7 +215,7 @@ def test_a_run_that_was_published_earlier_is_no_newer_one_whenever_it_comes() ->
 @pytest.mark.slow
 def test_runs_that_were_left_are_remembered_within_bounds() -> None:
     store = store_of([window(0, run=f"run {n}") for n in range(1050)])
-    assert len(store._left) <= 1000
+    assert len(store._choice._left) <= 1000
     assert store.take(window(1, run="run 900")) is Taken.OTHER_RUN
     assert store.run == "run 1049"
 
@@ -280,7 +286,9 @@ def test_messages_are_kept_up_to_so_many_bytes() -> None:
     kept = [n for n in range(50) if store.message((0, n))]
     assert kept == list(range(50 - len(kept), 50))
     assert 0 < len(kept) < 20
-    assert store._message_bytes == sum(len(m.packed) for m in store._messages.values()) <= 10_000
+    messages = store._messages
+    packed = sum(len(message.packed) for message in messages._messages.values())
+    assert messages._bytes == packed <= 10_000
 
 
 def test_a_message_that_is_larger_than_all_that_is_kept_is_shown_all_the_same() -> None:
@@ -321,10 +329,24 @@ def test_memory_does_not_grow_over_a_week() -> None:
         hits += told[n % len(LINES)]
         if n % 480 == 479:
             rows = sum(map(len, store.history._grains))
-            sizes.append((len(store._messages), len(store._groups), rows))
+            kept, seconds = store._messages._messages, store._recent._seconds
+            sizes.append((len(kept), len(seconds), rows))
     assert store.whole.total_hits == store.history.columns(1e6)["hits"].sum() == hits
     messages, groups, rows = (max(column) for column in zip(*sizes, strict=True))
     assert messages <= 41
     assert groups <= 62
     assert rows <= 41 + 2 * 481 + 5 * 145
     assert len(store.fresh_rows()) == 1000
+
+
+def test_windows_that_were_counted_here_are_taken_without_reading_their_messages() -> None:
+    table = summarise(simulated_words(3000, profile=BRIGHT), LEGNARO, window=0.1)
+    lines = list(window_messages(table, "here"))
+    read, direct = store_of(lines), ResultStore(LEGNARO)
+    for row, line in zip(table, lines, strict=True):
+        assert direct.add(WindowResult.of(row, "here"), line) is Taken.WINDOW
+    for name in ("window", "recent", "run"):
+        one, other = view_document(seen(read, name)), view_document(seen(direct, name))
+        assert encoded(one) == encoded(other)
+    with pytest.raises(ValueError, match="needs a summary with detail"):
+        WindowResult.of(replace(table[0], summary=table[0].summary.condensed()), "here")

@@ -3,7 +3,7 @@
 A pane's words come in the order of arrival, which in each chamber is the order of time
 but for small steps back; whatever depends on order is sorted, so that the same words
 give the same tables in any order. Orbits are relative to the pane's first one here.
-:mod:`muonscope.counting.summary` names the tables and owns the arrays.
+:mod:`muonscope.counting.fused` owns the arrays.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from muonscope._jit import kernel, part
-from muonscope.counting.summary import MULTIPLICITIES
+from muonscope.counting.blocks.multiplicity import MULTIPLICITIES
 from muonscope.counting.word_classes import CHAMBER_SHIFT, SCINTILLATOR, TRIGGER
 
 _UNLIMITED = 2**62

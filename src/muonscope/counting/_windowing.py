@@ -20,8 +20,8 @@ from muonscope.units import BX_PER_ORBIT
 
 # spec: lengths, in orbits but for the counts
 SPEC_WINDOW, SPEC_PANES, SPEC_PANE, SPEC_LATENESS, SPEC_IDLE, SPEC_LEAP, SPEC_GAP = range(7)
-SPEC_CONFIRM, SPEC_LANE_MASK = 7, 8
-N_SPEC = 9
+SPEC_CONFIRM, SPEC_LANE_MASK, SPEC_CLOSING = 7, 8, 9
+N_SPEC = 10
 # ctrl: single numbers
 CTRL_EPOCHS, CTRL_PROGRESS, CTRL_FREE_PANE, CTRL_FREE_BLOCK, CTRL_PANES_LEFT = range(5)
 CTRL_BLOCKS_LEFT, CTRL_CLOSED, CTRL_WORDS, CTRL_NOTES = 5, 6, 7, 8
@@ -39,7 +39,8 @@ EPOCH_RING = 16
 PANE_EPOCH, PANE_ID, PANE_WORDS, PANE_HEAD_BLOCK, PANE_TAIL_BLOCK, PANE_NEXT, PANE_PREVIOUS = range(
     7
 )
-N_PANE = 7
+PANE_FOLLOWING, PANE_SEEN = 7, 8
+N_PANE = 9
 BLOCK_WORDS = 256
 # notes: things worth telling, the first ones of each call
 NOTE_KIND, NOTE_WORD, NOTE_LANE, NOTE_FROM, NOTE_TO = range(5)
@@ -194,6 +195,10 @@ def close_panes(st: State, epoch: int, upto: int) -> None:
                 break
             before = panes[at, PANE_PREVIOUS]
             panes[before, PANE_NEXT], panes[following, PANE_PREVIOUS] = following, before
+            adjacent = panes[following, PANE_EPOCH] == epoch
+            adjacent &= panes[following, PANE_ID] == panes[at, PANE_ID] + 1
+            panes[at, PANE_FOLLOWING] = following if adjacent else _NONE
+            panes[at, PANE_SEEN] = panes[following, PANE_WORDS]
             st.closed[st.ctrl[CTRL_CLOSED]] = at
             st.ctrl[CTRL_CLOSED] += 1
             for lane in range(len(lanes)):
@@ -247,7 +252,7 @@ def close_ready(st: State, epoch: int) -> None:
         if position < slowest and (position >= fast - idle or waited_for):
             slowest = position
     if slowest < _FAR:
-        close_panes(st, epoch, pane_of(st.spec, slowest - st.spec[SPEC_LATENESS]))
+        close_panes(st, epoch, pane_of(st.spec, slowest - st.spec[SPEC_CLOSING]))
 
 
 @inlined
@@ -281,9 +286,9 @@ def retire_epochs(st: State) -> None:
 @part
 def ring_alarm(st: State, lane: int) -> None:
     """React to a lane whose clock passed a boundary: close what is ready."""
-    lanes, lateness = st.lanes, st.spec[SPEC_LATENESS]
+    lanes, closing = st.lanes, st.spec[SPEC_CLOSING]
     epoch, mark = lanes[lane, LANE_EPOCH], lanes[lane, LANE_MARK]
-    lanes[lane, LANE_ALARM] = pane_start(st.spec, pane_of(st.spec, mark - lateness) + 1) + lateness
+    lanes[lane, LANE_ALARM] = pane_start(st.spec, pane_of(st.spec, mark - closing) + 1) + closing
     ring = epoch % EPOCH_RING
     step = mark - st.epochs[ring, EPOCH_FAST]
     if step > 0 and lanes[lane, LANE_USED] == 1:

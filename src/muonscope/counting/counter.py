@@ -1,27 +1,24 @@
 """From words to the summaries of closed windows: the windower and the kernels joined."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from muonscope.counting._counting import count_panes
-from muonscope.counting.summary import (
-    DRIFT_BIN_NS,
-    DRIFT_BINS,
-    DRIFT_LOW_NS,
-    MULTIPLICITIES,
-    Summary,
-    merged,
-)
+from muonscope.counting.block import Array, Block
+from muonscope.counting.blocks import BLOCKS
+from muonscope.counting.fused import FusedPass
+from muonscope.counting.hits import hits_of
+from muonscope.counting.panes import Panes
+from muonscope.counting.state import table_from_state, table_state
+from muonscope.counting.summary import Summary, merged
 from muonscope.counting.window_spec import Note, WindowSpec
 from muonscope.counting.window_table import WindowSummary, WindowTable, joined
-from muonscope.counting.windows import Panes, Windower
+from muonscope.counting.windows import Windower
 from muonscope.counting.word_classes import class_table
 from muonscope.detector import Detector
-from muonscope.units import BX_NS
 from muonscope.words.layout import Words
 
 __all__ = ["Counter"]
@@ -30,7 +27,6 @@ PART_PANES = 1024
 """Panes that are counted at once."""
 
 _GATHERED = 64
-_MICRO = 1_000_000
 
 
 class Counter:
@@ -40,12 +36,15 @@ class Counter:
     closed. What belongs to no window is in ``remainder``.
     """
 
-    def __init__(self, detector: Detector, spec: WindowSpec | None = None) -> None:
-        """Start with no word seen."""
-        self.detector, self.spec = detector, spec or WindowSpec()
+    def __init__(
+        self, detector: Detector, spec: WindowSpec | None = None, blocks: Sequence[Block] = BLOCKS
+    ) -> None:
+        """Start with no word seen; ``blocks`` say what is counted."""
+        self.detector, self.spec, self.blocks = detector, spec or WindowSpec(), tuple(blocks)
         self._table = class_table(detector)
-        self.windower = Windower(self._table, self.spec)
-        self._bins, self._lowest = _drift_bins(detector)
+        self._needs_hits = any(block.needs_hits for block in self.blocks)
+        self.windower = Windower(self._table, self.spec, halo=self._needs_hits)
+        self._fused = FusedPass(detector, self._table, self.spec.pane_orbits)
         self._partial: dict[tuple[int, int], list[Summary]] = {}
 
     @property
@@ -66,9 +65,8 @@ class Counter:
     @property
     def remainder(self) -> Summary:
         """What belongs to no window: words without a time, of FPGAs without a clock."""
-        summary = Summary.empty(self.detector)
-        summary.other_words[:] = self.windower.remainder
-        return summary
+        (row,) = self.count(_no_pane(self.windower.remainder))
+        return replace(row.summary, live_orbits=0)
 
     def push(self, words: Words) -> WindowTable:
         """Take the next words; return the windows that they close."""
@@ -97,12 +95,11 @@ class Counter:
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """Return all that is needed to go on, as plain arrays."""
         parts = [
-            WindowSummary(epoch, window, 0, merged(summaries, self.detector))
+            WindowSummary(epoch, window, 0, self._merged(summaries))
             for (epoch, window), summaries in self._partial.items()
         ]
-        table = WindowTable.of(self.detector, self.spec.window_orbits, parts)
-        columns = {f"partial_{n}": getattr(table, n) for n in _COLUMNS}
-        return self.windower.snapshot() | columns
+        table = WindowTable.of(self.detector, self.spec.window_orbits, parts, blocks=self.blocks)
+        return self.windower.snapshot() | table_state(table, "partial_")
 
     def restore(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go on where ``snapshot`` was taken.
@@ -110,48 +107,34 @@ class Counter:
         Raises
         ------
         StateError
-            If it was taken with other window lengths.
+            If it was taken with other window lengths, or of other counts.
         """
-        self.windower = Windower.restore(self._table, self.spec, snapshot)
-        table = WindowTable(
-            detector=self.detector,
-            window_orbits=self.spec.pane_orbits,
-            **{n: snapshot[f"partial_{n}"] for n in _COLUMNS},
+        self.windower = Windower.restore(self._table, self.spec, snapshot, halo=self._needs_hits)
+        table = table_from_state(
+            snapshot, "partial_", self.detector, self.spec.pane_orbits, self.blocks
         )
         self._partial = {(w.epoch, w.window): [w.summary] for w in table}
 
     def count(self, panes: Panes) -> WindowTable:
         """Return the counts of closed panes; in the result, windows are panes."""
-        detector, table, n, most = self.detector, self._table, len(panes), len(panes.words)
-        chambers = detector.n_chambers
-        result = WindowTable(
-            detector=detector,
+        fused = self._fused.count(panes) if any(block.fused for block in self.blocks) else {}
+        hits = hits_of(panes, self.detector, self._table) if self._needs_hits else None
+        columns: dict[str, Array] = {}
+        for block in self.blocks:
+            mine = hits if block.needs_hits else None
+            counted = fused if block.fused else block.count(self.detector, panes, mine)
+            columns |= {name: counted[name] for name in _names(block, self.detector)}
+        return WindowTable(
+            detector=self.detector,
             window_orbits=self.spec.pane_orbits,
             epoch=panes.epoch,
             window=panes.pane,
-            class_words=np.zeros((n, table.n_classes), np.int64),
-            other_words=panes.other,
-            scint_hits=np.zeros((n, table.n_cells), np.int64),
-            drift_histogram=np.zeros((n, chambers, DRIFT_BINS + 2), np.int64),
-            multiplicity=np.zeros((n, chambers + 1, MULTIPLICITIES), np.int64),
-            orbit_ends=np.zeros((n, chambers), np.int64),
-            orbits=np.empty(most, np.uint32),
-            orbit_hits=np.empty(most, np.uint32),
-            drift_ends=np.zeros((n, chambers), np.int64),
-            drift_orbits=np.empty(most, np.uint32),
-            drift_ticks=np.empty(most, np.int32),
+            columns=columns,
+            blocks=self.blocks,
         )
-        if n:
-            count_panes(
-                panes.words, panes.ends, panes.start,
-                self.spec.pane_orbits, detector.readout.ticks_per_bx,
-                table.classes, self._bins, self._lowest,
-                result.class_words, result.scint_hits,
-                result.multiplicity, result.drift_histogram,
-                result.orbits, result.orbit_hits, result.orbit_ends,
-                result.drift_orbits, result.drift_ticks, result.drift_ends,
-            )  # fmt: skip
-        return _trimmed(result)
+
+    def _merged(self, summaries: Sequence[Summary]) -> Summary:
+        return merged(summaries, self.detector, self.blocks)
 
     def _windows(self, panes: Panes, closed_upto: Mapping[int, int]) -> Iterator[WindowTable]:
         for begin in range(0, max(1, len(panes)), PART_PANES):
@@ -169,7 +152,7 @@ class Counter:
             summaries = self._partial.setdefault((part.epoch, part.window // self.spec.panes), [])
             summaries.append(part.summary)
             if len(summaries) >= _GATHERED:
-                summaries[:] = [merged(summaries, self.detector)]
+                summaries[:] = [self._merged(summaries)]
 
     def _completed(self, closed_upto: Mapping[int, int]) -> WindowTable:
         """Merge the panes of the windows that are complete."""
@@ -178,42 +161,20 @@ class Counter:
             for epoch, window in self._partial
             if epoch not in closed_upto or (window + 1) * self.spec.panes <= closed_upto[epoch]
         ]
-        windows = [
-            WindowSummary(*key, 0, merged(self._partial.pop(key), self.detector)) for key in done
-        ]
-        return WindowTable.of(self.detector, self.spec.window_orbits, windows)
+        windows = [WindowSummary(*key, 0, self._merged(self._partial.pop(key))) for key in done]
+        return WindowTable.of(self.detector, self.spec.window_orbits, windows, blocks=self.blocks)
 
 
-_NOT_COLUMNS = ("detector", "window_orbits", "outside")
-_COLUMNS = [f.name for f in fields(WindowTable) if f.name not in _NOT_COLUMNS]
+def _no_pane(other: npt.NDArray[np.int64]) -> Panes:
+    """Return a pane that holds words without a time, and no orbit."""
+    zero = np.zeros(1, np.int64)
+    return Panes(
+        epoch=zero, pane=zero, start=zero, ends=zero, words=np.empty(0, np.uint64),
+        other=other[None], halo_ends=zero,
+    )  # fmt: skip
 
 
-def _trimmed(table: WindowTable) -> WindowTable:
-    """Return ``table`` with its flat columns cut to what is filled."""
-    orbits = int(table.orbit_ends[-1, -1]) if len(table) else 0
-    drifts = int(table.drift_ends[-1, -1]) if len(table) else 0
-    return replace(
-        table,
-        orbits=table.orbits[:orbits],
-        orbit_hits=table.orbit_hits[:orbits],
-        drift_orbits=table.drift_orbits[:drifts],
-        drift_ticks=table.drift_ticks[:drifts],
-    )
-
-
-def _drift_bins(detector: Detector) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int64]]:
-    """Return the histogram bin of every difference in ticks, exactly.
-
-    In millionths of a nanosecond times ticks per BX everything is a whole number, so the
-    bins do not depend on rounding. Entry [chamber, i] is for lowest[chamber] + i ticks;
-    0 stands for all below the range, 321 for all above.
-    """
-    ticks_per_bx = detector.readout.ticks_per_bx
-    offsets = np.array([round(c.drift_offset_ns * _MICRO) for c in detector.chambers], np.int64)
-    tick, bin_width = int(BX_NS * _MICRO), int(DRIFT_BIN_NS * _MICRO) * ticks_per_bx
-    low = int(DRIFT_LOW_NS * _MICRO) * ticks_per_bx - offsets * ticks_per_bx
-    lowest = low // tick - 1
-    width = DRIFT_BINS * bin_width // tick + 4
-    ticks = lowest[:, None] + np.arange(width)
-    bins = (ticks * tick - low[:, None]) // bin_width + 1
-    return np.clip(bins, 0, DRIFT_BINS + 1).astype(np.int16), lowest
+def _names(block: Block, detector: Detector) -> list[str]:
+    """Return the names of all columns of ``block``."""
+    ends = [block.list_ends] if block.list_columns else []
+    return [*block.shapes(detector), *ends, *block.list_columns]

@@ -1,14 +1,14 @@
 """The summaries of many windows as columns, which is how the kernels make them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from muonscope.counting.summary import Detail, IntArray, Summary
-from muonscope.counting.word_classes import Timeless
+from muonscope.counting.block import Array, Arrays, Block, Columns, IntArray, Lists
+from muonscope.counting.blocks import BLOCKS
+from muonscope.counting.summary import Summary, merged
 from muonscope.detector import Detector
 from muonscope.units import ORBIT_S
 
@@ -41,26 +41,13 @@ class WindowTable(Sequence[WindowSummary]):
     """Shape (n,)."""
     window: IntArray
     """Shape (n,)."""
-    class_words: IntArray
-    """Shape (n, n_classes)."""
-    other_words: IntArray
-    """Shape (n, len(Timeless))."""
-    scint_hits: IntArray
-    """Shape (n, n_cells)."""
-    drift_histogram: IntArray
-    """Shape (n, n_chambers, 322)."""
-    multiplicity: IntArray
-    """Shape (n, n_chambers + 1, 64)."""
-    orbit_ends: IntArray
-    """Shape (n, n_chambers): where each list ends in ``orbits`` and ``orbit_hits``."""
-    orbits: npt.NDArray[np.uint32]
-    orbit_hits: npt.NDArray[np.uint32]
-    drift_ends: IntArray
-    """Shape (n, n_chambers): where each list ends in ``drift_orbits`` and ``drift_ticks``."""
-    drift_orbits: npt.NDArray[np.uint32]
-    drift_ticks: npt.NDArray[np.int32]
-    outside: IntArray = field(default_factory=lambda: np.zeros(len(Timeless), np.int64))
-    """Shape (len(Timeless),): words that belong to no window."""
+    columns: Arrays
+    """The arrays of all blocks by name, shape (n, *shape); columns of lists, flat, and their
+    ends, shape (n, n_chambers)."""
+    blocks: tuple[Block, ...] = BLOCKS
+    """What is counted."""
+    outside: Summary | None = None
+    """What belongs to no window, where that is known."""
 
     @classmethod
     def of(
@@ -68,49 +55,94 @@ class WindowTable(Sequence[WindowSummary]):
         detector: Detector,
         window_orbits: int,
         windows: Iterable[WindowSummary],
-        outside: IntArray | None = None,
+        *,
+        blocks: Sequence[Block] = BLOCKS,
     ) -> "WindowTable":
-        """Return the table of some windows; their summaries must have their detail."""
+        """Return the table of some windows; their summaries must have their lists.
+
+        Raises
+        ------
+        ValueError
+            If a summary is condensed.
+        """
         rows = list(windows)
-        empty = Summary.empty(detector)
-        details = [w.summary.detail for w in rows]
-        if any(detail is None for detail in details):
-            raise ValueError("a WindowTable needs summaries with detail")
-        kept = [d for d in details if d is not None]
-        chambers = detector.n_chambers
-
-        def column(name: str) -> IntArray:
-            like = getattr(empty, name)
-            return np.array([getattr(w.summary, name) for w in rows], np.int64).reshape(
-                len(rows), *like.shape
-            )
-
-        def flat(name: str, dtype: type) -> npt.NDArray[Any]:
-            parts = [part for detail in kept for part in getattr(detail, name)]
-            return np.concatenate([np.empty(0, dtype), *parts])
-
-        def ends(name: str) -> IntArray:
-            lengths = [len(part) for detail in kept for part in getattr(detail, name)]
-            return np.cumsum(lengths, dtype=np.int64).reshape(len(rows), chambers)
-
+        lists = [w.summary.lists for w in rows if w.summary.lists is not None]
+        if len(lists) != len(rows):
+            raise ValueError("a WindowTable needs summaries with detail, found a condensed one")
+        columns: Columns = {}
+        for block in blocks:
+            for name, shape in block.shapes(detector).items():
+                found = [w.summary.arrays[name] for w in rows]
+                columns[name] = np.array(found, np.int64).reshape(len(rows), *shape)
+            for name, dtype in block.list_columns.items():
+                parts = [part for one in lists for part in one[name]]
+                lengths = [len(part) for part in parts]
+                ends = np.cumsum(lengths, dtype=np.int64).reshape(len(rows), detector.n_chambers)
+                columns[block.list_ends] = ends
+                columns[name] = np.concatenate([np.empty(0, dtype), *parts])
         return cls(
             detector=detector,
             window_orbits=window_orbits,
             epoch=np.array([w.epoch for w in rows], np.int64),
             window=np.array([w.window for w in rows], np.int64),
-            class_words=column("class_words"),
-            other_words=column("other_words"),
-            scint_hits=column("scint_hits"),
-            drift_histogram=column("drift_histogram"),
-            multiplicity=column("multiplicity"),
-            orbit_ends=ends("orbits"),
-            orbits=flat("orbits", np.uint32),
-            orbit_hits=flat("orbit_hits", np.uint32),
-            drift_ends=ends("drift_orbits"),
-            drift_orbits=flat("drift_orbits", np.uint32),
-            drift_ticks=flat("drift_ticks", np.int32),
-            outside=empty.other_words if outside is None else outside,
+            columns=columns,
+            blocks=tuple(blocks),
         )
+
+    @property
+    def class_words(self) -> IntArray:
+        """Shape (n, n_classes): words per cell, then per scintillator, then per trigger."""
+        return self.columns["class_words"]
+
+    @property
+    def other_words(self) -> IntArray:
+        """Shape (n, len(Timeless)): words without a usable time."""
+        return self.columns["other_words"]
+
+    @property
+    def scint_hits(self) -> IntArray:
+        """Shape (n, n_cells): hits in orbits that have a scintillator hit."""
+        return self.columns["scint_hits"]
+
+    @property
+    def drift_histogram(self) -> IntArray:
+        """Shape (n, n_chambers, 322): below -100 ns, 320 bins of 2.5 ns, from 700 ns on."""
+        return self.columns["drift_histogram"]
+
+    @property
+    def multiplicity(self) -> IntArray:
+        """Shape (n, n_chambers + 1, 64): orbits by number of hits; last row: all chambers."""
+        return self.columns["multiplicity"]
+
+    @property
+    def orbit_ends(self) -> IntArray:
+        """Shape (n, n_chambers): where each list ends in ``orbits`` and ``orbit_hits``."""
+        return self.columns["orbit_ends"]
+
+    @property
+    def orbits(self) -> Array:
+        """Orbits that have hits, one chamber's list after the other."""
+        return self.columns["orbits"]
+
+    @property
+    def orbit_hits(self) -> Array:
+        """Hits of the chamber in each of them."""
+        return self.columns["orbit_hits"]
+
+    @property
+    def drift_ends(self) -> IntArray:
+        """Shape (n, n_chambers): where each list ends in ``drift_orbits`` and ``drift_ticks``."""
+        return self.columns["drift_ends"]
+
+    @property
+    def drift_orbits(self) -> Array:
+        """Orbit of each drift time."""
+        return self.columns["drift_orbits"]
+
+    @property
+    def drift_ticks(self) -> Array:
+        """Drift times in TDC ticks, less the chamber's offset."""
+        return self.columns["drift_ticks"]
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -129,44 +161,42 @@ class WindowTable(Sequence[WindowSummary]):
         return (self._row(i) for i in range(len(self)))
 
     def _row(self, i: int) -> WindowSummary:
-        orbits, drifts = self.orbit_slices(i), self.drift_slices(i)
         summary = Summary(
             detector=self.detector,
             live_orbits=self.window_orbits,
-            class_words=self.class_words[i],
-            other_words=self.other_words[i],
-            scint_hits=self.scint_hits[i],
-            drift_histogram=self.drift_histogram[i],
-            multiplicity=self.multiplicity[i],
-            detail=Detail(
-                tuple(self.orbits[s] for s in orbits),
-                tuple(self.orbit_hits[s] for s in orbits),
-                tuple(self.drift_orbits[s] for s in drifts),
-                tuple(self.drift_ticks[s] for s in drifts),
-            ),
+            arrays={name: self.columns[name][i] for name in self._array_names()},
+            lists=self._lists(i),
+            blocks=self.blocks,
         )
         window = int(self.window[i])
         return WindowSummary(int(self.epoch[i]), window, window * self.window_orbits, summary)
 
-    def orbit_slices(self, i: int) -> list[slice]:
-        """Return where in ``orbits`` each chamber's list of window ``i`` stands."""
-        return _slices(self.orbit_ends, i)
+    def _array_names(self) -> list[str]:
+        return [name for block in self.blocks for name in block.shapes(self.detector)]
 
-    def drift_slices(self, i: int) -> list[slice]:
-        """Return where in ``drift_ticks`` each chamber's list of window ``i`` stands."""
-        return _slices(self.drift_ends, i)
+    def _lists(self, i: int) -> Lists:
+        lists: dict[str, tuple[Array, ...]] = {}
+        for block in self.blocks:
+            if block.list_columns:
+                mine = _slices(self.columns[block.list_ends], i)
+                for name in block.list_columns:
+                    column = self.columns[name]
+                    lists[name] = tuple(column[one] for one in mine)
+        return lists
 
     def total(self) -> Summary:
         """Return the merge of all windows and what is outside them, condensed."""
-        return Summary(
+        total = Summary(
             detector=self.detector,
             live_orbits=self.window_orbits * len(self),
-            class_words=self.class_words.sum(axis=0),
-            other_words=self.other_words.sum(axis=0) + self.outside,
-            scint_hits=self.scint_hits.sum(axis=0),
-            drift_histogram=self.drift_histogram.sum(axis=0),
-            multiplicity=self.multiplicity.sum(axis=0),
+            arrays={
+                name: block.merged(name, self.columns[name])
+                for block in self.blocks
+                for name in block.shapes(self.detector)
+            },
+            blocks=self.blocks,
         )
+        return total if self.outside is None else total.merge(self.outside)
 
     def __repr__(self) -> str:
         """Return one line: how many windows, of what length, and their total."""
@@ -178,28 +208,27 @@ def joined(tables: Sequence[WindowTable]) -> WindowTable:
     """Return one table of the windows of several, at least one, in order."""
     if len(tables) == 1:
         return tables[0]
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(table, name) for table in tables]) for name in _ROWS + _FLAT
+    columns = {
+        name: np.concatenate([table.columns[name] for table in tables])
+        for name in tables[0].columns
     }
-    for name, flat in (("orbit_ends", "orbits"), ("drift_ends", "drift_orbits")):
-        lengths = [len(getattr(table, flat)) for table in tables]
-        shifts = np.cumsum([0, *lengths[:-1]])
-        columns[name] = np.concatenate(
-            [getattr(table, name) + shift for table, shift in zip(tables, shifts, strict=True)]
-        )
+    for block in tables[0].blocks:
+        for name in list(block.list_columns)[:1]:
+            shifts = np.cumsum([0, *(len(table.columns[name]) for table in tables[:-1])])
+            ends = [table.columns[block.list_ends] for table in tables]
+            columns[block.list_ends] = np.concatenate(
+                [some + shift for some, shift in zip(ends, shifts, strict=True)]
+            )
+    outside = [table.outside for table in tables if table.outside is not None]
     return WindowTable(
         detector=tables[0].detector,
         window_orbits=tables[0].window_orbits,
-        outside=np.sum([table.outside for table in tables], axis=0),
-        **columns,
+        epoch=np.concatenate([table.epoch for table in tables]),
+        window=np.concatenate([table.window for table in tables]),
+        columns=columns,
+        blocks=tables[0].blocks,
+        outside=merged(outside, tables[0].detector, tables[0].blocks) if outside else None,
     )
-
-
-_ROWS = (
-    "epoch", "window", "class_words", "other_words", "scint_hits", "drift_histogram",
-    "multiplicity",
-)  # fmt: skip
-_FLAT = ("orbits", "orbit_hits", "drift_orbits", "drift_ticks")
 
 
 def _slices(ends: IntArray, i: int) -> list[slice]:

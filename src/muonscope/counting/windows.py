@@ -21,25 +21,29 @@ words arrive. The rules, all in detector time:
   window in which the clock of their FPGA stands: that of its latest word in time, or of
   the next one where that window has closed.
 
+Where hits are wanted one by one, panes come with a halo and close one orbit later: see
+:mod:`muonscope.counting.halo`.
+
 Long windows are made of panes of at most 16,384 orbits, which are what is buffered,
 closed and counted; memory is bounded by the pool of words in open panes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from muonscope.counting import _windowing as k
+from muonscope.counting.halo import HaloKeeper
+from muonscope.counting.panes import Panes, joined_panes
 from muonscope.counting.window_spec import GAP_S, Note, NoteKind, WindowSpec
 from muonscope.counting.word_classes import ClassTable, Timeless
 from muonscope.errors import StateError
 from muonscope.units import orbits_in
 from muonscope.words.layout import Words, as_words
 
-__all__ = ["Panes", "Windower"]
+__all__ = ["Windower"]
 
 _LEAP_S = 10.0
 """A step ahead by more than this is a jump."""
@@ -49,43 +53,6 @@ _LANES = 16
 _NOTES = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Panes:
-    """Closed panes with their words, in the order of closing."""
-
-    epoch: npt.NDArray[np.int64]
-    """Shape (n,)."""
-    pane: npt.NDArray[np.int64]
-    """Shape (n,): number of the pane; window = pane // panes per window."""
-    start: npt.NDArray[np.int64]
-    """Shape (n,): first orbit."""
-    ends: npt.NDArray[np.int64]
-    """Shape (n,): pane i has ``words[ends[i - 1]:ends[i]]``."""
-    words: Words
-    """Clock words of all panes."""
-    other: npt.NDArray[np.int64]
-    """Shape (n, len(Timeless)): counts of words without a usable time."""
-
-    def __len__(self) -> int:
-        """Return the number of panes."""
-        return len(self.epoch)
-
-    def part(self, begin: int, end: int) -> "Panes":
-        """Return panes ``begin`` up to ``end`` with their words."""
-        if begin == 0 and end >= len(self):
-            return self
-        ends = self.ends[begin:end]
-        first = int(self.ends[begin - 1]) if begin else 0
-        return Panes(
-            epoch=self.epoch[begin:end],
-            pane=self.pane[begin:end],
-            start=self.start[begin:end],
-            ends=ends - first,
-            words=self.words[first : int(ends[-1])],
-            other=self.other[begin:end],
-        )
-
-
 class Windower:
     """Cuts a stream of words into panes of detector time.
 
@@ -93,10 +60,16 @@ class Windower:
     """
 
     def __init__(
-        self, table: ClassTable, spec: WindowSpec, *, max_open_words: int = 1 << 24
-    ) -> None:
-        """Start with no word seen; ``max_open_words`` bounds what open panes may hold."""
+        self, table: ClassTable, spec: WindowSpec, *, max_open_words: int = 1 << 24,
+        halo: bool = False,
+    ) -> None:  # fmt: skip
+        """Start with no word seen; ``max_open_words`` bounds what open panes may hold.
+
+        With ``halo``, panes come with the words of the orbits before and after them, and
+        close one orbit later.
+        """
         self._table, self.spec = table, spec
+        self._halo = HaloKeeper() if halo else None
         self._max_blocks = max(256, max_open_words // k.BLOCK_WORDS)
         self._notes: list[Note] = []
         self.words_in = 0
@@ -109,7 +82,7 @@ class Windower:
         panes[0, [k.PANE_EPOCH, k.PANE_ID]] = -1
         self._state = k.State(
             kinds=table.kind,
-            spec=_columns(spec, table.lane_mask),
+            spec=_columns(spec, table.lane_mask, halo=halo),
             ctrl=ctrl,
             lanes=lanes,
             lane_other=np.zeros((_LANES, len(Timeless)), np.int64),
@@ -157,7 +130,7 @@ class Windower:
                 break
             self._make_room()
         self.words_in += len(words)
-        return _joined(parts)
+        return joined_panes(parts)
 
     def finish(self) -> Panes:
         """End the stream: decide what is held, close all panes."""
@@ -178,8 +151,8 @@ class Windower:
         lane_pane = st.lanes[:, k.LANE_PANE]
         place = [rows.index(r) if r >= 0 else -1 for r in lane_pane]
         words = [self._words_of(row) for row in rows]
-        return {
-            "spec": st.spec.copy(),
+        saved = {
+            "spec": _saved_spec(st.spec, halo=self._halo is not None),
             "counters": np.array(
                 [
                     self.words_in,
@@ -199,6 +172,7 @@ class Windower:
             "pane_ends": np.cumsum([len(w) for w in words], dtype=np.int64),
             "pane_words": np.concatenate([np.empty(0, np.uint64), *words]),
         }
+        return saved | self._halo.snapshot() if self._halo else saved
 
     @classmethod
     def restore(
@@ -206,19 +180,27 @@ class Windower:
         table: ClassTable,
         spec: WindowSpec,
         snapshot: Mapping[str, npt.NDArray[Any]],
+        *,
+        halo: bool = False,
     ) -> "Windower":
         """Return a windower that goes on where ``snapshot`` was taken.
 
         Raises
         ------
         StateError
-            If the snapshot was taken with other window lengths.
+            If the snapshot was taken with other window lengths, or only one of the two has a
+            halo.
         """
         words_in, epochs, progress, max_blocks = snapshot["counters"].tolist()
-        windower = cls(table, spec, max_open_words=max_blocks * k.BLOCK_WORDS)
+        windower = cls(table, spec, max_open_words=max_blocks * k.BLOCK_WORDS, halo=halo)
         st = windower._state
-        if not np.array_equal(snapshot["spec"], st.spec):
-            raise StateError("saved state: the window, lateness or idle time-out was another one")
+        if not np.array_equal(snapshot["spec"], _saved_spec(st.spec, halo=halo)):
+            raise StateError(
+                "saved state: the window, lateness or idle time-out was another one,"
+                " or other counts needed their hits one by one"
+            )
+        if windower._halo:
+            windower._halo.restore(snapshot)
         windower.words_in = st.ctrl[k.CTRL_WORDS] = words_in
         st.ctrl[k.CTRL_EPOCHS], st.ctrl[k.CTRL_PROGRESS] = epochs, progress
         for name in ("lanes", "lane_other", "held", "epochs"):
@@ -256,17 +238,44 @@ class Windower:
         ends = np.cumsum(panes[:, k.PANE_WORDS])
         words = np.empty(ends[-1] if len(ends) else 0, np.uint64)
         other = st.pane_other[rows]
+        beside = self._beside(rows) if self._halo else None
         k.take_closed(st, words)
         self._collect_notes()
-        window, inside = np.divmod(panes[:, k.PANE_ID], self.spec.panes)
-        return Panes(
+        taken = Panes(
             epoch=panes[:, k.PANE_EPOCH].copy(),
             pane=panes[:, k.PANE_ID].copy(),
-            start=window * self.spec.window_orbits + inside * self.spec.pane_orbits,
+            start=self._start_of(panes[:, k.PANE_ID]),
             ends=ends,
             words=words,
             other=other,
         )
+        if self._halo is None or beside is None:
+            return taken
+        stops, seen = self._start_of(taken.pane + 1), panes[:, k.PANE_SEEN].copy()
+        taken = self._halo.attach(taken, stops, beside[0], seen, beside[1])
+        self._halo.forget(self.closed_upto())
+        return taken
+
+    def _start_of(self, pane: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the first orbits of panes."""
+        window, inside = np.divmod(pane, self.spec.panes)
+        start: npt.NDArray[np.int64] = (
+            window * self.spec.window_orbits + inside * self.spec.pane_orbits
+        )
+        return start
+
+    def _beside(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], list[Words]]:
+        """Return which pane follows each closed one, and the words of those that are open.
+
+        Closed panes are numbered in their order, then come the open ones.
+        """
+        number = np.full(len(self._state.panes) + 1, -1, np.int64)  # -1, none, is the last
+        number[rows] = np.arange(len(rows))
+        following, words = self._state.panes[rows, k.PANE_FOLLOWING], list[Words]()
+        for row in np.unique(following[(following >= 0) & (number[following] < 0)]).tolist():
+            number[row] = len(rows) + len(words)
+            words.append(self._words_of(row))
+        return number[following], words
 
     def _collect_notes(self) -> None:
         count = int(self._state.ctrl[k.CTRL_NOTES])
@@ -313,31 +322,23 @@ class Windower:
         self._state = st
 
 
-def _columns(spec: WindowSpec, lane_mask: int) -> npt.NDArray[np.int64]:
+def _columns(spec: WindowSpec, lane_mask: int, *, halo: bool) -> npt.NDArray[np.int64]:
     """Return the lengths as the kernels take them."""
     columns = np.zeros(k.N_SPEC, np.int64)
     columns[k.SPEC_WINDOW], columns[k.SPEC_PANES] = spec.window_orbits, spec.panes
     columns[k.SPEC_PANE] = spec.pane_orbits
     columns[k.SPEC_LATENESS] = orbits_in(spec.lateness_s)
+    columns[k.SPEC_CLOSING] = columns[k.SPEC_LATENESS] + halo
     columns[k.SPEC_IDLE] = orbits_in(spec.idle_s)
     columns[k.SPEC_LEAP], columns[k.SPEC_GAP] = orbits_in(_LEAP_S), orbits_in(GAP_S)
     columns[k.SPEC_CONFIRM], columns[k.SPEC_LANE_MASK] = _CONFIRM, lane_mask
     return columns
 
 
+def _saved_spec(columns: npt.NDArray[np.int64], *, halo: bool) -> npt.NDArray[np.int64]:
+    """Return what a saved state must agree with: the last column is of windowers with halo."""
+    return columns[: k.N_SPEC if halo else k.SPEC_CLOSING].copy()
+
+
 def _extended(array: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
     return np.concatenate([array, np.zeros((rows, *array.shape[1:]), array.dtype)])
-
-
-def _joined(parts: list[Panes]) -> Panes:
-    if len(parts) == 1:
-        return parts[0]
-    shifts = np.cumsum([0, *(len(p.words) for p in parts[:-1])])
-    return Panes(
-        epoch=np.concatenate([p.epoch for p in parts]),
-        pane=np.concatenate([p.pane for p in parts]),
-        start=np.concatenate([p.start for p in parts]),
-        ends=np.concatenate([p.ends + shift for p, shift in zip(parts, shifts, strict=True)]),
-        words=np.concatenate([p.words for p in parts]),
-        other=np.concatenate([p.other for p in parts]),
-    )

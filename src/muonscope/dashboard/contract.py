@@ -14,7 +14,8 @@ import numpy.typing as npt
 import orjson
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from muonscope.counting.summary import DRIFT_BIN_NS, DRIFT_BINS, DRIFT_LOW_NS, MULTIPLICITIES
+from muonscope.counting.blocks.drift import DRIFT_BIN_NS, DRIFT_BINS, DRIFT_LOW_NS
+from muonscope.counting.blocks.multiplicity import MULTIPLICITIES
 
 __all__ = [
     "CHAMBER_COLUMNS", "CHAMBER_TABLES", "DROPPED", "STATES", "VIEWS", "Accounting", "ByteCounts",

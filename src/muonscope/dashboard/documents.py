@@ -5,12 +5,10 @@ scripts. Counts are as they were counted; what is shown per second is divided by
 where it is drawn. docs/reference/dashboard-api.md describes the documents.
 """
 
-from typing import Any, cast
+from typing import cast
 
-import numpy as np
-import numpy.typing as npt
-
-from muonscope.counting.summary import Accounting, Summary
+from muonscope.counting.block import Shown, Tables
+from muonscope.counting.summary import Accounting
 from muonscope.dashboard import contract
 from muonscope.detector import Detector
 from muonscope.results.store import View
@@ -43,34 +41,16 @@ def view_document(view: View, *, seq: int = 0) -> contract.View:
     )
 
 
-def _tables(view: View) -> dict[str, dict[str, npt.NDArray[Any]]]:
+def _tables(view: View) -> Tables:
     """Return what is drawn, by the name of the source that draws it."""
-    summary, detector = view.summary, view.summary.detector
-    tables: dict[str, dict[str, npt.NDArray[Any]]] = {
-        "chambers": {
-            "hits": summary.hits_per_chamber,
-            "scint": summary.scint_hits_per_chamber,
-        }
-    }
-    hits, scint = summary.hits_per_cell, summary.scint_hits
-    for c, chamber in enumerate(detector.chambers):
-        first = detector.first_cell(c)
-        cells = slice(first, first + chamber.n_channels)
-        tables[f"cells{c}"] = {"hits": hits[cells].copy(), "scint": scint[cells].copy()}
-        tables[f"drift{c}"] = {"counts": summary.drift_histogram[c, 1:-1].copy()}
-        tables[f"multiplicity{c}"] = {"orbits": _with_quiet(summary, c)}
-        tables[f"orbits{c}"] = {
-            "time": np.round(view.latest.orbits[c] * ORBIT_S, 7),
-            "hits": view.latest.orbit_hits[c],
-        }
+    shown = Shown(
+        summary=view.summary, first_orbit=view.latest.first_orbit, lists=view.latest.lists
+    )
+    tables: Tables = {}
+    for block in view.summary.blocks:
+        for name, columns in block.tables(shown).items():
+            tables[name] = tables.get(name, {}) | columns
     return tables
-
-
-def _with_quiet(summary: Summary, c: int) -> npt.NDArray[np.int64]:
-    """Return the multiplicity of a chamber with the orbits without a hit as entry 0."""
-    orbits: npt.NDArray[np.int64] = summary.multiplicity[c].copy()
-    orbits[0] = summary.live_orbits - orbits[1:].sum()
-    return orbits
 
 
 def accounting_document(account: Accounting) -> contract.Accounting:

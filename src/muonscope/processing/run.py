@@ -8,13 +8,13 @@ same bytes as one that was not.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from muonscope.counting.counter import Counter
+from muonscope.counting.state import summary_from_state, summary_state
 from muonscope.counting.summary import Summary
 from muonscope.counting.window_table import WindowTable
 from muonscope.engines.native import Step, count
@@ -29,7 +29,8 @@ from muonscope.words.rejects import Rejects
 
 __all__ = ["Run", "Status"]
 
-_TOTAL = [f.name for f in fields(Summary) if f.name not in ("detector", "detail")]
+_TOTAL = "total_"
+"""Begins the names of the total's arrays in the saved state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class Run:
         """
         self.name, self._words, self._counter = name, words, counter
         self._ledger, self._kept = output.ledger, dict(kept or {})
-        self.total = Summary.empty(counter.detector).condensed()
+        self.total = Summary.empty(counter.detector, counter.blocks).condensed()
         """The merge of all windows published."""
         self.windows = 0
         self.rejects = Rejects()
@@ -76,9 +77,8 @@ class Run:
         restored = output.restored
         if restored:
             counter.restore(restored.arrays)
-            self.total = Summary(
-                detector=counter.detector,
-                **{n: _plain(restored.arrays[f"total_{n}"]) for n in _TOTAL},
+            self.total = summary_from_state(
+                restored.arrays, _TOTAL, counter.detector, counter.blocks
             )
             self.windows, self.rejects = restored.windows, restored.rejects
         self._bytes_in = sum(position.bytes_in for position in self.positions.values())
@@ -187,7 +187,6 @@ class Run:
         self._ledger.commit(self._state(snapshot))
 
     def _state(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> State:
-        total = {f"total_{name}": np.asarray(getattr(self.total, name)) for name in _TOTAL}
         meta = {
             "format": STATE_FORMAT,
             "options": self._kept,
@@ -196,8 +195,4 @@ class Run:
             "bytes_rejected": self.rejects.bytes_rejected,
             "rejects": {code.name: n for code, n in self.rejects.count.items()},
         }
-        return meta, {**snapshot, **total}
-
-
-def _plain(array: npt.NDArray[Any]) -> Any:
-    return array if array.ndim else int(array)
+        return meta, {**snapshot, **summary_state(self.total, _TOTAL)}

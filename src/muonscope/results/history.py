@@ -6,11 +6,15 @@ of the run: detector time with the epochs put one after the other, holes include
 """
 
 from bisect import bisect_right, insort
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from muonscope.counting.block import Block
+from muonscope.counting.blocks import BLOCKS
+from muonscope.counting.summary import Summary
 from muonscope.detector import Detector
 from muonscope.results.read_message import WindowResult
 from muonscope.units import ORBIT_S
@@ -46,26 +50,23 @@ class Row(NamedTuple):
         return self.epoch, self.window
 
 
-def counter_names(detector: Detector) -> list[str]:
-    """Return the names of the counters of a row.
+def counter_names(detector: Detector, blocks: Sequence[Block] = BLOCKS) -> list[str]:
+    """Return the names of the counters of a row: ``live_orbits``, and those of the blocks.
 
     ``hits0`` and ``scint0`` are those of chamber 0: hits, and hits in orbits with a
     scintillator hit; ``orbits`` those with a hit; ``live_orbits`` all that were looked at.
     """
-    chambers = range(detector.n_chambers)
-    return [
-        "live_orbits", "words_in", "hits", *(f"hits{c}" for c in chambers),
-        "scint", *(f"scint{c}" for c in chambers), "scintillator", "trigger", "ancillary",
-        "unmapped", "invalid", "late", "orbits",
-    ]  # fmt: skip
+    return list(_counters(Summary.empty(detector, blocks)))
 
 
 class History:
     """The rows of a run: windows for ``full_s`` seconds, then minutes, then ten minutes."""
 
-    def __init__(self, detector: Detector, *, full_s: float = 7200.0) -> None:
+    def __init__(
+        self, detector: Detector, *, full_s: float = 7200.0, blocks: Sequence[Block] = BLOCKS
+    ) -> None:
         """Begin without rows."""
-        self._names, self.full_s = counter_names(detector), full_s
+        self._names, self.full_s = counter_names(detector, blocks), full_s
         self._grains: tuple[list[Row], ...] = ([], [], [])
         self._spans = [round(s / ORBIT_S) for s in (full_s, *_GRAIN_TIMES_S)]
         self._buckets = [round(s / ORBIT_S) for s in _GRAINS_S]
@@ -74,13 +75,17 @@ class History:
 
     def add(self, result: WindowResult, run_orbit: int) -> Row:
         """Add a window that begins at ``run_orbit``; return its row."""
-        row = Row(result.epoch, result.window, run_orbit, _counts(result))
+        row = Row(result.epoch, result.window, run_orbit, self._counts(result))
         insort(self._grains[0], row, key=lambda r: r.place)
         self.rows_ever += 1
         newest = self._grains[0][-1].run_orbit
         for n in range(len(self._grains)):
             self._age(n, newest)
         return row
+
+    def _counts(self, result: WindowResult) -> npt.NDArray[np.int64]:
+        counters = _counters(result.summary)
+        return np.array([counters[name] for name in self._names], np.int64)
 
     def _age(self, n: int, newest: int) -> None:
         rows, keep_from = self._grains[n], newest - self._spans[n]
@@ -128,15 +133,9 @@ def _merge_into(rows: list[Row], row: Row, bucket: int) -> None:
         rows.append(row)
 
 
-def _counts(result: WindowResult) -> npt.NDArray[np.int64]:
-    summary = result.summary
-    account = summary.accounting
-    scint = summary.scint_hits_per_chamber
-    return np.array(
-        [
-            summary.live_orbits, account.words_in, account.hits, *summary.hits_per_chamber,
-            scint.sum(), *scint, account.scintillator, account.trigger, account.ancillary,
-            account.unmapped, account.invalid, account.late, summary.multiplicity[-1, 1:].sum(),
-        ],
-        np.int64,
-    )  # fmt: skip
+def _counters(summary: Summary) -> dict[str, int]:
+    """Return the numbers of a window by name."""
+    counters = {"live_orbits": summary.live_orbits}
+    for block in summary.blocks:
+        counters |= block.trend(summary)
+    return counters

@@ -7,18 +7,21 @@ it was published before what came of the present run; runs that were left are no
 """
 
 import math
-from bisect import bisect_right
-from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import NamedTuple
 
-import zstandard
-
+from muonscope.counting.block import Block
+from muonscope.counting.blocks import BLOCKS
 from muonscope.counting.summary import Summary, merged
 from muonscope.detector import Detector
 from muonscope.results.history import History, Row
+from muonscope.results.kept_messages import KeptMessage, KeptMessages, unpacked
 from muonscope.results.read_message import Remainder, WindowResult, read_result
+from muonscope.results.recent import SECOND, Recent, RecentCounts, first_second
+from muonscope.results.run_choice import RunChoice
+from muonscope.results.run_time import RunTime
+from muonscope.results.seen_windows import SeenWindows
 from muonscope.units import ORBIT_S
 
 __all__ = ["RECENT_S", "Kept", "ResultStore", "Taken", "View"]
@@ -26,10 +29,6 @@ __all__ = ["RECENT_S", "Kept", "ResultStore", "Taken", "View"]
 RECENT_S = 60.0
 """Time that the view ``recent`` is of, s."""
 
-_SECOND = round(1 / ORBIT_S)
-_MOST_INTERVALS = 1_000
-_MOST_RUNS = 1_000
-_MOST_EPOCHS = 1_000
 _MOST_FRESH = 1_000
 
 
@@ -62,68 +61,51 @@ class View:
     """Time in the run at which its last window ends, s."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Windows that begin in the same second of the run, which is of whole orbits."""
-
-    run_orbit: int
-    windows: int
-    summary: Summary
-
-
-class _Message(NamedTuple):
-    """A message that is kept, and what its window is in the time of the run, orbits."""
-
-    begin: int
-    end: int
-    packed: bytes
-
-
 class ResultStore:
     """Takes messages of one detector; answers with views of the run that they are of."""
 
     def __init__(
         self, detector: Detector, *, run: str = "", recent_s: float = RECENT_S,
         history_s: float = 7200.0, history_bytes: int = 256 << 20,
+        blocks: Sequence[Block] = BLOCKS,
     ) -> None:  # fmt: skip
         """Begin empty; ``run`` is the only one to look at, by default always the newest."""
-        self.detector, self._only = detector, run
+        self.detector, self.blocks = detector, tuple(blocks)
         self._recent_orbits = round(recent_s / ORBIT_S)
         self._history_s, self._history_bytes = history_s, history_bytes
-        self._none = Summary.empty(detector).condensed()
-        self._left: OrderedDict[str, None] = OrderedDict()
-        self._published_s = -math.inf
-        self._begin("")
+        self._none = Summary.empty(detector, blocks).condensed()
+        self._choice = RunChoice(run)
+        self._begin()
 
-    def _begin(self, run: str) -> None:
-        self.run = run
+    def _begin(self) -> None:
         self.latest: WindowResult | None = None
         self.remainder: Remainder | None = None
         """What belonged to no window, once the run has ended."""
         self._ended_s = -math.inf
         self.windows = 0
         """Windows of the run."""
-        self.history = History(self.detector, full_s=self._history_s)
-        self._seen: dict[int, list[tuple[int, int]]] = {}
-        self._shift: dict[int, int] = {}
-        self._end_orbit = 0
-        self._messages: OrderedDict[tuple[int, int], _Message] = OrderedDict()
-        self._message_bytes = 0
-        self._groups: dict[int, _Group] = {}
+        self.history = History(self.detector, full_s=self._history_s, blocks=self.blocks)
+        self._seen, self._time = SeenWindows(), RunTime()
+        self._recent = RecentCounts(self._recent_orbits, self._none)
+        self._messages = KeptMessages(self._history_s / ORBIT_S, self._history_bytes)
         self.whole = self._none
         """The counts of the run, whatever was reset."""
         self._fresh: list[Row] = []
         self.reset()
 
     @property
+    def run(self) -> str:
+        """The run that is looked at; empty before the first message."""
+        return self._choice.run
+
+    @property
     def run_s(self) -> float:
         """Time in the run at which its newest window ends, s."""
-        return self._end_orbit * ORBIT_S
+        return self._time.end_s
 
     def reset(self) -> None:
         """Begin the view of the run anew."""
-        self._total = self._none
-        self._total_windows, self._total_from = 0, self._end_orbit
+        self._total = Recent(self._time.end_orbit, 0, self._none)
 
     def take(self, data: bytes, published_s: float = math.inf) -> Taken:
         """Take a message.
@@ -136,107 +118,42 @@ class ResultStore:
         FormatError
             If it is none of this detector; nothing has changed then.
         """
-        return self.add(read_result(data, self.detector), data, published_s)
+        return self.add(read_result(data, self.detector, self.blocks), data, published_s)
 
     def add(
         self, result: WindowResult | Remainder, data: bytes, published_s: float = math.inf
     ) -> Taken:
         """Take a message that was read already: ``result`` is what ``data`` says."""
-        if not self._is_looked_at(result.run, published_s):
+        run, begun = self.run, bool(self.latest or self.remainder)
+        if not self._choice.takes(result.run, published_s, begun=begun):
             return Taken.OTHER_RUN
+        if self.run != run:
+            self._begin()
         if isinstance(result, Remainder):
             self.remainder, self._ended_s = result, published_s
             return Taken.REMAINDER
-        if not self._is_new(result):
+        if not self._seen.is_new(*result.place):
             return Taken.DUPLICATE
         if published_s > self._ended_s or published_s == math.inf:
             self.remainder = None  # it was not the end, then
         self._add(result, data)
         return Taken.WINDOW
 
-    def _is_looked_at(self, run: str, published_s: float) -> bool:
-        if self._only and run != self._only:
-            return False
-        if run in self._left:
-            return False
-        if run != self.run:
-            if self.latest or self.remainder:
-                if published_s < self._published_s:
-                    return False
-                self._left[self.run] = None
-                if len(self._left) > _MOST_RUNS:
-                    self._left.popitem(last=False)
-            self._begin(run)
-        self._published_s = max(self._published_s, published_s)
-        return True
-
-    def _is_new(self, result: WindowResult) -> bool:
-        """Note a window in the intervals of windows that have come; tell whether it was new."""
-        seen = self._seen.setdefault(result.epoch, [])
-        at = bisect_right(seen, result.window, key=lambda interval: interval[0])
-        if at and result.window < seen[at - 1][1]:
-            return False
-        begin, end = result.window, result.window + 1
-        if at < len(seen) and seen[at][0] == end:
-            end = seen.pop(at)[1]
-        if at and seen[at - 1][1] == begin:
-            begin, at = seen[at - 1][0], at - 1
-            seen[at] = (begin, end)
-        else:
-            seen.insert(at, (begin, end))
-        if len(seen) > _MOST_INTERVALS:  # windows of the oldest hole would pass for duplicates
-            seen[:2] = [(seen[0][0], seen[1][1])]
-        return True
-
     def _add(self, result: WindowResult, data: bytes) -> None:
-        run_orbit = self._run_orbit(result)
+        run_orbit = self._time.place(result)
+        for epoch in self._time.forget_oldest():
+            self._seen.forget(epoch)
         self.windows += 1
         if self.latest is None or result.place > self.latest.place:
             self.latest = result
         self._fresh.append(self.history.add(result, run_orbit))
         del self._fresh[:-_MOST_FRESH]
-        self._group(result, run_orbit)
+        self._recent.add(result, run_orbit, self._time.end_orbit)
         self.whole = self.whole.merge(result.summary)
-        self._total = self._total.merge(result.summary)
-        self._total_windows += 1
-        self._keep(result, run_orbit, data)
-
-    def _run_orbit(self, result: WindowResult) -> int:
-        """Return where in the run a window begins: epochs come one after the other."""
-        if result.epoch not in self._shift:
-            self._shift[result.epoch] = self._end_orbit - result.first_orbit
-            while len(self._shift) > _MOST_EPOCHS:
-                oldest = min(self._shift)
-                del self._shift[oldest]
-                self._seen.pop(oldest, None)
-        begin = result.first_orbit + self._shift.get(result.epoch, 0)
-        self._end_orbit = max(self._end_orbit, begin + result.summary.live_orbits)
-        return begin
-
-    def _group(self, result: WindowResult, run_orbit: int) -> None:
-        """Add a window to those of its second, and forget seconds that are not recent."""
-        second = run_orbit // _SECOND
-        group = self._groups.get(second, _Group(run_orbit, 0, self._none))
-        self._groups[second] = _Group(
-            min(group.run_orbit, run_orbit), group.windows + 1, group.summary.merge(result.summary)
-        )
-        begin = self._end_orbit - self._recent_orbits
-        newest = max(self._groups)
-        for old in [s for s in self._groups if s * _SECOND < begin and s != newest]:
-            del self._groups[old]
-
-    def _keep(self, result: WindowResult, run_orbit: int, data: bytes) -> None:
-        packed = zstandard.compress(data, 1)
-        end = run_orbit + result.summary.live_orbits
-        self._messages[result.place] = _Message(run_orbit, end, packed)
-        self._message_bytes += len(packed)
-        keep_from = self._end_orbit - self._history_s / ORBIT_S
-        while self._messages:
-            oldest = next(iter(self._messages.values()))
-            if oldest.begin >= keep_from and self._message_bytes <= self._history_bytes:
-                break
-            self._messages.popitem(last=False)
-            self._message_bytes -= len(oldest.packed)
+        first, windows, total = self._total
+        self._total = Recent(first, windows + 1, total.merge(result.summary))
+        self._messages.add(result.place, run_orbit, run_orbit + result.summary.live_orbits, data)
+        self._messages.forget_before(self._time.end_orbit)
 
     def fresh_rows(self) -> list[Row]:
         """Return the rows of history since this was asked last, at most the newest 1,000."""
@@ -246,7 +163,7 @@ class ResultStore:
     def message(self, place: tuple[int, int]) -> bytes | None:
         """Return the message of a window, if it is still kept."""
         kept = self._messages.get(place)
-        return zstandard.decompress(kept.packed) if kept else None
+        return unpacked(kept) if kept else None
 
     def view(self, name: str) -> View | None:
         """Return ``window``, ``recent`` or ``run`` as they are now; None before a window came."""
@@ -255,18 +172,14 @@ class ResultStore:
             return None
         match name:
             case "window":
-                summary, windows = latest.summary, 1
-                first = latest.first_orbit + self._shift[latest.epoch]
+                shown = Recent(self._time.begin_of(latest), 1, latest.summary)
             case "recent":
-                groups = self._groups.values()
-                summary = merged([group.summary for group in groups], self.detector)
-                windows = sum(group.windows for group in groups)
-                first = min(group.run_orbit for group in groups)
+                shown = self._recent.total()
             case _:
-                summary, windows, first = self._total, self._total_windows, self._total_from
+                shown = self._total
         return View(
-            name=name, latest=latest, summary=summary.condensed(), windows=windows,
-            first_s=first * ORBIT_S, run_s=self.run_s,
+            name=name, latest=latest, summary=shown.summary.condensed(), windows=shown.windows,
+            first_s=shown.run_orbit * ORBIT_S, run_s=self.run_s,
         )  # fmt: skip
 
     def kept(self, name: str, place: tuple[int, int]) -> "Kept | None":
@@ -276,10 +189,9 @@ class ResultStore:
             return None
         parts = {place: last}
         if name == "recent":
-            second = min(-(-(last.end - self._recent_orbits) // _SECOND), last.begin // _SECOND)
-            begin = second * _SECOND
-            parts |= {p: m for p, m in self._messages.items() if begin <= m.begin <= last.begin}
-        return Kept(name, place, self.detector, [(m.begin, m.packed) for m in parts.values()])
+            begin = first_second(last.end, last.begin, self._recent_orbits) * SECOND
+            parts |= self._messages.between(begin, last.begin)
+        return Kept(name, place, self.detector, self.blocks, list(parts.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,19 +201,20 @@ class Kept:
     name: str
     place: tuple[int, int]
     detector: Detector
-    parts: list[tuple[int, bytes]]
-    """Where in the run their windows begin, orbits, and the messages."""
+    blocks: tuple[Block, ...]
+    parts: list[KeptMessage]
 
     def view(self) -> View:
         """Return the view of them; takes about a millisecond a message."""
-        results = [read_result(zstandard.decompress(data), self.detector) for _, data in self.parts]
+        results = [read_result(unpacked(kept), self.detector, self.blocks) for kept in self.parts]
         windows = [result for result in results if isinstance(result, WindowResult)]
         latest = next(result for result in windows if result.place == self.place)
-        first, last = min(at for at, _ in self.parts), max(at for at, _ in self.parts)
+        first, last = (some(kept.begin for kept in self.parts) for some in (min, max))
+        counts = merged([result.summary for result in windows], self.detector, self.blocks)
         return View(
             name=self.name,
             latest=latest,
-            summary=merged([result.summary for result in windows], self.detector).condensed(),
+            summary=counts.condensed(),
             windows=len(windows),
             first_s=first * ORBIT_S,
             run_s=(last + latest.summary.live_orbits) * ORBIT_S,

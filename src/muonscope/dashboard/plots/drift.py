@@ -3,7 +3,7 @@
 from bokeh.models import BasicTicker, ColumnDataSource
 from bokeh.plotting import figure
 
-from muonscope.counting.summary import DRIFT_BIN_NS, DRIFT_BINS, DRIFT_HIGH_NS, DRIFT_LOW_NS
+from muonscope.counting.blocks.drift import DRIFT_BIN_NS, DRIFT_BINS, DRIFT_HIGH_NS, DRIFT_LOW_NS
 from muonscope.dashboard.plot_kit import Axes, Paper, count_axis, draw_reference, hover, new_figure
 from muonscope.dashboard.plots.ratio import draw_ratio
 

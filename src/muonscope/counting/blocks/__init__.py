@@ -1,0 +1,13 @@
+"""The blocks of a window, in the order in which the message has them."""
+
+from muonscope.counting.block import Block
+from muonscope.counting.blocks.drift import Drift
+from muonscope.counting.blocks.multiplicity import Multiplicity
+from muonscope.counting.blocks.occupancy import Occupancy
+from muonscope.counting.blocks.orbits import Orbits
+from muonscope.counting.blocks.words import WordCounts
+
+__all__ = ["BLOCKS"]
+
+BLOCKS: tuple[Block, ...] = (WordCounts(), Occupancy(), Orbits(), Drift(), Multiplicity())
+"""What is counted. To add a count, write its block and put it here."""
