@@ -2,21 +2,27 @@
 
 import asyncio
 import re
+import socket
+import threading
 from collections.abc import Iterator
 from importlib import resources
 
 import httpx
 import orjson
 import pytest
+import uvicorn
 from starlette.types import Message, Scope
 
 from dashboard.asking import API, Client, assert_secure, client_of
 from dashboard.lives import LEGNARO, Clock, fed, live_of, window
 from dashboard.serving import Serving, serving
+from helpers.patience import patience
 from muonscope.dashboard.broadcast import Broadcast, Stream
 from muonscope.dashboard.contract import VIEWS
 from muonscope.dashboard.hub import Hub
 from muonscope.dashboard.live import Live
+from muonscope.dashboard.security import Access
+from muonscope.dashboard.server import DashboardServer, make_app
 from muonscope.results.store import ResultStore
 
 LAYOUTS = ("overview", "chambers", "trends")
@@ -27,6 +33,18 @@ def served() -> Iterator[Serving]:
     """A dashboard that is served for real; tests only read."""
     with serving(live_of([window(0)])) as served:
         yield served
+
+
+def test_a_signal_that_came_before_the_server_listened_to_signals_ends_it() -> None:
+    app = make_app(live_of(), Access())
+    config = uvicorn.Config(app, ws="none", log_config=None, timeout_graceful_shutdown=2)
+    server = DashboardServer(config, app, lambda: True)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        thread.join(patience(10.0))
+    assert not thread.is_alive()
+    assert server.started
 
 
 # --- what is there -------------------------------------------------------------------------

@@ -103,6 +103,12 @@ def test_only_the_last_seconds_are_given() -> None:
     assert len(history.columns(1e9)["window"]) == 100
 
 
+def test_a_window_that_began_exactly_so_long_ago_is_given_too() -> None:
+    history = filled(60)
+    for n in range(1, 50):
+        assert len(history.columns(n * SECOND * ORBIT_S)["window"]) == n + 1
+
+
 def test_rows_come_in_the_order_of_windows() -> None:
     history = History(LEGNARO)
     for n in (3, 0, 2, 1):

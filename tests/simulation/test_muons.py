@@ -7,7 +7,13 @@ import pytest
 
 from muonscope.detector import shipped_detector
 from muonscope.simulation.geometry import Geometry, geometry_of
-from muonscope.simulation.muons import Muons, cross_pair, make_muons
+from muonscope.simulation.muons import (
+    LIGHT_MM_PER_NS,
+    Muons,
+    cross_pair,
+    flight_ns_per_mm,
+    make_muons,
+)
 from muonscope.simulation.profiles import PROFILES, MuonFlux
 
 FLUX = MuonFlux(partner_share=0.0)
@@ -116,3 +122,11 @@ def test_the_projected_angles_spread_as_computed_for_cos_squared() -> None:
     angle = np.degrees(np.arctan(muons.slope_x))
     assert np.std(angle[inside[1]]) == pytest.approx(28, abs=1.5)
     assert np.std(angle[inside[0] & inside[1] & inside[2]]) == pytest.approx(8.9, abs=1.0)
+
+
+def test_a_slanted_muon_takes_longer_for_a_millimetre_of_height() -> None:
+    slopes = np.array([0.0, 1.0, 0.0, -1.0]), np.array([0.0, 0.0, 2.0, 1.0])
+    none = np.zeros(4)
+    path_mm = np.sqrt([1.0, 2.0, 5.0, 3.0])
+    found = flight_ns_per_mm(Muons(none, none, none, *slopes))
+    assert found * LIGHT_MM_PER_NS == pytest.approx(path_mm)

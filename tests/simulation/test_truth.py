@@ -120,6 +120,15 @@ def test_measured_drift_times_are_unbiased_in_every_chamber() -> None:
         assert mine.std() == pytest.approx((4**2 + 5**2) ** 0.5, abs=1)
 
 
+def test_times_of_muons_go_on_from_slab_to_slab() -> None:
+    run = muonscope.simulate("legnaro", seconds=100.0, seed=3)
+    times_s = column(run.muons, "time_s")
+    assert (np.diff(times_s) >= 0).all()
+    assert times_s[-1] > 99.0
+    per_ten_seconds = np.histogram(times_s, bins=10, range=(0, 100))[0]
+    assert per_ten_seconds.min() > 0.8 * per_ten_seconds.max()
+
+
 def test_layers_of_a_muon_are_where_its_line_goes(run: Simulated) -> None:
     muons = run.muons
     layers = np.array(muons["layers"].to_pylist())

@@ -95,6 +95,8 @@ def test_a_header_of_another_length_is_no_number(number: Number, size: int, more
         Number(1, 0, 5, 2, 2, runs_of((0, 1))),
         Number(1, 0, 5, 0, 2, runs_of((0, 6))),
         Number(1, 0, 5, 0, 2, runs_of((0, 1), (5, 1))),
+        Number(1, 0, 10, 0, 2, runs_of((0, 5), (3, 4))),
+        Number(1, 0, 10, 0, 2, runs_of((4, 2), (0, 2))),
         Number(1, 0, 5, 0, 2, runs_of((65535, 65535))),
         Number(1, U64, 1),
         Number(1, U64 - 4, 5),

@@ -103,6 +103,7 @@ def test_nothing_is_touched_before_it_begins(tmp_path: Path) -> None:
 
 def test_a_stream_gets_the_messages_at_once() -> None:
     read, write = os.pipe()
+    os.set_blocking(read, False)  # nothing there is an error, not a wait
     with os.fdopen(write, "wb") as file, os.fdopen(read, "rb") as other:
         ledger = StreamLedger(file)
         ledger.publish(published(b"one\n", b"two\n"))

@@ -58,6 +58,17 @@ def test_force_overwrites_the_whole_file(path: Path) -> None:
     assert path.read_bytes() == b"new\n"
 
 
+def test_a_file_that_another_process_writes_is_refused_and_left_alone(path: Path) -> None:
+    first = FileSink(path)
+    first.publish(published(b"one\n"))
+    for options in ({"force": True}, {"resume_at": 0}):
+        with pytest.raises(SinkError, match="another process is writing it"):
+            FileSink(path, **options)
+    assert path.read_bytes() == b"one\n"
+    first.close()
+    FileSink(path, force=True).close()
+
+
 def test_resuming_forgets_what_came_after_the_last_commit(path: Path) -> None:
     sink = FileSink(path)
     sink.publish(published(b"one\n"))

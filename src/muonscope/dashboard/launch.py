@@ -105,7 +105,7 @@ class Dashboard:
         """Address of the page."""
         try:
             self._live, self._feed = _live_and_feed(options, stop, tell)
-            self._server = _server(self._live, access, prefix)
+            self._server = _server(self._live, access, prefix, stop)
         except BaseException:
             self._socket.close()
             raise
@@ -120,8 +120,6 @@ class Dashboard:
             self._tell(Event(kind=EventKind.SERVING, where=self._name, detail=self.url))
             if self._opens and _has_display():
                 threading.Thread(target=webbrowser.open, args=(self.url,), daemon=True).start()
-            if self._stop:  # before there was a server to hear it
-                return
             feeding.start()
             self._server.run(sockets=[self._socket])
             self._stop.set(self._stop.signal)
@@ -198,14 +196,14 @@ def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[L
     return live, found.feed(speed, tell) if found else WordFeed(plan, speed, tell)
 
 
-def _server(live: Live, access: Access, prefix: str) -> uvicorn.Server:
+def _server(live: Live, access: Access, prefix: str, stop: Stop) -> uvicorn.Server:
     _let_files_open()
     app = make_app(live, access, prefix=prefix, most_viewers=_MOST_VIEWERS)
     config = uvicorn.Config(
         app, http=PatientProtocol, ws="none", lifespan="on", log_level="error",
         access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S,
     )  # fmt: skip
-    return DashboardServer(config, app)
+    return DashboardServer(config, app, lambda: bool(stop))
 
 
 def _let_files_open() -> None:

@@ -4,6 +4,7 @@ Reading changes nothing; the only request that does is the reset of the run view
 """
 
 import asyncio
+from collections.abc import Callable
 from html import escape
 from socket import socket
 from urllib.parse import parse_qs
@@ -60,10 +61,20 @@ def make_app(
 class DashboardServer(uvicorn.Server):
     """Lets the viewers go when it ends, before it waits for requests to be answered."""
 
-    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
-        """Serve ``app``, which ``config`` has, too."""
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: Starlette,
+        told_to_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Serve ``app``, which ``config`` has, too, unless it is told to stop before it can."""
         super().__init__(config)
-        self._app = app
+        self._app, self._told_to_stop = app, told_to_stop
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Begin; a signal that came before this server listened to signals counts, too."""
+        await super().startup(sockets)
+        self.should_exit = self.should_exit or self._told_to_stop()
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """End."""
