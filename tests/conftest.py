@@ -8,6 +8,8 @@ import pytest
 
 from helpers.command import Command
 from helpers.examples import register_profiles
+from helpers.left_over import children, named
+from helpers.patience import until
 from helpers.tiers import group_of
 from muonscope.detector import Detector, shipped_detector
 
@@ -15,6 +17,9 @@ _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "realdata"
 
 
 register_profiles()
+
+_FORKERS: list[int] = []
+"""Processes whose children are the commands that tests start."""
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
@@ -26,6 +31,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if group is not None:
             item.add_marker(pytest.mark.integration)
             item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a test fail that leaves processes behind; what fixtures of many tests share may stay."""
+    forkers = _FORKERS if "command" in request.fixturenames else []
+    before = children(forkers)
+    yield
+    if "fragile" in request.fixturenames:  # the broker is another one when it was killed
+        return
+
+    def left() -> set[int]:
+        return children(forkers) - before
+
+    until(lambda: not left(), f"the end of {[named(pid) for pid in left()]}", within_s=10.0)
 
 
 @pytest.fixture(scope="session")
@@ -56,5 +76,6 @@ def run000591() -> Detector:
 def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
     """The command line."""
     command = Command(tmp_path_factory.mktemp("command"))
+    _FORKERS.append(command.forker_pid)
     yield command
     command.close()

@@ -112,6 +112,11 @@ class Command:
         self._requests = os.fdopen(here[1], "w")
         self._answers = os.fdopen(there[0], "r")
 
+    @property
+    def forker_pid(self) -> int:
+        """The process whose children the commands are."""
+        return self._forker.pid
+
     def close(self) -> None:
         """End the forker."""
         self._requests.close()
