@@ -64,6 +64,14 @@ def test_a_lone_bad_orbit_does_not_disturb_the_pace(steps: list[int], bad: int, 
         assert abs(clock.length - expected[-1] - 1) <= 64 * 900
 
 
+def test_a_lone_bad_orbit_does_not_cut_a_recording_in_two() -> None:
+    good = running(2**31, [100] * 2000)
+    for bad in (5, 2**32 - 1):
+        passed, clock = taken(hits([*good[:1000], bad, *good[1000:]]), [])
+        assert clock.length == 200_001
+        assert passed[-1] == 200_000
+
+
 def test_a_jump_takes_no_time_and_the_longest_part_is_the_length() -> None:
     first, second = running(1000, [10] * 639), running(2**31, [10] * 127)
     passed, clock = taken(hits(first + second), [])
