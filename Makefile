@@ -40,8 +40,9 @@ quick: .venv/installed ## A few examples of the tests of the pure rooms, or of R
 check: lint ## Style, types, structure, and all tests but those of integration.
 	$(call timed,$(BIN)/pytest -n $(JOBS) -m "not integration")
 
+# Each file in one process, so that its session of Spark and its browser start once.
 integration: system .venv/installed ## The tests with a Kafka broker, Spark, a browser, the wheel.
-	$(call timed,$(BIN)/pytest -n $(JOBS) --dist loadgroup -m integration)
+	$(call timed,$(BIN)/pytest -n $(JOBS) --dist loadfile -m integration)
 
 system:
 	@PYTHON=$(PYTHON) tools/system_packages.sh

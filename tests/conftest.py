@@ -10,7 +10,7 @@ from helpers.command import Command
 from helpers.examples import register_profiles
 from helpers.left_over import children, named
 from helpers.patience import until
-from helpers.tiers import group_of
+from helpers.tiers import is_integration
 from muonscope.detector import Detector, shipped_detector
 
 _DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "realdata"
@@ -22,15 +22,12 @@ _FORKERS: list[int] = []
 """Processes whose children are the commands that tests start."""
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the integration tests, and keep those in one process that share what they start."""
+    """Mark the integration tests."""
     for item in items:
         path = item.path.relative_to(item.config.rootpath)
-        group = group_of(path, getattr(item, "fixturenames", ()))
-        if group is not None:
+        if is_integration(path, getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.integration)
-            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.tiers import GROUPS, group_of
+from helpers.tiers import FIXTURES, is_integration
 
 ROOT = Path(__file__).parents[1]
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
@@ -39,25 +39,23 @@ def test_every_pure_room_has_tests() -> None:
         assert any((ROOT / place).exists() for place in places), room
 
 
-@pytest.mark.parametrize("fixture", GROUPS)
+@pytest.mark.parametrize("fixture", sorted(FIXTURES))
 def test_a_test_with_a_browser_broker_session_or_wheel_is_an_integration_test(fixture: str) -> None:
     path = Path("tests/words/test_text.py")
-    assert group_of(path, ["tmp_path", fixture]) == GROUPS[fixture]
-    assert group_of(path, ["tmp_path"]) is None
-
-
-def test_the_session_of_spark_decides_before_the_broker_does() -> None:
-    assert group_of(Path("tests/x.py"), ["broker", "spark_jars", "session"]) == "spark"
+    assert is_integration(path, ["tmp_path", fixture])
+    assert not is_integration(path, ["tmp_path"])
 
 
 def test_a_folder_may_hold_integration_tests_only() -> None:
-    assert group_of(Path("tests/kafka/test_new.py"), []) == "broker"
-    assert group_of(Path("tests/transports/kafka/test_url.py"), []) is None
-    assert group_of(Path("src/muonscope/kafka/new.py"), []) is None
+    assert is_integration(Path("tests/kafka/test_new.py"), [])
+    assert not is_integration(Path("tests/transports/kafka/test_url.py"), [])
+    assert not is_integration(Path("tests/test_new.py"), [])
+    assert not is_integration(Path("src/muonscope/kafka/new.py"), [])
 
 
 def test_this_test_runs_with_the_marks_of_its_tier(request: pytest.FixtureRequest) -> None:
     assert "integration" not in request.node.keywords
     for item in request.session.items:
-        group = group_of(item.path.relative_to(ROOT), getattr(item, "fixturenames", ()))
-        assert (item.get_closest_marker("integration") is not None) == (group is not None)
+        path = item.path.relative_to(ROOT)
+        integration = is_integration(path, getattr(item, "fixturenames", ()))
+        assert (item.get_closest_marker("integration") is not None) == integration

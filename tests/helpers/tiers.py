@@ -8,30 +8,17 @@ folder needs such a thing as a whole, so none is in both tiers or in neither.
 from collections.abc import Collection
 from pathlib import Path
 
-__all__ = ["GROUPS", "group_of"]
+__all__ = ["FIXTURES", "is_integration"]
 
-GROUPS = {
-    "session": "spark",
-    "fragile": "fragile",
-    "browser": "browser",
-    "wheel": "wheel",
-    "broker": "broker",
-    "spark_jars": "broker",
-}
-"""Fixtures that make a test an integration test, and the group of tests that share what they
-start: a group runs in one process. The first that a test uses decides."""
+FIXTURES = frozenset({"session", "fragile", "browser", "wheel", "broker", "spark_jars"})
+"""Those that start or need what makes a test an integration test."""
 
-FOLDERS = {"kafka": "broker"}
-"""Folders directly below ``tests/`` that hold integration tests only, with their group."""
+FOLDERS = frozenset({"kafka"})
+"""Folders directly below ``tests/`` that hold integration tests only."""
 
 
-def group_of(path: Path, fixtures: Collection[str]) -> str | None:
-    """Return the group of an integration test; ``None`` if it is no such test.
-
-    ``path`` is relative to the root of the project.
-    """
-    for fixture, group in GROUPS.items():
-        if fixture in fixtures:
-            return group
+def is_integration(path: Path, fixtures: Collection[str]) -> bool:
+    """Tell whether a test is an integration test; ``path`` is relative to the project's root."""
     top, *folders = path.parent.parts
-    return FOLDERS.get(folders[0]) if top == "tests" and folders else None
+    whole = top == "tests" and not FOLDERS.isdisjoint(folders[:1])
+    return whole or not FIXTURES.isdisjoint(fixtures)
