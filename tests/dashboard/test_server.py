@@ -40,7 +40,7 @@ def test_a_signal_that_came_before_the_server_listened_to_signals_ends_it() -> N
     config = uvicorn.Config(app, ws="none", log_config=None, timeout_graceful_shutdown=2)
     server = DashboardServer(config, app, lambda: True)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         thread.join(patience(10.0))
     assert not thread.is_alive()
