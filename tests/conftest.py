@@ -1,6 +1,7 @@
 """Tiers of all tests, and their fixtures: the shipped detectors and the real recordings."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,12 @@ register_profiles()
 
 _FORKERS: list[int] = []
 """Processes whose children are the commands that tests start."""
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C be heard by commands also where the tests run in the background of a shell."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
