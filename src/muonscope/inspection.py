@@ -1,4 +1,4 @@
-"""What is in an unknown recording: format, words, time, rates, and everything odd.
+"""Inspection of an unknown recording: format, words, time, rates, and everything odd.
 
 One pass over the words, in bounded memory. Without a named detector, the shipped one that
 maps most of the first words is taken. Limits for odd channels are those of the quality
@@ -9,7 +9,6 @@ median of all channels.
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from muonscope.counting.window_table import WindowTable
 from muonscope.counting.word_classes import Timeless, class_table
 from muonscope.detector import Detector, Readout, setup_names, shipped_detector
 from muonscope.errors import FormatError, MuonscopeError
+from muonscope.inspection_report import Epoch, OddChannel, OddWords, Report
 from muonscope.intake.batch import WordBatch, WordSource
 from muonscope.intake.message_book import ORDER_KEY
 from muonscope.intake.opening import (
@@ -43,148 +43,14 @@ from muonscope.words.detect import PARQUET_MAGIC, PREFIX_BYTES
 from muonscope.words.layout import Words, fpga_mask, top_head_shift
 from muonscope.words.rejects import Rejects
 
-__all__ = [
-    "Epoch",
-    "OddChannel",
-    "OddWords",
-    "Report",
-    "best_detector",
-    "inspect_bytes",
-    "inspect_sources",
-]
+__all__ = ["best_detector", "inspect_bytes", "inspect_sources"]
 
 _ASKED = "as asked for"
 _TOP = 1 << 15
 _EXAMPLES = 5
 _NOTES = 100
 _HOLE_S = 1.0
-_HOLE_STEPS = 30
 _ENOUGH_HITS = 20
-
-
-@dataclass(slots=True, kw_only=True)
-class Epoch:
-    """One life of the orbit counter."""
-
-    number: int
-    first_orbit: int
-    last_orbit: int
-    hits: int = 0
-    gaps_s: list[float] = field(default_factory=list, repr=False)
-    """All times longer than 1 s without any hit."""
-
-    @property
-    def span_s(self) -> float:
-        """Detector time from first to last hit, s."""
-        return (self.last_orbit - self.first_orbit + 1) * ORBIT_S
-
-    @property
-    def hole_s(self) -> float:
-        """Time without any hit, in holes longer than 1 s and 30 mean steps."""
-        step = self.span_s / max(1, self.hits)
-        return sum(gap for gap in self.gaps_s if gap > _HOLE_STEPS * step)
-
-    @property
-    def live_s(self) -> float:
-        """Detector time from first to last hit without holes, s."""
-        return self.span_s - self.hole_s
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OddChannel:
-    """A channel that counts too much or too little."""
-
-    kind: str
-    """``noisy``, ``silent`` or ``weak``."""
-    chamber: int
-    fpga: int
-    channel: int
-    layer: int
-    wire: int
-    rate_hz: float
-    layer_median_hz: float
-    """Median of its layer; of all channels where the layer has too few hits."""
-
-
-@dataclass(slots=True, kw_only=True)
-class OddWords:
-    """Words that should not be there."""
-
-    kind: str
-    count: int = 0
-    """A repeated word is looked for within a piece of some megabytes."""
-    first: list[int] = field(default_factory=list)
-    """Numbers, from 0, of the first such words."""
-    detail: dict[str, int] = field(default_factory=dict)
-    """How many per HEAD, FPGA and channel."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Report:
-    """All that was found."""
-
-    detector: Detector
-    chosen: str
-    """Why this detector."""
-    streams: list[dict[str, Any]]
-    """Name, format, confidence, reason, compression and bytes of each stream."""
-    words_by_head: dict[int, int]
-    words_by_fpga: dict[int, int]
-    total: Summary
-    epochs: list[Epoch]
-    odd_channels: list[OddChannel]
-    odd_words: list[OddWords]
-    notes: list[Note]
-    """Epochs, holes, lone orbits and late words, the first 100."""
-    rejects: Rejects
-    errors: list[MuonscopeError]
-
-    @property
-    def live_s(self) -> float:
-        """Detector time of all epochs without holes, s."""
-        return sum(epoch.live_s for epoch in self.epochs)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return everything as plain values."""
-        live = self.live_s or float("nan")
-        hits = self.total.hits_per_chamber.tolist()
-        scintillator = self.total.scintillator_words
-        return {
-            "detector": self.detector.name,
-            "chosen": self.chosen,
-            "streams": self.streams,
-            "words_by_head": self.words_by_head,
-            "words_by_fpga": self.words_by_fpga,
-            "accounting": self.total.accounting.as_dict(),
-            "live_s": self.live_s,
-            "epochs": [_epoch_json(epoch) for epoch in self.epochs],
-            "chambers": [
-                {"label": c.label, "hits": n, "rate_hz": n / live if self.live_s else None}
-                for c, n in zip(self.detector.chambers, hits, strict=True)
-            ],
-            "scintillator": {
-                "words": scintillator,
-                "rate_hz": scintillator / live if self.live_s else None,
-                "hits_in_its_orbits": int(self.total.scint_hits.sum()),
-            },
-            "odd_channels": [asdict(c) for c in self.odd_channels],
-            "odd_words": [asdict(w) for w in self.odd_words],
-            "notes": [asdict(n) | {"kind": n.kind.name} for n in self.notes],
-            "rejects": {code.name: n for code, n in sorted(self.rejects.count.items())},
-            "reject_examples": [str(reject) for reject in self.rejects.examples],
-            "errors": [str(error) for error in self.errors],
-        }
-
-
-def _epoch_json(epoch: Epoch) -> dict[str, Any]:
-    return {
-        "number": epoch.number,
-        "first_orbit": epoch.first_orbit,
-        "last_orbit": epoch.last_orbit,
-        "hits": epoch.hits,
-        "hole_s": epoch.hole_s,
-        "live_s": epoch.live_s,
-    }
 
 
 def best_detector(first: bytes) -> tuple[Detector, float]:

@@ -32,7 +32,7 @@ _TEXT = ("csv", "json")
 
 
 class Purpose(Enum):
-    """What kernels are needed for: the modules that hold them, the slowest to compile first."""
+    """A purpose of kernels: the modules that hold them, the slowest to compile first."""
 
     COUNTING = ("muonscope.counting._windowing", "muonscope.counting._counting")
     PARSING = ("muonscope.words._parse_csv", "muonscope.words._parse_json")

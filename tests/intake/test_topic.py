@@ -25,7 +25,7 @@ from muonscope.intake.message_book import (
     partitions_in,
     topic_position,
 )
-from muonscope.intake.topic import TopicIntake, book_of
+from muonscope.intake.topic import Ending, TopicIntake, book_of
 from muonscope.stream.messages import Messages
 from muonscope.transports.base import PartitionPosition
 from muonscope.words.rejects import Rejects
@@ -74,7 +74,8 @@ def intake_of(
     """Return an intake that goes on from saved positions."""
     due = Checkpoints(clock, wanted=checkpoints, quick=quick)
     book = book_of(source, positions, due, clock)
-    return TopicIntake(source, READOUT, book, keeps_rest=checkpoints, clock=clock, **options)
+    ending = Ending(keeps_rest=checkpoints, **options)
+    return TopicIntake(source, READOUT, book, ending, clock=clock)
 
 
 def outcome_of(batches: Sequence[WordBatch]) -> Outcome:

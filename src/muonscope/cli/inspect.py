@@ -12,7 +12,8 @@ from muonscope import kernels
 from muonscope.cli.options import InspectOptions
 from muonscope.cli.say import tell
 from muonscope.errors import FormatError
-from muonscope.inspection import Report, inspect_sources
+from muonscope.inspection import inspect_sources
+from muonscope.inspection_report import Report
 from muonscope.intake.opening import load_detector
 from muonscope.stopping import Stop
 from muonscope.transports.kafka.options import kafka_options

@@ -1,4 +1,4 @@
-"""What people read on stderr: progress while a run goes on, tables when it ends."""
+"""Progress on standard error while a run goes on, and tables when it ends."""
 
 import time
 from collections.abc import Iterable, Sequence

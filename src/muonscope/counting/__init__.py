@@ -1,1 +1,1 @@
-"""What is counted: exact windows of detector time and mergeable summaries."""
+"""Counting: exact windows of detector time and mergeable summaries."""

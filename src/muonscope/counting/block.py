@@ -96,7 +96,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What a block found in a message."""
+    """The counts that a block found in a message."""
 
     arrays: Columns
     """All arrays of the block."""

@@ -1,4 +1,4 @@
-"""What is counted: the mergeable Summary.
+"""The mergeable Summary of counts.
 
 A Summary is counts of a detector's orbits, in arrays by name, as a list of blocks describes
 them. ``merge`` (also ``+``) is associative and commutative, and ``Summary.empty`` is its

@@ -25,7 +25,7 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What a message says, as decoded, and the orbits that it says it of."""
+    """A decoded message, and the orbits that it is of."""
 
     detector: Detector
     message: dict[str, Any]

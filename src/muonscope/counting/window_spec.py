@@ -1,4 +1,4 @@
-"""What people say to the windower and what it says to them: lengths, and notes.
+"""The lengths that the windower is given, and the notes that it gives.
 
 They stand apart from :mod:`muonscope.counting.windows` because many need them who count
 nothing, and need not wait for its kernels.
@@ -60,7 +60,7 @@ class WindowSpec:
 
 
 class NoteKind(IntEnum):
-    """What a note is about."""
+    """The kind of a note."""
 
     EPOCH = 1
     """A lane begins a new epoch."""

@@ -151,16 +151,17 @@ class WindowTable(Sequence[WindowSummary]):
     def __getitem__(self, index: Any) -> Any:
         """Return one window, or a list of them for a slice."""
         if isinstance(index, slice):
-            return [self._row(i) for i in range(*index.indices(len(self)))]
+            return [self.row(i) for i in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(f"window {index} of {len(self)}")
-        return self._row(int(index) % len(self))
+        return self.row(int(index) % len(self))
 
     def __iter__(self) -> Iterator[WindowSummary]:
         """Go through the windows in order."""
-        return (self._row(i) for i in range(len(self)))
+        return (self.row(i) for i in range(len(self)))
 
-    def _row(self, i: int) -> WindowSummary:
+    def row(self, i: int) -> WindowSummary:
+        """Return window ``i``."""
         summary = Summary(
             detector=self.detector,
             live_orbits=self.window_orbits,

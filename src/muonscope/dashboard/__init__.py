@@ -1,1 +1,1 @@
-"""What people see: a page that draws in the browser what the server broadcasts to all."""
+"""The dashboard: a page that draws in the browser what the server broadcasts to all."""

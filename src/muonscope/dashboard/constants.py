@@ -1,4 +1,4 @@
-"""What the scripts of the page have in common with the server, as a script of its own.
+"""Constants that the scripts of the page share with the server, as a script of its own.
 
 ``static/constants.js`` is no file: it is made here of the server's own values, so that no
 number or name of the two can differ. It is served like the files beside it.

@@ -14,7 +14,7 @@ _MOST_LETTERS = 300
 
 
 class Dropped:
-    """What was not counted since the dashboard began."""
+    """Messages that were not counted since the dashboard began."""
 
     def __init__(self) -> None:
         """Begin with nothing dropped."""

@@ -24,7 +24,7 @@ from muonscope.processing.options import ProcessOptions
 from muonscope.processing.outputs import Output
 from muonscope.processing.plan import Plan, plan_of
 from muonscope.processing.run import Run, Status
-from muonscope.results.read_message import MAX_MESSAGE_BYTES
+from muonscope.results.read_message import MAX_MESSAGE_BYTES, WindowResult
 from muonscope.stopping import Stop
 from muonscope.stream.messages import Messages
 from muonscope.stream.ordering import Front
@@ -89,7 +89,7 @@ class WordFeed:
         """Process the source to its end."""
         plan = self._plan
         self._load_kernels(live)
-        output = Output(ledger=_LiveLedger(live))
+        output = Output(ledger=_LiveLedger(live, plan.name))
         with open_input(plan, output, stop) as source:
             words: WordSource = source.words
             if self._speed is not None:
@@ -130,8 +130,8 @@ class _LiveLedger:
     keeps_state = False
     can_cut_back = False
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, live: Live, run: str) -> None:
+        self._live, self._run = live, run
 
     def load(self) -> State | None:
         return None
@@ -141,7 +141,11 @@ class _LiveLedger:
 
     def publish(self, messages: Sequence[Published]) -> None:
         for message in messages:
-            self._live.take(message.data)
+            if message.window is None:
+                self._live.take(message.data)
+            else:
+                window = WindowResult.of(message.window(), self._run)
+                self._live.take_window(window, message.data)
 
     def reject(self, rejected: Sequence[Rejected]) -> None:
         pass

@@ -27,7 +27,7 @@ __all__ = ["Live", "LiveOptions", "Progress", "SourceStatus"]
 
 @dataclass(slots=True)
 class _Outgoing:
-    """What goes out with the next views."""
+    """News that goes out with the next views."""
 
     closed_at: float
     """When what closed the newest window was there, s since 1970."""

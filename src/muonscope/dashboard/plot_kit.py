@@ -1,4 +1,4 @@
-"""What a plot is drawn on: the look, the detector, and the sources that plots share.
+"""The kit of a plot: the look, the detector, and the sources that plots share.
 
 A source stands for one table of the view document; plots that ask for the same share it.
 Its columns are either static, and given here, or come with each update. What the page has
@@ -76,7 +76,7 @@ Columns = Sequence[float] | Sequence[int] | Sequence[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paper:
-    """What a plot needs to know; the papers of one page share their sources."""
+    """The ground that a plot is drawn on; the papers of one page share their sources."""
 
     look: Look
     detector: Detector

@@ -19,7 +19,7 @@ _NOTES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveOptions:
-    """What is known of a dashboard before its first window; all of it is shown."""
+    """Facts of a dashboard that are known before its first window; all of it is shown."""
 
     source: str
     """Where its windows come from, as on the command line."""

@@ -67,7 +67,7 @@ _PALETTES: dict[Theme, Palette] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What changes a figure itself."""
+    """The choices that change a figure itself."""
 
     theme: Theme = "light"
     log: bool = False

@@ -1,4 +1,4 @@
-"""What a telescope is: frozen values that say which channel is which cell, and where.
+"""The description of a telescope: which channel is which cell, and where; frozen values.
 
 Pure data and arithmetic. Lengths are mm, times ns, angles rad. Nothing here reads
 files; :mod:`muonscope.detector.load` does.

@@ -41,7 +41,7 @@ _LIVE_MESSAGES = 1000
 
 
 class TopicIdentity(NamedTuple):
-    """What a topic is called, and by what it is known again."""
+    """The name of a topic, and by what it is known again."""
 
     name: str
     partitions: int

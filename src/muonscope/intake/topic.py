@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from muonscope.detector import Readout
@@ -11,7 +12,7 @@ from muonscope.intake.message_book import MessageBook, TopicIdentity
 from muonscope.stream.messages import Messages, decode_messages, without
 from muonscope.stream.ordering import Front
 
-__all__ = ["MessageSource", "TopicIntake", "book_of"]
+__all__ = ["Ending", "MessageSource", "TopicIntake", "book_of"]
 
 _HOLD_BYTES = 96 << 20
 """When more waits altogether, partitions that are ahead are held until half of it is gone.
@@ -60,6 +61,18 @@ def book_of(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """When the reading of a topic ends, though the topic may go on."""
+
+    stop: Callable[[], bool] = lambda: False
+    """Whether it is to stop; asked after each fetch."""
+    keeps_rest: bool = False
+    """Whether a later run goes on: then what waits for its turn is not given at a stop."""
+    idle_exit_s: float | None = None
+    """Time without a message after which it ends, s; None: never."""
+
+
 class TopicIntake:
     """Decodes and orders the messages of a source."""
 
@@ -68,20 +81,13 @@ class TopicIntake:
         source: MessageSource,
         readout: Readout,
         book: MessageBook,
+        ending: Ending | None = None,
         *,
-        stop: Callable[[], bool] = lambda: False,
-        keeps_rest: bool = False,
-        idle_exit_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Enter what comes into ``book``.
-
-        At a stop what waits for its turn is given all the same, unless ``keeps_rest`` says
-        that a later run goes on. With ``idle_exit_s`` it ends after so long without a
-        message, s.
-        """
-        self._source, self._readout, self.book, self._stop = source, readout, book, stop
-        self._keeps_rest, self._idle_exit_s, self._clock = keeps_rest, idle_exit_s, clock
+        """Enter what comes into ``book``; without an ``ending``, until the source ends."""
+        self._source, self._readout, self.book = source, readout, book
+        self._ending, self._clock = ending or Ending(), clock
 
     def batches(self) -> Iterator[WordBatch]:
         """Yield words in order, until the source ends, or is idle for too long, or at a stop."""
@@ -97,8 +103,8 @@ class TopicIntake:
             yield from book.ready(front)
             if fetched:
                 last_message = self._clock()
-            if self._stop():
-                if self._keeps_rest:
+            if self._ending.stop():
+                if self._ending.keeps_rest:
                     return
                 break
             if self._source.ended() or self._is_idle(last_message, front):
@@ -119,5 +125,5 @@ class TopicIntake:
 
     def _is_idle(self, last_message: float, front: Front) -> bool:
         """Tell whether nothing has come for long, and nothing is there."""
-        quiet = self._clock() - last_message
-        return self._idle_exit_s is not None and quiet > self._idle_exit_s and not front.behind()
+        longest, quiet = self._ending.idle_exit_s, self._clock() - last_message
+        return longest is not None and quiet > longest and not front.behind()

@@ -15,7 +15,7 @@ from muonscope.intake.message_book import MessageBook, partitions_in
 from muonscope.intake.opening import is_simulated, open_bytes, simulations_in
 from muonscope.intake.simulated import SimulatedIntake, SimulatedPosition
 from muonscope.intake.streams import StreamIntake, StreamPosition
-from muonscope.intake.topic import TopicIntake, book_of
+from muonscope.intake.topic import Ending, TopicIntake, book_of
 from muonscope.processing.outputs import Output
 from muonscope.processing.plan import Plan
 from muonscope.stopping import Stop
@@ -32,7 +32,7 @@ _STREAMS_SHOWN = 20
 
 
 class Watch(Protocol):
-    """What there is to tell of a source while it is read."""
+    """An observer of a source while it is read."""
 
     def standing(self, positions: Mapping[str, Position]) -> list[SourceStatus]:
         """Return how far each source was read, of which those of files are ``positions``."""
@@ -200,10 +200,10 @@ def _topic_input(plan: Plan, url: "KafkaUrl", output: Output, stop: Stop) -> Ite
             time.monotonic, wanted=keeps_state, quick=not output.ledger.can_cut_back
         )
         book = book_of(reader, output.positions, checkpoints)
-        intake = TopicIntake(
-            reader, plan.detector.readout, book, stop=lambda: bool(stop),
-            keeps_rest=keeps_state, idle_exit_s=plan.idle_exit_s,
-        )  # fmt: skip
+        ending = Ending(
+            stop=lambda: bool(stop), keeps_rest=keeps_state, idle_exit_s=plan.idle_exit_s
+        )
+        intake = TopicIntake(reader, plan.detector.readout, book, ending)
         yield Input(words=intake, watch=TopicWatcher(book, reader), endless=True)
     finally:
         reader.close()

@@ -25,7 +25,7 @@ STATE_FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What a saved state says; for the run and for its source."""
+    """The saved state of an earlier run; for the run and for its source."""
 
     positions: dict[str, Position]
     windows: int

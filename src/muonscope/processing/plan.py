@@ -1,4 +1,4 @@
-"""What the options of processing mean: detector, windows, names, and where results go."""
+"""The meaning of the options of processing: detector, windows, names, where results go."""
 
 import zlib
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ _DEFAULT_TRIGGER = "1s"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the options mean."""
+    """The options of a run, interpreted and checked."""
 
     options: ProcessOptions
     detector: Detector

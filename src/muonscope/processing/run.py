@@ -9,6 +9,7 @@ same bytes as one that was not.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy.typing as npt
@@ -148,12 +149,11 @@ class Run:
     def _publish(self, windows: WindowTable) -> None:
         if len(windows):
             names = zip(windows.epoch.tolist(), windows.window.tolist(), strict=True)
+            lines = window_messages(windows, self.name)
             self._ledger.publish(
                 [
-                    Published(f"{self.name}/{epoch}/{window}", data)
-                    for (epoch, window), data in zip(
-                        names, window_messages(windows, self.name), strict=True
-                    )
+                    Published(f"{self.name}/{epoch}/{window}", line, partial(windows.row, i))
+                    for i, ((epoch, window), line) in enumerate(zip(names, lines, strict=True))
                 ]
             )
             self.total = self.total.merge(windows.total())

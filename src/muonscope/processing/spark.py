@@ -96,7 +96,7 @@ class _MicroBatches:
 
 def _process_topic(plan: Plan, session: "SparkSession", reporter: Reporter, stop: Stop) -> Account:
     """Process a topic until the end, a stop, or a lost transaction."""
-    from muonscope.engines.spark.topic import TopicQuery
+    from muonscope.engines.spark.topic import TopicAddress, TopicQuery
 
     url = plan.topic
     assert url
@@ -126,9 +126,7 @@ def _process_topic(plan: Plan, session: "SparkSession", reporter: Reporter, stop
 
         query = TopicQuery(
             session,
-            servers=url.servers,
-            topic=url.topic,
-            settings=plan.kafka.settings.for_java(),
+            TopicAddress(url.servers, url.topic, plan.kafka.settings.for_java()),
             readout=plan.detector.readout,
             positions=reached,
             done=book.done_before,

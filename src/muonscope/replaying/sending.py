@@ -10,7 +10,7 @@ from muonscope.replaying.position import new_stream
 from muonscope.stopping import Stop
 from muonscope.transports.kafka.opening import make_stream_topic
 from muonscope.transports.kafka.options import KafkaOptions
-from muonscope.transports.kafka.producer import WordSender
+from muonscope.transports.kafka.producer import WordSender, WordStream
 from muonscope.transports.kafka.url import KafkaUrl
 from muonscope.words.layout import Words
 
@@ -42,10 +42,10 @@ def open_sender(
     partitions, lasting = make_stream_topic(url, kafka)
     if not lasting and not json:
         kafka.tell(Event(kind=EventKind.DELETES_BY_TIME, where=url.topic))
-    sender = WordSender(
-        url, kafka.settings, detector, partitions=partitions, stream=stream, first=first,
-        json=json, detector_time=lasting,
-    )  # fmt: skip
+    sent_as = WordStream(
+        number=stream, partitions=partitions, first=first, json=json, detector_time=lasting
+    )
+    sender = WordSender(url, kafka.settings, detector, sent_as)
     try:
         yield sender
     finally:

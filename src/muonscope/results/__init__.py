@@ -1,1 +1,1 @@
-"""What leaves: the versioned message of each window and its JSON Schema."""
+"""Results: the versioned message of each window, its JSON Schema, and the live store."""

@@ -1,4 +1,4 @@
-"""What is known of a run from the messages of its windows, in bounded memory.
+"""A run as its messages tell it, in bounded memory.
 
 The latest window, the last minute, the whole run, and the history: the counters of all
 windows (thinned when old), and the newest messages themselves, to go back to. A window that
@@ -33,7 +33,7 @@ _MOST_FRESH = 1_000
 
 
 class Taken(Enum):
-    """What became of a message."""
+    """The fate of a message."""
 
     WINDOW = auto()
     REMAINDER = auto()

@@ -1,4 +1,4 @@
-"""What muons do in the drift cells: crossings, drift times, hits, showers.
+"""Muons in the drift cells: crossings, drift times, hits, showers.
 
 The drift relation is described at :class:`muonscope.simulation.profiles.Cell`. A chamber's
 signals are delayed so that the detector's drift offsets undo the delay of the

@@ -1,4 +1,4 @@
-"""What can go wrong in a simulated telescope: named faults with a start and an end.
+"""Faults of a simulated telescope: named, with a start and an end.
 
 A fault is written ``NAME[:TARGET][:VALUE][@START-END]``, with the times in detector time
 since the start of the run: ``noisy:ch0:61:500@20s-40s``. Without ``@`` it lasts for the

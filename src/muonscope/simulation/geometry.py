@@ -129,7 +129,7 @@ def geometry_of(detector: Detector, profile: Profile) -> Geometry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """What each address of a signal is; arrays of shape (n_addresses,)."""
+    """The addresses of signals; arrays of shape (n_addresses,)."""
 
     fpga: npt.NDArray[np.int64]
     channel: npt.NDArray[np.int64]

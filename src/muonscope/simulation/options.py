@@ -1,4 +1,4 @@
-"""What to simulate: the options, checked, and their form as a URL. Pure."""
+"""The options of a simulation, checked, and their form as a URL. Pure."""
 
 import math
 import re
@@ -30,7 +30,7 @@ _KEYS = ("seconds", "words", "seed", "rate-scale", "fault", "start-orbit")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """What to simulate, checked."""
+    """A simulation to be made, checked."""
 
     detector: Detector
     profile: Profile

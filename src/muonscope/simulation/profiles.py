@@ -1,4 +1,4 @@
-"""What a simulated telescope stands in and is like: frozen presets by name.
+"""Profiles of simulated telescopes and their surroundings: frozen presets by name.
 
 Pure values. The figures and where they come from are in ``docs/explanation/simulation.md``;
 the sources named below are AS (assignment of the original pipeline), GARFIELD (the drift
@@ -90,7 +90,7 @@ tests."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secondaries:
-    """What a muon brings along in a chamber."""
+    """Secondary hits that a muon brings along in a chamber."""
 
     delta_share: float = 0.03
     """Part of the hits that come early, by a delta ray: uniform from 0 to the drift time."""

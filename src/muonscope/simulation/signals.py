@@ -17,7 +17,7 @@ __all__ = ["MARK", "NO_ADDRESS", "Marked", "Origin", "Rows", "Signals", "mark"]
 
 
 class Origin(IntEnum):
-    """What a word comes from."""
+    """The origin of a word."""
 
     MUON = 0
     DELTA = 1

@@ -1,4 +1,4 @@
-"""What really happened, as an Arrow table: muons, hits and faults, one row each.
+"""The truth of a simulation, as an Arrow table: muons, hits and faults, one row each.
 
 A row says in ``kind`` what it is; columns that a kind does not have are null.
 

@@ -40,7 +40,7 @@ class Messages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What one message gave, or several that follow one another."""
+    """The words of one message, or of several that follow one another."""
 
     partition: int
     begin: int

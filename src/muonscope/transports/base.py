@@ -6,12 +6,13 @@ both visible together, so that what is published again after a crash counts once
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy.typing as npt
 
+from muonscope.counting.window_table import WindowSummary
 from muonscope.errors import SourceError
 from muonscope.words.rejects import Reject
 
@@ -104,6 +105,8 @@ class Published(NamedTuple):
     """Run, epoch and window: what makes it the same message again."""
     data: bytes
     """A line of JSON."""
+    window: Callable[[], WindowSummary] | None = None
+    """Gives the counts that the message tells, for a ledger in the same process."""
 
 
 State = tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]

@@ -29,6 +29,9 @@ __all__ = ["FileSource", "FollowSource", "StreamSource", "find_files", "natural_
 CHUNK_BYTES = 1 << 21
 MARK_BYTES = 64
 
+_SETTLE_S = 1.0
+"""A file that has not changed for so long, s, has ended where a later one is there."""
+
 
 def natural_key(path: str) -> list[tuple[int, str]]:
     """Return a key that sorts numbers in names by value.
@@ -243,7 +246,7 @@ class FollowSource:
     """Reads files as they are written, and new ones as they appear, until told to stop.
 
     A file is taken to be ended when a later one is there and it has not changed for
-    ``settle_s``; if it grows all the same, what is new is read. ``list_files`` is asked
+    a second; if it grows all the same, what is new is read. ``list_files`` is asked
     at each poll; ``clock`` gives wall time in s, ``wait`` sleeps.
     """
 
@@ -254,13 +257,12 @@ class FollowSource:
         clock: Callable[[], float],
         wait: Callable[[float], None],
         poll_s: float = 0.2,
-        settle_s: float = 1.0,
         idle_exit_s: float | None = None,
         known: Mapping[str, FilePosition] | None = None,
     ) -> None:
         """Begin where ``known`` says."""
         self._list_files, self._clock, self._wait = list_files, clock, wait
-        self._poll_s, self._settle_s, self._idle_exit_s = poll_s, settle_s, idle_exit_s
+        self._poll_s, self._idle_exit_s = poll_s, idle_exit_s
         self._known = dict(known or {})
         self._reading: dict[str, Piece] = {}
         self._failed: set[Path] = set()
@@ -308,7 +310,7 @@ class FollowSource:
             self._begun.add(path)
             return False
         since = self._waiting.setdefault(path, self._clock())
-        return self._clock() - since < 2 * self._settle_s
+        return self._clock() - since < 2 * _SETTLE_S
 
     def _read(self, path: Path, *, has_later: bool) -> Iterator[Piece]:
         try:
@@ -325,7 +327,7 @@ class FollowSource:
                         self._remember(piece)
                         yield piece
                 last = self._reading.get(file.key)
-                if last and has_later and self._clock() - file.changed >= self._settle_s:
+                if last and has_later and self._clock() - file.changed >= _SETTLE_S:
                     del self._reading[file.key]
                     self._known[file.key] = replace(
                         self._known[file.key], ended=True, restart=file.restart(last.read)

@@ -1,1 +1,1 @@
-"""What the DAQ writes: 64-bit words, their layouts, and codecs between bytes and words."""
+"""The words of the DAQ: 64-bit layouts, and codecs between bytes and words."""

@@ -18,7 +18,7 @@ __all__ = ["Decoded", "Decoder", "Encoder", "joined"]
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a piece of data gave."""
+    """Words and rejects of a piece of data."""
 
     words: Words = field(default_factory=lambda: np.empty(0, np.uint64))
     """Shape (n,), in the order of the data."""

@@ -1,4 +1,4 @@
-"""What is this data? Told from its content, with a confidence and a reason.
+"""The format of data, recognised from its content, with a confidence and a reason.
 
 A name is never looked at. Text is told by its first lines; binary words by whether they
 could be words at all: HEAD exists, BX < 3564, and the orbits of each FPGA agree. The
@@ -31,7 +31,7 @@ _LIKELY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What data seems to be."""
+    """The likely format of data."""
 
     format: str
     """``csv``, ``json``, ``dat``, ``dat129``, ``block``, ``parquet``, ``empty`` or ``unknown``."""

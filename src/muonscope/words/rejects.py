@@ -1,4 +1,4 @@
-"""What could not be decoded: a code, a position and the bytes; counted, never silent."""
+"""Data that cannot be decoded: a code, a position and the bytes; counted, never silent."""
 
 from collections import Counter, deque
 from collections.abc import Iterable

@@ -32,7 +32,7 @@ Opener = Callable[[str], BinaryIO]
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What one task decodes."""
+    """The part of a file that one task decodes."""
 
     name: str
     begin: int

@@ -8,7 +8,7 @@ the query is started anew with another bound, where the last one had come to.
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.streaming.query import StreamingQuery
 
-__all__ = ["Bound", "TopicQuery"]
+__all__ = ["Bound", "TopicAddress", "TopicQuery"]
 
 _LOOK_S = 0.1
 _FETCH_BYTES = 4 << 20
@@ -59,16 +59,23 @@ class Bound:
         return min(_MOST, max(_FEWEST, int(_BATCH_BYTES / max(1.0, size))))
 
 
+class TopicAddress(NamedTuple):
+    """Where Spark finds a topic, and how its Kafka client is set."""
+
+    servers: str
+    name: str
+    settings: Mapping[str, str]
+    """By the names of Kafka's own client."""
+
+
 class TopicQuery:
     """A streaming query over a topic; what it finds goes to one function, in order."""
 
     def __init__(
         self,
         session: "SparkSession",
+        topic: TopicAddress,
         *,
-        servers: str,
-        topic: str,
-        settings: Mapping[str, str],
         readout: Readout,
         positions: Mapping[int, int],
         done: Mapping[int, Sequence[Sequence[int]]],
@@ -79,14 +86,14 @@ class TopicQuery:
         ``take`` moves ``positions`` on: a query that is started anew begins there.
         """
         self._take, self._readout, self._done = take, readout, done
-        self._topic, self._positions = topic, positions
+        self._topic, self._positions = topic.name, positions
         self._bound = Bound()
-        options = {f"kafka.{name}": value for name, value in settings.items()}
+        options = {f"kafka.{name}": value for name, value in topic.settings.items()}
         self._reader = (
             session.readStream.format("kafka")
             .options(**options)
-            .option("kafka.bootstrap.servers", servers)
-            .option("subscribe", topic)
+            .option("kafka.bootstrap.servers", topic.servers)
+            .option("subscribe", topic.name)
             .option("kafka.isolation.level", "read_committed")
             .option("failOnDataLoss", "false")
             .option("includeHeaders", "true")

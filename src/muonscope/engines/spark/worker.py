@@ -1,4 +1,4 @@
-"""What runs on Spark's workers: messages and files to words, a pure function of Arrow batches.
+"""The work of Spark's workers: messages and files to words, a pure function of Arrow batches.
 
 A row of the answer is one :class:`~muonscope.stream.messages.Part`: words, what was
 rejected, and where it stands. Many small messages become few rows.

@@ -1,4 +1,4 @@
-"""What all Kafka clients share: waiting for brokers, errors in muonscope's words, topics."""
+"""Common parts of all Kafka clients: waiting for brokers, errors as muonscope's own, topics."""
 
 import logging
 import time

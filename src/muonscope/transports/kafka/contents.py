@@ -1,4 +1,4 @@
-"""What a message of a topic is, told from the message alone; never raises on what it holds."""
+"""Content of a message of a topic, recognised from the message alone; never raises."""
 
 import re
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ _Headers = Iterable[tuple[str, bytes | None]]
 
 
 class Kind(StrEnum):
-    """What a message holds."""
+    """The kind of content of a message."""
 
     BLOCK = "words (block)"
     JSON = "words (json)"
@@ -44,7 +44,7 @@ class LastWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What a message holds."""
+    """The content of a message."""
 
     kind: Kind
     window: LastWindow | None = None

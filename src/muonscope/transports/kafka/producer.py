@@ -23,7 +23,7 @@ from muonscope.words.binary import BlockEncoder
 from muonscope.words.layout import Words, orbits
 from muonscope.words.text_encode import TextEncoder
 
-__all__ = ["WordSender"]
+__all__ = ["WordSender", "WordStream"]
 
 _RUN = 1000
 """JSON hits in a row that go to one partition."""
@@ -45,29 +45,33 @@ class _Open:
             self.error = error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordStream:
+    """How words are sent as one numbered stream."""
+
+    number: int
+    """Number of the stream, which no other has."""
+    partitions: int
+    """Of the topic."""
+    first: int = 0
+    """Number, in the stream, of the word that is sent first."""
+    json: bool = False
+    """Send one JSON hit a message instead of packed blocks."""
+    detector_time: bool = True
+    """Give blocks the time of their first word, ms from orbit 0, as their Kafka timestamp;
+    otherwise it is wall-clock time."""
+
+
 class WordSender:
     """Numbers words and sends them."""
 
     def __init__(
-        self,
-        url: KafkaUrl,
-        settings: KafkaSettings,
-        detector: Detector,
-        *,
-        partitions: int,
-        stream: int,
-        first: int = 0,
-        json: bool = False,
-        detector_time: bool = True,
+        self, url: KafkaUrl, settings: KafkaSettings, detector: Detector, stream: WordStream
     ) -> None:
-        """Send as ``stream`` from word number ``first`` on.
-
-        ``detector_time`` gives blocks the time of their first word, ms from orbit 0, as
-        their Kafka timestamp; otherwise it is that of the clock on the wall.
-        """
-        self.url, self._detector, self._partitions = url, detector, partitions
-        self._stream, self.next = stream, first
-        self._json, self._detector_time = json, detector_time
+        """Send words of ``detector`` as ``stream``."""
+        self.url, self._detector, self._partitions = url, detector, stream.partitions
+        self._stream, self.next = stream.number, stream.first
+        self._json, self._detector_time = stream.json, stream.detector_time
         self._blocks = BlockEncoder(detector.readout, detector.name)
         self._text = TextEncoder(detector.readout, json=True)
         self.bytes = 0
@@ -77,7 +81,8 @@ class WordSender:
         self._open: deque[_Open] = deque()
         self._producer: Producer = made(
             Producer,
-            {"linger.ms": 5, "compression.type": "none" if json else "lz4", "batch.size": 1 << 20,
+            {"linger.ms": 5, "compression.type": "none" if stream.json else "lz4",
+             "batch.size": 1 << 20,
              "message.max.bytes": 8 << 20, "queue.buffering.max.messages": 500_000,
              "queue.buffering.max.kbytes": 256 << 10}
             | settings.with_ours(
