@@ -21,8 +21,8 @@ from muonscope.processing.inputs import FileWatch, Input, TopicWatcher
 from muonscope.processing.options import ProcessOptions
 from muonscope.processing.outputs import Output, open_output
 from muonscope.processing.plan import Plan, plan_of
-from muonscope.processing.process import supervised, watched_run
 from muonscope.processing.reporter import Account, Reporter
+from muonscope.processing.watched import supervised, watched_run
 from muonscope.stopping import Stop
 from muonscope.stream.messages import Part
 from muonscope.stream.ordering import Front
