@@ -53,7 +53,7 @@ def process(
     >>> folder = tempfile.mkdtemp()
     >>> account = muonscope.process("sim:quiet?seconds=3", to=folder)
     >>> account.windows
-    3
+    4
     """
     wanted = made(ProcessOptions, {"sources": sources_of(source), **options})
     account = process_with(wanted, reporter or LogReporter(), Stop() if stop is None else stop)
