@@ -29,6 +29,8 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(IntArray|Words|Any|Iterator|Iterable|Sequence|optional)"),
     (r"py:class", r"muonscope\.words\.rejects\.Rejects|Rejects|Detector|DetectorError|T"),
     (r"py:class", r"muonscope\.transports\.kafka\.options\.KafkaOptions"),
+    (r"py:class", r"muonscope\.(events\.Event|counting\.block\.Block)"),
+    (r"py:class", r"muonscope\.transports\.base\.SourceStatus"),
 ]
 
 

@@ -42,7 +42,7 @@ class WindowTable(Sequence[WindowSummary]):
     window: IntArray
     """Shape (n,)."""
     columns: Arrays
-    """The arrays of all blocks by name, shape (n, *shape); columns of lists, flat, and their
+    """The arrays of all blocks by name, shape (n, ...); columns of lists, flat, and their
     ends, shape (n, n_chambers)."""
     blocks: tuple[Block, ...] = BLOCKS
     """What is counted."""

@@ -1,1 +1,1 @@
-"""Who does the work: this machine, and later a cluster, with the same answer."""
+"""Who does the work: this machine, or a cluster through Spark, with the same answer."""
