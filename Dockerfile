@@ -1,10 +1,14 @@
 # muonscope in a container: docker build --tag muonscope .
 # With Spark, its Java included: docker build --build-arg EXTRAS=spark --tag muonscope:spark .
 FROM python:3.12-slim AS build
+ARG EXTRAS=""
 WORKDIR /build
+COPY requirements.lock ./
+RUN python -m venv /opt/muonscope \
+    && /opt/muonscope/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+RUN /opt/muonscope/bin/pip install --no-cache-dir --no-build-isolation ".${EXTRAS:+[${EXTRAS}]}"
 
 FROM python:3.12-slim
 ARG EXTRAS=""
@@ -13,10 +17,8 @@ RUN case ",${EXTRAS}," in \
         && apt-get install --yes --no-install-recommends default-jre-headless procps \
         && rm -rf /var/lib/apt/lists/* ;; \
     esac
-COPY --from=build /wheels /wheels
-RUN wheel="$(ls /wheels/*.whl)" \
-    && pip install --no-cache-dir "${wheel}${EXTRAS:+[${EXTRAS}]}" \
-    && rm -rf /wheels
+COPY --from=build /opt/muonscope /opt/muonscope
+ENV PATH=/opt/muonscope/bin:$PATH
 RUN useradd --create-home --uid 10001 muonscope
 USER muonscope
 WORKDIR /home/muonscope

@@ -1,11 +1,14 @@
-# Everything a developer runs. What is needed is installed into .venv; for `make integration`
-# and `make test` also from the system, where that is allowed.
+# Everything a developer runs. What is needed is installed into .venv: for `make demo` from
+# requirements.lock, for all else from requirements-dev.lock; for `make integration` and
+# `make test` also from the system, where that is allowed.
 
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 PURE := units detector words stream counting simulation results
 ROOM ?= $(PURE)
+LOCK ?= --upgrade
+COMPILE := $(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --no-header --no-annotate
 REALDATA := $(or $(MUONSCOPE_REALDATA),../shared/realdata)
 
 # Runs a command and tells how long it took.
@@ -16,16 +19,25 @@ timed = @begin=$$(date +%s); $(1); code=$$?; echo "make $@: $$(($$(date +%s) - b
 help: ## Show what there is to make.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-.venv/installed: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "muonscope needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
-	$(BIN)/python -c 'from muonscope import kernels; kernels.load(kernels.Purpose)'
+# What running needs, or what developing needs: the second lock holds all that the first does.
+define install
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+  { echo "muonscope needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+$(PYTHON) -m venv .venv
+$(BIN)/python -m pip install --quiet --require-hashes -r $(1)
+$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+$(BIN)/python -c 'from muonscope import kernels; kernels.load(kernels.Purpose)'
+endef
+
+.venv/use: requirements.lock pyproject.toml
+	$(call install,requirements.lock)
 	@touch $@
 
-demo: .venv/installed ## The live dashboard on a simulated telescope, on 127.0.0.1:5006, until Ctrl-C.
+.venv/installed: requirements-dev.lock requirements.lock pyproject.toml
+	$(call install,requirements-dev.lock)
+	@touch .venv/use $@
+
+demo: .venv/use ## The live dashboard on a simulated telescope, on 127.0.0.1:5006, until Ctrl-C.
 	$(BIN)/muonscope demo --open
 
 test: system .venv/installed ## Everything that must pass: check, docs and integration.
@@ -78,9 +90,9 @@ mutants: .venv/installed ## Make known mistakes in a copy, one at a time: tests 
 fuzz: .venv/installed ## Feed the codecs garbage for a minute each.
 	$(BIN)/python tests/words/fuzz.py --seconds 60
 
-lock: .venv/installed ## Pin the newest versions of everything again.
-	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra s3 --extra spark --group dev --universal \
-	  --generate-hashes --no-header --no-annotate -o requirements.lock
+lock: .venv/installed ## Pin the newest versions of everything again; LOCK= keeps those that fit.
+	$(COMPILE) $(LOCK) --extra s3 --extra spark --group dev -o requirements-dev.lock
+	$(COMPILE) $(LOCK) --group install --constraint requirements-dev.lock -o requirements.lock
 
 clean: ## Remove what was built.
 	rm -rf .venv build dist docs/_build demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
