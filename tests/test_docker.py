@@ -199,12 +199,26 @@ def test_what_is_copied_is_there_and_let_through() -> None:
     ]
     copies = [rest.split() for name, rest in instructions() if name == "COPY"]
     sources = [s for words in copies if not words[0].startswith("--") for s in words[:-1]]
-    assert {"pyproject.toml", "src"} <= {source.removeprefix("./") for source in sources}
+    assert {"pyproject.toml", "requirements.lock", "src"} <= {
+        source.removeprefix("./") for source in sources
+    }
     for source in sources:
         assert (ROOT / source).exists()
         assert any(fnmatch(source, pattern) for pattern in let_through)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert {project["readme"], *project["license-files"]} <= set(sources)
+
+
+def test_the_image_holds_what_is_pinned_for_use() -> None:
+    commands = [rest for name, rest in instructions() if name == "RUN"]
+    pinned, package = (text for text in commands if "/bin/pip install" in text)
+    assert "--require-hashes -r requirements.lock" in pinned
+    assert "--no-build-isolation" in package, "the lock has what builds the package"
+    moved = [rest.split() for name, rest in instructions() if name == "COPY" and "--from" in rest]
+    ((_, made, there),) = moved
+    assert f"python -m venv {made} " in pinned, "an environment must stay where it was made"
+    assert made == there
+    assert ("ENV", f"PATH={there}/bin:$PATH") in instructions()
 
 
 def test_the_extras_that_the_image_knows_exist() -> None:
