@@ -3,12 +3,15 @@
 FROM python:3.12-slim AS build
 ARG EXTRAS=""
 WORKDIR /build
-COPY requirements.lock ./
+COPY requirements.lock requirements-dev.lock ./
 RUN python -m venv /opt/muonscope \
     && /opt/muonscope/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
-RUN /opt/muonscope/bin/pip install --no-cache-dir --no-build-isolation ".${EXTRAS:+[${EXTRAS}]}"
+# What an extra brings has the versions of the lock for development.
+RUN sed -e '/--hash=/d' -e 's/ \\$//' requirements-dev.lock > pinned.txt \
+    && /opt/muonscope/bin/pip install --no-cache-dir --no-build-isolation \
+      --constraint pinned.txt ".${EXTRAS:+[${EXTRAS}]}"
 
 FROM python:3.12-slim
 ARG EXTRAS=""

@@ -214,6 +214,7 @@ def test_the_image_holds_what_is_pinned_for_use() -> None:
     pinned, package = (text for text in commands if "/bin/pip install" in text)
     assert "--require-hashes -r requirements.lock" in pinned
     assert "--no-build-isolation" in package, "the lock has what builds the package"
+    assert "--constraint pinned.txt" in package, "what an extra brings"
     moved = [rest.split() for name, rest in instructions() if name == "COPY" and "--from" in rest]
     ((_, made, there),) = moved
     assert f"python -m venv {made} " in pinned, "an environment must stay where it was made"

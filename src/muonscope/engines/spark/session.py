@@ -1,6 +1,7 @@
 """The Spark session: where it runs, its settings, and the connector that it needs."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,15 @@ __all__ = ["CONNECTOR", "make_session", "reason", "spark_session"]
 
 CONNECTOR = "org.apache.spark:spark-sql-kafka-0-10_2.13"
 """Spark's own Kafka connector, of the same version as Spark."""
+
+_FETCHED = ".ivy2*/jars/{}.jar"
+"""Where Spark keeps what it fetched, under the home directory."""
+
+_NO_JAVA = "JAVA_GATEWAY_EXITED"
+"""All that pyspark is told when Java ends before it answers; the reason is on standard error."""
+
+_KNOWN = "4.2.0"
+"""The newest pyspark whose connector was found on Maven Central."""
 
 _LOG = Path(__file__).with_name("log4j2.properties")
 _FILES = (
@@ -82,7 +92,7 @@ def make_session(master: str, *, jars: str = "", connector: bool = True) -> "Spa
     OptionError
         If pyspark is not installed.
     SourceError
-        If the master cannot be reached, or Java is missing.
+        If the master cannot be reached, or Java or the connector is missing.
     """
     if find_spec("pyspark") is None:
         raise OptionError("--engine spark needs pyspark: pip install 'muonscope[spark]'")
@@ -121,8 +131,27 @@ def make_session(master: str, *, jars: str = "", connector: bool = True) -> "Spa
     try:
         return builder.master(master or "local[*]").getOrCreate()
     except Exception as exc:  # pyspark's, the system's, and py4j's, which have nothing in common
-        where = master or "local[*]"
-        raise SourceError(f"Spark at {where} does not start: {reason(exc)}") from exc
+        where, told = master or "local[*]", reason(exc).removesuffix(".")
+        missing = connector and not jars and _lacks_connector(exc, pyspark.__version__)
+        remedy = f"; {_no_connector(pyspark.__version__)}" if missing else ""
+        raise SourceError(f"Spark at {where} does not start: {told}{remedy}") from exc
+
+
+def _lacks_connector(exc: Exception, version: str) -> bool:
+    """Tell whether Java started, ended at once, and left no connector behind."""
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=f"{home}/bin" if home else None)
+    organisation, artifact = CONNECTOR.split(":")
+    jar = _FETCHED.format(f"{organisation}_{artifact}-{version}")
+    return _NO_JAVA in str(exc) and java is not None and not any(Path.home().glob(jar))
+
+
+def _no_connector(version: str) -> str:
+    return (
+        f"the Kafka connector {CONNECTOR}:{version} was to be fetched and is not in ~/.ivy2*/jars"
+        " (what Java wrote tells why): name a folder that holds its jars in MUONSCOPE_SPARK_JARS,"
+        f" or install a pyspark whose connector Maven Central has, such as pyspark=={_KNOWN}"
+    )
 
 
 def reason(exc: Exception) -> str:
