@@ -47,7 +47,8 @@ def _nothing_left_running(request: pytest.FixtureRequest) -> Iterator[None]:
         return
 
     def left() -> set[int]:
-        return children(forkers) - before
+        # a process that has just begun has no name yet, and was not among those before
+        return children(forkers) - before - {*_FORKERS}
 
     until(lambda: not left(), f"the end of {[named(pid) for pid in left()]}", within_s=10.0)
 
