@@ -14,7 +14,7 @@ REALDATA := $(or $(MUONSCOPE_REALDATA),../shared/realdata)
 # Runs a command and tells how long it took.
 timed = @begin=$$(date +%s); $(1); code=$$?; echo "make $@: $$(($$(date +%s) - begin)) s"; exit $$code
 
-.PHONY: demo test quick check integration lint docs system kafka soak bench figures fuzz mutants lock clean help
+.PHONY: demo test quick check integration lint docs system kafka soak bench figures fuzz mutants newest profile lock clean help
 
 help: ## Show what there is to make.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -89,6 +89,12 @@ mutants: .venv/installed ## Make known mistakes in a copy, one at a time: tests 
 
 fuzz: .venv/installed ## Feed the codecs garbage for a minute each.
 	$(BIN)/python tests/words/fuzz.py --seconds 60
+
+newest: .venv/installed ## Try the newest dependencies, then pre-releases, in build/; TESTS= for a few.
+	$(call timed,$(BIN)/python tools/newest.py --jobs $(JOBS) $(TESTS))
+
+profile: .venv/use ## Where processing a simulated file spends its time, function by function.
+	$(BIN)/python tools/profile_process.py
 
 lock: .venv/installed ## Pin the newest versions of everything again; LOCK= keeps those that fit.
 	$(COMPILE) $(LOCK) --extra s3 --extra spark --group dev -o requirements-dev.lock
