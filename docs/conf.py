@@ -28,9 +28,9 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(numpy|np|npt|pa|hist|collections|typing)\..*"),
     (r"py:.*", r"(IntArray|Words|Any|Iterator|Iterable|Sequence|optional)"),
     (r"py:class", r"muonscope\.words\.rejects\.Rejects|Rejects|Detector|DetectorError|T"),
-    (r"py:class", r"muonscope\.transports\.kafka\.options\.KafkaOptions"),
+    (r"py:class", r"muonscope\.transports\.(kafka\.options\.KafkaOptions|base\.SourceStatus)"),
+    (r"py:.*", r"muonscope\.(wording|counting\.(blocks\.BLOCKS|fused|panes\.Panes|hits\.Hits))"),
     (r"py:class", r"muonscope\.(events\.Event|counting\.block\.Block)"),
-    (r"py:class", r"muonscope\.transports\.base\.SourceStatus"),
 ]
 
 

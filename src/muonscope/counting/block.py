@@ -150,13 +150,13 @@ class Block(ABC):
         Returns
         -------
         Columns
-            Every array by name, shape (n, *its shape), int64, and the flat columns of lists
+            Every array by name, shape ``(n, *its shape)``, int64, and the flat columns of lists
             with their ends, shape (n, n_chambers).
         """
         raise NotImplementedError(f"block {self.name}: is counted by the fused pass, or not at all")
 
     def merged(self, name: str, rows: Array) -> Array:  # noqa: ARG002
-        """Return the merge of an array's ``rows``, shape (n, *its shape): their sum."""
+        """Return the merge of an array's ``rows``, shape ``(n, *its shape)``: their sum."""
         total: Array = rows.sum(axis=0, dtype=np.int64)
         return total
 
