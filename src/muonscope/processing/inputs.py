@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from muonscope.transports.kafka.consumer import TopicReader
     from muonscope.transports.kafka.url import KafkaUrl
 
-__all__ = ["FileWatch", "Input", "TopicWatcher", "Watch", "open_input", "partitions_of"]
+__all__ = ["FileWatch", "Input", "TopicWatch", "Watch", "open_input", "partitions_of"]
 
 _SHOW_POSITIONS_S = 2.0
 _STREAMS_SHOWN = 20
@@ -83,7 +83,7 @@ class FileWatch:
         return {}
 
 
-class TopicWatcher:
+class TopicWatch:
     """Watches a topic of Kafka, and lets its group show how far the run is."""
 
     def __init__(self, book: MessageBook, reader: "TopicReader") -> None:
@@ -204,6 +204,6 @@ def _topic_input(plan: Plan, url: "KafkaUrl", output: Output, stop: Stop) -> Ite
             stop=lambda: bool(stop), keeps_rest=keeps_state, idle_exit_s=plan.idle_exit_s
         )
         intake = TopicIntake(reader, plan.detector.readout, book, ending)
-        yield Input(words=intake, watch=TopicWatcher(book, reader), endless=True)
+        yield Input(words=intake, watch=TopicWatch(book, reader), endless=True)
     finally:
         reader.close()

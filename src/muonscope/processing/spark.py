@@ -17,7 +17,7 @@ from muonscope.intake.message_book import MessageBook, partitions_in
 from muonscope.intake.opening import STDIN
 from muonscope.intake.streams import StreamPosition
 from muonscope.intake.topic import book_of
-from muonscope.processing.inputs import FileWatch, Input, TopicWatcher
+from muonscope.processing.inputs import FileWatch, Input, TopicWatch
 from muonscope.processing.options import ProcessOptions
 from muonscope.processing.outputs import Output, open_output
 from muonscope.processing.plan import Plan, plan_of
@@ -31,7 +31,7 @@ from muonscope.transports.base import FilePosition
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from muonscope.transports.kafka.consumer import TopicWatch
+    from muonscope.transports.kafka.consumer import TopicProbe
 
 __all__ = ["process_with_spark"]
 
@@ -102,12 +102,12 @@ def _process_topic(plan: Plan, session: "SparkSession", reporter: Reporter, stop
     assert url
     with ExitStack() as stack:
         output = stack.enter_context(open_output(plan))
-        topic = stack.enter_context(_watching(plan, output))
+        topic = stack.enter_context(_probed(plan, output))
         reached = dict(topic.front().reached)
         checkpoints = Checkpoints(time.monotonic, wanted=output.ledger.keeps_state)
         book = book_of(topic, output.positions, checkpoints)
         words = _MicroBatches(book, reached)
-        source = Input(words=words, watch=TopicWatcher(book, topic), endless=True)
+        source = Input(words=words, watch=TopicWatch(book, topic), endless=True)
         watched = stack.enter_context(watched_run(plan, output, source, reporter))
         last = time.monotonic()
 
@@ -141,15 +141,15 @@ def _process_topic(plan: Plan, session: "SparkSession", reporter: Reporter, stop
 
 
 @contextmanager
-def _watching(plan: Plan, output: Output) -> Iterator["TopicWatch"]:
+def _probed(plan: Plan, output: Output) -> Iterator["TopicProbe"]:
     """Give what knows how far the topic reaches, and reads nothing of it."""
     from muonscope.transports.kafka.consumer import Begin  # brings the client
-    from muonscope.transports.kafka.opening import watch_topic
+    from muonscope.transports.kafka.opening import probe_topic
 
     assert plan.topic
     known = partitions_in(output.positions)
     begin = Begin(group=plan.group, known=known, remedy=output.remedy)
-    topic = watch_topic(plan.topic, plan.kafka, begin)
+    topic = probe_topic(plan.topic, plan.kafka, begin)
     try:
         yield topic
     finally:

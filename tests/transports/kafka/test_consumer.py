@@ -9,12 +9,12 @@ from muonscope.errors import SourceLostError, StateError
 from muonscope.transports.base import PartitionPosition
 from muonscope.transports.kafka import consumer
 from muonscope.transports.kafka.clients import FoundTopic, Topics
-from muonscope.transports.kafka.consumer import Begin, TopicWatch
+from muonscope.transports.kafka.consumer import Begin, TopicProbe
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
 
 LOW, HIGH = 3, 10
-Opened = Callable[..., TopicWatch]
+Opened = Callable[..., TopicProbe]
 
 
 def place(offset: int, mark: int = 7) -> PartitionPosition:
@@ -69,16 +69,16 @@ def opened(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> Opened:
     monkeypatch.setattr(consumer, "made", lambda *_: Silent())
     topics: Any = asked
 
-    def opened(known: dict[int, PartitionPosition] | None = None, query: str = "") -> TopicWatch:
+    def opened(known: dict[int, PartitionPosition] | None = None, query: str = "") -> TopicProbe:
         brokers: Topics = topics
         begin = Begin(group="g", known=known or {}, remedy="start anew")
         url = KafkaUrl.parse(f"kafka://h:1/words{query}")
-        return TopicWatch(url, KafkaSettings(), brokers, asked.found("words"), begin)
+        return TopicProbe(url, KafkaSettings(), brokers, asked.found("words"), begin)
 
     return opened
 
 
-def begun(source: TopicWatch) -> list[int]:
+def begun(source: TopicProbe) -> list[int]:
     """Return the offsets that the client was to begin at."""
     client: Any = source._consumer
     offsets: list[int] = client.begun

@@ -28,7 +28,7 @@ from muonscope.transports.kafka.clients import (
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
 
-__all__ = ["Begin", "BoundedReader", "Gap", "TopicReader", "TopicWatch"]
+__all__ = ["Begin", "BoundedReader", "Gap", "TopicProbe", "TopicReader"]
 
 _QUERY_S = 10.0
 _POLL_S = 0.02
@@ -321,7 +321,7 @@ class BoundedReader(TopicReader):
         )
 
 
-class TopicWatch(TopicReader):
+class TopicProbe(TopicReader):
     """Reads nothing; tells how far a topic reaches, for another that reads it."""
 
     def _begin(self, known: Mapping[int, PartitionPosition]) -> None:

@@ -7,13 +7,13 @@ from typing import TypeVar
 from muonscope.errors import SourceLostError, SourceNotFoundError
 from muonscope.events import Event, EventKind
 from muonscope.transports.kafka.clients import Topics, topics_at
-from muonscope.transports.kafka.consumer import Begin, BoundedReader, TopicReader, TopicWatch
+from muonscope.transports.kafka.consumer import Begin, BoundedReader, TopicProbe, TopicReader
 from muonscope.transports.kafka.ledger import KafkaLedger, LedgerTopics
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
 
 __all__ = [
-    "beside", "make_stream_topic", "open_bounded", "open_ledger", "open_topic", "watch_topic",
+    "beside", "make_stream_topic", "open_bounded", "open_ledger", "open_topic", "probe_topic",
 ]  # fmt: skip
 
 _T = TypeVar("_T")
@@ -74,9 +74,9 @@ def open_topic(url: KafkaUrl, options: KafkaOptions, begin: Begin) -> TopicReade
     return _opened(url, options, begin, TopicReader)
 
 
-def watch_topic(url: KafkaUrl, options: KafkaOptions, begin: Begin) -> TopicWatch:
+def probe_topic(url: KafkaUrl, options: KafkaOptions, begin: Begin) -> TopicProbe:
     """Open a topic of words to tell how far it reaches, as :func:`open_topic`."""
-    return _opened(url, options, begin, TopicWatch)
+    return _opened(url, options, begin, TopicProbe)
 
 
 def open_bounded(url: KafkaUrl, options: KafkaOptions, begin: Begin) -> BoundedReader:
