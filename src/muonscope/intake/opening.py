@@ -10,7 +10,6 @@ from muonscope.detector import Detector, parse_detector, setup_names, shipped_de
 from muonscope.errors import DetectorError, OptionError, SourceError, SourceNotFoundError
 from muonscope.intake.batch import Position, WordBatch, WordSource
 from muonscope.intake.message_book import topic_position
-from muonscope.intake.simulated import SimulatedIntake, SimulatedPosition
 from muonscope.intake.streams import StreamIntake, StreamPosition
 from muonscope.intake.topic import TopicIntake, book_of
 from muonscope.simulation.options import SCHEME, Simulation, detector_of, simulation_of, split_url
@@ -116,6 +115,8 @@ def saved_position(sources: Sequence[str]) -> Callable[[str, Mapping[str, Any]],
         case "kafka":
             return topic_position
         case "sim":
+            from muonscope.intake.simulated import SimulatedPosition  # brings the simulation
+
             return lambda _, value: SimulatedPosition.from_json(value)
         case _:
             return lambda _, value: StreamPosition.from_json(value)
@@ -140,6 +141,8 @@ def open_words(
     if is_kafka_url(sources[0]):
         return _TopicNow(KafkaUrl.parse(sources[0]), detector, kafka or KafkaOptions())
     if is_simulated(sources):
+        from muonscope.intake.simulated import SimulatedIntake  # brings the simulation
+
         return SimulatedIntake(simulations_in(sources, detector))
     return StreamIntake(open_bytes(sources), detector.readout)
 

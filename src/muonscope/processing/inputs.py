@@ -13,7 +13,6 @@ from muonscope.intake.batch import Position, WordSource
 from muonscope.intake.checkpoints import Checkpoints
 from muonscope.intake.message_book import MessageBook, partitions_in
 from muonscope.intake.opening import is_simulated, open_bytes, simulations_in
-from muonscope.intake.simulated import SimulatedIntake, SimulatedPosition
 from muonscope.intake.streams import StreamIntake, StreamPosition
 from muonscope.intake.topic import Ending, TopicIntake, book_of
 from muonscope.processing.outputs import Output
@@ -158,16 +157,11 @@ def open_input(plan: Plan, output: Output, stop: Stop) -> Iterator[Input]:
         yield from _topic_input(plan, plan.topic, output, stop)
         return
     checkpoints = Checkpoints(time.monotonic, wanted=output.ledger.keeps_state)
-    positions = output.positions.items()
     if is_simulated(plan.sources):
-        words = SimulatedIntake(
-            simulations_in(plan.sources, plan.detector),
-            positions={k: p for k, p in positions if isinstance(p, SimulatedPosition)},
-            stop=lambda: bool(stop),
-            checkpoints=checkpoints,
-        )
+        words = _simulated_words(plan, output, stop, checkpoints)
         yield Input(words=words, watch=FileWatch(lambda: None))
         return
+    positions = output.positions.items()
     known = {key: p for key, p in positions if isinstance(p, StreamPosition)}
     source = open_bytes(
         plan.sources,
@@ -185,6 +179,23 @@ def open_input(plan: Plan, output: Output, stop: Stop) -> Iterator[Input]:
         grows=plan.options.follow,
     )
     yield Input(words=intake, watch=FileWatch(source.size))
+
+
+def _simulated_words(
+    plan: Plan, output: Output, stop: Stop, checkpoints: Checkpoints
+) -> WordSource:
+    from muonscope.intake.simulated import (  # brings the simulation
+        SimulatedIntake,
+        SimulatedPosition,
+    )
+
+    known = output.positions.items()
+    return SimulatedIntake(
+        simulations_in(plan.sources, plan.detector),
+        positions={key: p for key, p in known if isinstance(p, SimulatedPosition)},
+        stop=lambda: bool(stop),
+        checkpoints=checkpoints,
+    )
 
 
 def _topic_input(plan: Plan, url: "KafkaUrl", output: Output, stop: Stop) -> Iterator[Input]:
