@@ -69,7 +69,7 @@ def _parameter(item: "Field[Any]", told: Option, hint: Any) -> click.Parameter:
     )
 
 
-def _type_of(hint: Any, told: Option) -> click.ParamType[Any]:
+def _type_of(hint: Any, told: Option) -> "click.ParamType[Any]":
     kinds = set(get_args(hint) or (hint,))
     if int in kinds:
         return click.IntRange(*told.bounds) if told.bounds else click.INT
