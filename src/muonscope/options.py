@@ -4,6 +4,7 @@ The command line makes its flags from the fields, and Python takes the same data
 have the same defaults and the same names.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar
@@ -65,7 +66,7 @@ def option_of(item: "Field[Any]") -> Option | None:
 
 
 def made(kind: type[_Options], given: dict[str, Any]) -> _Options:
-    """Return the options ``kind`` from values by name.
+    """Return the options ``kind`` from values by name; a path counts as its text.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def made(kind: type[_Options], given: dict[str, Any]) -> _Options:
     for name, item in known.items():
         if name not in given and item.default is MISSING and item.default_factory is MISSING:
             raise OptionError(f"{name}: is missing")
-    return kind(**given)
+    return kind(**{n: os.fspath(v) if isinstance(v, os.PathLike) else v for n, v in given.items()})
 
 
 def sources_of(source: Any) -> tuple[str, ...]:

@@ -54,6 +54,7 @@ from muonscope.results.read_message import Remainder, WindowResult, read_result
 from muonscope.results.store import ResultStore
 from muonscope.stream.messages import Part
 from muonscope.transports.memory import MemoryLedger, MemorySource
+from muonscope.words.layout import Words
 from muonscope.words.rejects import Rejects
 
 _LAYERS = 4
@@ -221,13 +222,16 @@ def test_a_plot_of_it_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
 class Parts:
     """Words as Spark's driver gets them from its workers, for a run."""
 
+    def __init__(self, words: Words = WORDS) -> None:
+        self._words = words
+
     def batches(self) -> Any:
         parts = [
             Part(
                 partition=0, begin=at, end=at + 500, messages=1, size=4000, time_ms=0,
-                words=WORDS[at : at + 500], rejects=(), number=None, poison=(),
+                words=self._words[at : at + 500], rejects=(), number=None, poison=(),
             )
-            for at in range(0, len(WORDS), 500)
+            for at in range(0, len(self._words), 500)
         ]  # fmt: skip
         table = pa.Table.from_batches([rows_of(parts)])
         for part in parts_of(table):
@@ -269,11 +273,14 @@ def test_a_run_of_either_engine_counts_it(source: Any) -> None:
 
 def state_in_mid_run() -> dict[str, Any]:
     """Return the state of a run some panes of whose window of four seconds are closed."""
+    counter, at = Counter(LEGNARO, WindowSpec(window_s=4.0), WITH_LAYERS), 0
+    while not len(counter._partial):
+        counter.push(WORDS[at : at + 500])
+        at += 500
     ledger = MemoryLedger()
-    run = run_of(words_in_memory(), ledger, window_s=4.0)
-    steps = run.steps()
-    while not len(run._counter._partial):
-        next(steps)
+    run = run_of(Parts(WORDS[:at]), ledger, window_s=4.0)
+    for _ in run.steps():  # to its end: before, the counter is ahead of what was published
+        pass
     run.save()
     assert ledger.state is not None
     return {name: array.copy() for name, array in ledger.state[1].items()}

@@ -50,7 +50,7 @@ def test_python_gives_the_bytes_of_the_command(
 ) -> None:
     asked, called = tmp_path / "asked.jsonl", tmp_path / "called.jsonl"
     assert command("process", recording, "--to", asked, "--window", "200ms").code == 0
-    account = muonscope.process(recording, to=str(called), window=0.2)
+    account = muonscope.process(recording, to=called, window=0.2)
     assert called.read_bytes() == asked.read_bytes()
     assert account.windows == len(asked.read_bytes().splitlines())
     assert account.total.accounting.words_in == len(WORDS)

@@ -52,7 +52,7 @@ class ProcessOptions:
     )
     checkpoint: str = option(
         "", "--checkpoint", metavar="DIR",
-        help="Spark: folder for its notes of a query.",
+        help="Spark: folder for the checkpoint of its query.",
     )  # fmt: skip
     trigger: str | float = option(
         "", "--trigger", metavar="TIME", help="Spark: time between micro-batches; default: 1s."
