@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from muonscope.engines.spark import session
+
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 USE, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
@@ -68,3 +70,7 @@ def test_the_lock_for_development_has_all_extras_and_groups() -> None:
     extras = PROJECT["project"]["optional-dependencies"].values()
     asked = {canonical(item) for extra in extras for item in extra} | wanted("dev")
     assert asked <= names(DEVELOPMENT)
+
+
+def test_the_pyspark_that_the_tests_run_with_is_the_one_that_users_are_told_to_install() -> None:
+    assert f"pyspark=={session._KNOWN}" in pins(DEVELOPMENT)
