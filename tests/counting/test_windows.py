@@ -465,6 +465,17 @@ def test_notes_tell_what_was_noticed_and_at_which_word() -> None:
     assert counter.notes() == []
 
 
+def test_late_words_are_noted_each_with_its_fpga_and_orbit() -> None:
+    """An FPGA is silent for longer than it is waited for, and goes on where it stood."""
+    counter = Counter(LEGNARO, spec_of(10, lateness=20, idle=50))
+    words = both(START, 5) + [hit(1, START + i) for i in range(5, 400)]
+    behind = [hit(0, START + 15), hit(0, START + 16)]
+    windows = [*counter.push(as_array(words + behind)), *counter.finish()]
+    notes = [(n.word, n.lane, n.after) for n in counter.notes() if n.kind is NoteKind.LATE]
+    assert notes == [(len(words), 0, START + 15), (len(words) + 1, 0, START + 16)]
+    assert late_words((by_place(windows), counter.remainder)) == 2
+
+
 # nothing is lost
 
 
