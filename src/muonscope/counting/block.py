@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import hist
 
 __all__ = [
-    "Array", "Arrays", "Block", "Columns", "Counts", "Fragment", "Histograms", "IntArray",
-    "Lists", "Message", "Read", "Shown", "Table", "Tables", "Writer", "by_chamber",
+    "COUNT_SCHEMA", "Array", "Arrays", "Block", "Columns", "Counts", "Fragment", "Histograms",
+    "IntArray", "Lists", "Message", "Read", "Shown", "Table", "Tables", "Writer", "by_chamber",
 ]  # fmt: skip
 
 Array = npt.NDArray[Any]
@@ -45,6 +45,9 @@ Writer = Callable[[int, Message, Sequence[Message]], None]
 Tables = dict[str, dict[str, Array]]
 """Columns by the name of the table and of the column, as plots ask for them."""
 Histograms = dict[str, "hist.Hist[Any]"]
+
+COUNT_SCHEMA: Mapping[str, Any] = {"type": "integer", "minimum": 0}
+"""The JSON Schema of a count of anything."""
 
 
 class Counts(Protocol):

@@ -50,8 +50,9 @@ class FusedPass:
             name: np.zeros((n, *shape), np.int64) for name, shape in self._shapes.items()
         }
         for block in _FUSED:
-            for name, dtype in block.list_columns.items():
+            if block.list_columns:
                 columns[block.list_ends] = np.zeros((n, self._detector.n_chambers), np.int64)
+            for name, dtype in block.list_columns.items():
                 columns[name] = np.empty(most, dtype)
         return columns
 

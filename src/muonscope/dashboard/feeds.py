@@ -28,18 +28,12 @@ from muonscope.results.read_message import MAX_MESSAGE_BYTES, WindowResult
 from muonscope.stopping import Stop
 from muonscope.stream.messages import Messages
 from muonscope.stream.ordering import Front
-from muonscope.transports.base import (
-    ByteSource,
-    Piece,
-    Published,
-    Rejected,
-    SourceStatus,
-    State,
-)
+from muonscope.transports.base import ByteSource, Piece, Published, SourceStatus
 from muonscope.transports.kafka.consumer import Begin, BoundedReader
 from muonscope.transports.kafka.opening import open_bounded
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
+from muonscope.transports.ledgers import StatelessLedger
 from muonscope.wording import describe
 
 __all__ = ["GROUP", "Feed", "FileResults", "TopicResults", "WordFeed", "word_plan"]
@@ -124,20 +118,11 @@ class WordFeed:
             live.expect("")
 
 
-class _LiveLedger:
+class _LiveLedger(StatelessLedger):
     """Gives what a run publishes to a dashboard; nothing is kept."""
-
-    keeps_state = False
-    can_cut_back = False
 
     def __init__(self, live: Live, run: str) -> None:
         self._live, self._run = live, run
-
-    def load(self) -> State | None:
-        return None
-
-    def begin(self, *, fresh: bool) -> None:
-        pass
 
     def publish(self, messages: Sequence[Published]) -> None:
         for message in messages:
@@ -146,15 +131,6 @@ class _LiveLedger:
             else:
                 window = WindowResult.of(message.window(), self._run)
                 self._live.take_window(window, message.data)
-
-    def reject(self, rejected: Sequence[Rejected]) -> None:
-        pass
-
-    def commit(self, state: State | None) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 class _Timed:

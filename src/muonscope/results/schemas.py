@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from muonscope.counting.block import Block
+from muonscope.counting.block import COUNT_SCHEMA, Block
 from muonscope.counting.blocks import BLOCKS
 
 __all__ = ["SCHEMA", "message_schema", "reject_schema"]
@@ -16,7 +16,6 @@ SCHEMA = "muonscope.window/1"
 
 Schema = dict[str, Any]
 
-_COUNT: Schema = {"type": "integer", "minimum": 0}
 _PLACE: Schema = {"type": ["integer", "null"], "minimum": 0}
 _BYTES: Schema = {
     "type": "object",
@@ -24,9 +23,9 @@ _BYTES: Schema = {
     " bytes_in = bytes_decoded + bytes_rejected, for the whole run.",
     "required": ["bytes_in", "bytes_decoded", "bytes_rejected", "rejects"],
     "properties": {
-        "bytes_in": _COUNT,
-        "bytes_decoded": _COUNT,
-        "bytes_rejected": _COUNT,
+        "bytes_in": COUNT_SCHEMA,
+        "bytes_decoded": COUNT_SCHEMA,
+        "bytes_rejected": COUNT_SCHEMA,
         "rejects": {
             "type": "object",
             "additionalProperties": {"type": "integer", "minimum": 1},

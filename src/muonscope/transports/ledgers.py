@@ -10,7 +10,7 @@ from muonscope.transports.base import Published, Rejected, State
 from muonscope.transports.sinks import FileSink
 from muonscope.transports.state import StateStore
 
-__all__ = ["FileLedger", "StreamLedger", "results_path", "standard_output"]
+__all__ = ["FileLedger", "StatelessLedger", "StreamLedger", "results_path", "standard_output"]
 
 _POSITION = "sink"
 """Key of the state under which the length of the file of results is kept."""
@@ -114,15 +114,11 @@ class FileLedger:
         return self._file
 
 
-class StreamLedger:
-    """An open stream, such as standard output; it keeps no state."""
+class StatelessLedger:
+    """What ledgers have in common that pass on at once all that they publish."""
 
     keeps_state = False
     can_cut_back = False
-
-    def __init__(self, file: BinaryIO) -> None:
-        """Take an open binary file; it is not closed."""
-        self._file = file
 
     def load(self) -> State | None:
         """Return nothing."""
@@ -130,6 +126,23 @@ class StreamLedger:
 
     def begin(self, *, fresh: bool) -> None:
         """Do nothing: it is open."""
+
+    def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Leave them: the account of the run counts them."""
+
+    def commit(self, state: State | None) -> None:
+        """Do nothing: what was published is out."""
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to let go of."""
+
+
+class StreamLedger(StatelessLedger):
+    """An open stream, such as standard output; it is never closed."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Take an open binary file."""
+        self._file = file
 
     def publish(self, messages: Sequence[Published]) -> None:
         """Write messages.
@@ -147,15 +160,6 @@ class StreamLedger:
             raise
         except OSError as exc:
             raise SinkError(f"standard output: cannot be written: {exc.strerror or exc}") from exc
-
-    def reject(self, rejected: Sequence[Rejected]) -> None:
-        """Leave them: the account of the run counts them."""
-
-    def commit(self, state: State | None) -> None:
-        """Do nothing: what was published is out."""
-
-    def close(self) -> None:
-        """Leave the stream open."""
 
 
 def standard_output() -> BinaryIO:

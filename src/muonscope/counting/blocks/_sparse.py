@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from muonscope.counting.block import Array, IntArray, Message, Table
+from muonscope.counting.block import COUNT_SCHEMA, Array, IntArray, Message, Table
 from muonscope.counting.told import Told, bins
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
@@ -22,8 +22,8 @@ SPARSE = {
         "required": ["bin_edges", "bin_counts"],
         "additionalProperties": False,
         "properties": {
-            "bin_edges": {"type": "array", "items": {"type": "integer", "minimum": 0}},
-            "bin_counts": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+            "bin_edges": {"type": "array", "items": COUNT_SCHEMA},
+            "bin_counts": {"type": "array", "items": COUNT_SCHEMA},
         },
     }
 }

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.counting.block import (
+    COUNT_SCHEMA,
     Array,
     Arrays,
     Block,
@@ -40,7 +41,6 @@ DRIFT_BINS = 320
 """Bins of the drift-time histogram; a table has two more, below and above."""
 
 _MICRO = 1_000_000
-_COUNT = {"type": "integer", "minimum": 0}
 
 
 class Drift(Block):
@@ -101,13 +101,18 @@ class Drift(Block):
 
     def schema(self) -> Fragment:
         """Return the schema of ``DRIFTIME``, ``drift_truncated`` and ``drift_histogram``."""
-        bins = {"type": "array", "items": _COUNT, "minItems": DRIFT_BINS, "maxItems": DRIFT_BINS}
+        bins = {
+            "type": "array",
+            "items": COUNT_SCHEMA,
+            "minItems": DRIFT_BINS,
+            "maxItems": DRIFT_BINS,
+        }
         properties = {
             "low_ns": {"const": -100},
             "bin_ns": {"const": DRIFT_BIN_NS},
-            "below": _COUNT,
+            "below": COUNT_SCHEMA,
             "counts": bins,
-            "above": _COUNT,
+            "above": COUNT_SCHEMA,
         }
         return Fragment(
             chamber={

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from muonscope.counting.block import (
+    COUNT_SCHEMA,
     Array,
     Block,
     Counts,
@@ -67,7 +68,7 @@ class Multiplicity(Block):
         table: dict[str, Any] = {
             "type": "array",
             "description": "Entry n: orbits with n hits; the last one: with 63 or more.",
-            "items": {"type": "integer", "minimum": 0},
+            "items": COUNT_SCHEMA,
             "minItems": MULTIPLICITIES,
             "maxItems": MULTIPLICITIES,
         }

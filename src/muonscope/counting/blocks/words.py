@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from muonscope.counting.block import (
+    COUNT_SCHEMA,
     Arrays,
     Block,
     Counts,
@@ -39,7 +40,6 @@ _INVALID = {
     "bx": Timeless.INVALID_BX,
     "orbit": Timeless.INVALID_ORBIT,
 }
-_COUNT = {"type": "integer", "minimum": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,22 +160,22 @@ class WordCounts(Block):
             "type": "object",
             "description": "words_in is the sum of the others.",
             "required": list(_ACCOUNTS),
-            "additionalProperties": _COUNT,
+            "additionalProperties": COUNT_SCHEMA,
         }
         kinds: dict[str, Any] = {
             "type": "object",
             "description": "Only where accounting.invalid is not 0: its words by their reason.",
             "required": list(_INVALID),
             "additionalProperties": False,
-            "properties": dict.fromkeys(_INVALID, _COUNT),
+            "properties": dict.fromkeys(_INVALID, COUNT_SCHEMA),
         }
         channel = {"$ref": "#/$defs/sparse", "description": "Hits per TDC channel."}
         return Fragment(
             message={
-                "total_hits": _COUNT, "scintillator_hits": _COUNT, "accounting": account,
-                "invalid_by_kind": kinds,
+                "total_hits": COUNT_SCHEMA, "scintillator_hits": COUNT_SCHEMA,
+                "accounting": account, "invalid_by_kind": kinds,
             },
-            chamber={"total_hits": _COUNT, "hist_CHANNEL": channel},
+            chamber={"total_hits": COUNT_SCHEMA, "hist_CHANNEL": channel},
             optional=("invalid_by_kind",),
             definitions=SPARSE,
         )  # fmt: skip
