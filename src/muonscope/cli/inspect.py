@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import orjson
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -55,8 +56,8 @@ def _print(report: Report) -> None:
     for stream in report.streams[:_ROWS]:
         packed = f" in {stream['compression']}" if stream["compression"] else ""
         console.print(
-            f"[bold]{_plain(stream['name'])}[/]: {stream['format']}{packed}"
-            f" ({stream['confidence']:.0%} sure: {_plain(stream['reason'])}),"
+            f"[bold]{escape(stream['name'])}[/]: {stream['format']}{packed}"
+            f" ({stream['confidence']:.0%} sure: {escape(stream['reason'])}),"
             f" {stream['bytes']:,} bytes",
             highlight=False,
         )
@@ -70,12 +71,6 @@ def _print(report: Report) -> None:
     console.print(Text("everything odd" if odd else "nothing odd", style="bold"))
     for line in odd:
         console.print(Text(f"  {line}"), soft_wrap=True)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def _words(report: Report) -> Iterator[Table]:
