@@ -73,7 +73,7 @@ def intake_of(
 ) -> TopicIntake:
     """Return an intake that goes on from saved positions."""
     due = Checkpoints(clock, wanted=checkpoints, quick=quick)
-    book = book_of(source, positions, due, clock)
+    book = book_of(source, READOUT, positions, due, clock)
     ending = Ending(keeps_rest=checkpoints, **options)
     return TopicIntake(source, READOUT, book, ending, clock=clock)
 
@@ -244,13 +244,6 @@ def test_missing_words_are_saved_with_the_batch_that_lacks_them() -> None:
             assert order.next_words == {1: seen + order.notices.missing_words}
 
 
-def test_messages_without_a_number_are_taken_by_their_times() -> None:
-    words, topic = scattered_words(40, 2), Topic.empty(2)
-    topic.send_json(words, numbered=False, run=1)
-    outcome = outcome_of(taken(topic, 5, most=1))
-    assert outcome.words == words.tolist()
-
-
 class Losing(TopicSource):
     """A topic some of whose messages were deleted before they were read."""
 
@@ -353,7 +346,7 @@ def test_a_partition_that_is_far_ahead_waits_for_the_others(
     hold: Callable[[list[int]], None] = source.hold
 
     def noted(partitions: list[int]) -> None:
-        pending.append(list(intake.book.ordering.pending_bytes))
+        pending.append(list(intake.book.pending_bytes))
         assert partitions in ([], [1])
         hold(partitions)
 
@@ -361,7 +354,7 @@ def test_a_partition_that_is_far_ahead_waits_for_the_others(
     intake = intake_of(source, clock=Ticking())
     assert outcome_of(list(intake.batches())).words == words.tolist()
     assert 1000 < max(second for _, second in pending) < 1000 + 20 * 110
-    assert intake.book.ordering.pending_bytes == [0, 0]
+    assert intake.book.pending_bytes == [0, 0]
 
 
 @pytest.mark.parametrize("lasting", [False, True])

@@ -14,13 +14,15 @@ from helpers.hostile import JSON, PARQUET, ROW_WORD, STREAMS, Case
 from helpers.messages import READOUT, Message, columns, runs_of
 from muonscope.stream.messages import Messages, Part, decode_messages, without
 from muonscope.stream.numbering import Number
-from muonscope.words.binary import BLOCK_MAGIC, BlockEncoder
+from muonscope.words.binary import BLOCK_MAGIC, BlockEncoder, DatEncoder
+from muonscope.words.decode import StreamDecoder
 from muonscope.words.layout import Words
 from muonscope.words.rejects import RejectCode
 from muonscope.words.text_encode import TextEncoder
 
 BLOCKS = BlockEncoder(READOUT, "legnaro")
 HIT = JSON.strip()
+ROW = b"2,0,5,1000,100,7"
 CASES = [case for case in [*STREAMS, *PARQUET] if len(case.data) < 300_000]
 
 
@@ -75,6 +77,12 @@ def words_of(parts: Sequence[Part]) -> list[int]:
     return [word for part in parts for word in part.words.tolist()]
 
 
+def words_of_file(data: bytes) -> list[int]:
+    """Return the words of the same data in a file."""
+    decoder = StreamDecoder(READOUT)
+    return [*decoder.feed(data).words.tolist(), *decoder.finish().words.tolist()]
+
+
 def rejects_of(parts: Sequence[Part]) -> list[tuple[RejectCode, int, int, str]]:
     """Return what was rejected, and where."""
     return [(r.code, r.offset, r.length, r.where) for part in parts for r in part.rejects]
@@ -125,13 +133,55 @@ def test_no_messages_are_no_parts() -> None:
     assert decoded([]) == []
 
 
-@pytest.mark.parametrize("value", [b"", b"hit", b"[1, 2]", b"null", b"\0" * 40, b"\xff{", b"2,0,5"])
-def test_what_is_neither_blocks_nor_json_is_rejected_whole(value: bytes) -> None:
+@pytest.mark.parametrize(
+    "value", [b"", b"hit", b"null", b"\0" * 8, b"\0" * 40, b"\xff" * 8, b"\xff{", b"\x12" * 12]
+)
+def test_what_has_no_words_is_rejected_whole(value: bytes) -> None:
     (part,) = decoded([value])
     assert rejects_of([part]) == [
         (RejectCode.UNKNOWN_FORMAT, 0, len(value), "partition 3 offset 100")
     ]
     assert len(part.words) == 0
+
+
+@pytest.mark.parametrize("values_before", [0, 1])
+def test_rows_of_text_are_read_one_by_one_or_several(values_before: int) -> None:
+    words = some_words(7)
+    rows = TextEncoder(READOUT, json=False).encode(words).splitlines()
+    (part,) = decoded(rows)
+    assert part.words.tolist() == words.tolist()
+    header = b"HEAD,FPGA,TDC_CHANNEL,ORBIT_CNT,BX_COUNTER,TDC_MEAS"
+    several = [*[header] * values_before, b"\n".join(rows[:3]), b"\r\n".join([header, *rows[3:]])]
+    parts = decoded(several)
+    assert words_of(parts) == words.tolist()
+    assert not rejects_of(parts)
+
+
+def test_a_bad_row_costs_only_itself() -> None:
+    words = some_words(3)
+    rows = TextEncoder(READOUT, json=False).encode(words).splitlines()
+    parts = decoded([rows[0], b"2,0,5", rows[1], b"2,0,5,99999999999,3,4", rows[2]])
+    assert words_of(parts) == words.tolist()
+    assert [reject[:3] for reject in rejects_of(parts)] == [
+        (RejectCode.BAD_COLUMN_COUNT, 0, 5), (RejectCode.OUT_OF_RANGE, 0, 21),
+    ]  # fmt: skip
+
+
+def test_a_word_a_message_is_read_as_the_daq_sends_it() -> None:
+    words = some_words(300)
+    (part,) = decoded([word.tobytes() for word in words])
+    assert part.words.tolist() == words.tolist()
+    assert part.table is not None
+    assert part.table[:, 2].tolist() == list(range(1, 301))
+
+
+@pytest.mark.parametrize("transfers", [1, 2])
+def test_transfers_are_read_without_their_run_number(transfers: int) -> None:
+    words = some_words(128 * transfers)
+    value = DatEncoder(run_number=42).encode(words)
+    assert len(value) == 1032 * transfers
+    assert words_of(decoded([value])) == words.tolist()
+    assert words_of(decoded([words.tobytes()])) == words.tolist()
 
 
 @pytest.mark.parametrize("value", [b" ", b"\n", b"\r\n \t\n"])
@@ -154,10 +204,12 @@ def test_hostile_data_is_a_message_that_costs_only_itself(case: Case) -> None:
     assert [r[:3] for r in rejects_of(parts)] == codes * 2
     wheres = [f"partition 3 offset {100 + i}" for i in (1, 4) for _ in codes]
     assert [r[3] for r in rejects_of(parts)] == wheres
+    found = [reject.offset for part in alone for reject in part.rejects]
     if case.format in {"json", "block"} and case.data[:1] in {b"{", b" ", b"\n", b"M"}:
-        found = [reject.offset for part in alone for reject in part.rejects]
         assert (len(inside), found) == (case.words, [offset for _, offset in case.rejects])
-    elif case.words or case.rejects:
+    elif case.format == "csv" and inside:
+        assert inside == words_of_file(case.data)
+    elif not inside and (case.words or case.rejects):
         assert codes
 
 
@@ -167,6 +219,8 @@ VALUES = st.sampled_from(
         b" " + HIT[40:] + b"\n" + HIT, HIT + HIT, HIT + b"\nx", b"", b"x", HIT + b"\n\n" + HIT,
         b"\n" + HIT, b"\r", b"\t" + HIT + b"\r", BLOCKS.encode(some_words(2)), BLOCK_MAGIC,
         BLOCKS.encode(some_words(2))[:-1], BLOCKS.encode(some_words(1)) + HIT, b" \x00",
+        ROW, ROW, ROW + b"\n" + ROW, ROW[:9], some_words(1).tobytes(), some_words(3).tobytes(),
+        b"\0" * 8,
     ]
 )  # fmt: skip
 HEADERS = st.one_of(

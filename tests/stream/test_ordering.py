@@ -323,34 +323,6 @@ def test_only_the_streams_used_last_are_kept() -> None:
     assert list(order.streams()) == list(range(44, 300))
 
 
-def test_messages_without_a_number_come_by_their_times() -> None:
-    order, unread = Ordering(2), front((1, 1), (0, 3))
-    order.push(part(None, 1, time_ms=100), unread, 0.0)
-    order.push(part(None, 1, time_ms=300), unread, 0.0)
-    assert order.release(unread, 0.5) == []
-    order.push(part(None, 1, time_ms=200, partition=1), unread, 0.5)
-    assert words_of(order.release(unread, 0.5)) == [100, 200]
-    assert order.release(unread, 1.0) == []
-    assert words_of(order.release(unread, 1.1)) == [300]
-    assert order.pending_bytes == [0, 0]
-
-
-def test_messages_without_a_number_wait_for_no_partition_that_was_read() -> None:
-    order = Ordering(3)
-    for time_ms, partition in ((5, 1), (3, 0), (4, 0)):
-        order.push(part(None, 1, time_ms=time_ms, partition=partition), READ, 0.0)
-    assert words_of(order.release(READ, 0.0)) == [3, 4, 5]
-
-
-def test_what_waits_without_a_number_comes_at_the_end() -> None:
-    order = Ordering(2)
-    for time_ms, partition in ((5, 1), (3, 0), (4, 0), (9, 1)):
-        order.push(part(None, 1, time_ms=time_ms, partition=partition), READ, 0.0)
-    assert words_of(order.flush()) == [3, 4, 5, 9]
-    assert order.pending_bytes == [0, 0]
-    assert order.flush() == []
-
-
 def test_a_front_tells_what_is_still_to_be_read() -> None:
     some = front((3, 9), (9, 9), (10, 9))
     assert [some.caught_up(p) for p in range(4)] == [False, True, True, True]

@@ -20,13 +20,14 @@ from muonscope.units import BX_PER_ORBIT
 
 # spec: lengths, in orbits but for the counts
 SPEC_WINDOW, SPEC_PANES, SPEC_PANE, SPEC_LATENESS, SPEC_IDLE, SPEC_LEAP, SPEC_GAP = range(7)
-SPEC_CONFIRM, SPEC_LANE_MASK, SPEC_CLOSING = 7, 8, 9
-N_SPEC = 10
+SPEC_CONFIRM, SPEC_LANE_MASK, SPEC_CLOSING, SPEC_RESERVE = 7, 8, 9, 10
+N_SPEC = 11
 # ctrl: single numbers
 CTRL_EPOCHS, CTRL_PROGRESS, CTRL_FREE_PANE, CTRL_FREE_BLOCK, CTRL_PANES_LEFT = range(5)
 CTRL_BLOCKS_LEFT, CTRL_CLOSED, CTRL_WORDS, CTRL_NOTES = 5, 6, 7, 8
 N_CTRL = 9
-# lanes: one row per FPGA that the word can name
+# lanes: for each stream, one row per FPGA that a word can name
+STREAM_LANES = 16
 LANE_USED, LANE_EPOCH, LANE_MARK, LANE_LAST, LANE_PANE, LANE_LOW, LANE_LENGTH = range(7)
 LANE_ALARM, LANE_HELD, LANE_GRACE = 7, 8, 9
 N_LANE = 10
@@ -444,6 +445,38 @@ def supported(st: State, lane: int, orbit: int) -> bool:
 
 
 @inlined
+def agreed(st: State, lane: int, orbit: int) -> bool:
+    """Tell whether enough words say so that the lanes of one FPGA hold, in all streams."""
+    held, other = 0, lane % STREAM_LANES
+    while other < len(st.lanes):
+        n = st.lanes[other, LANE_HELD]
+        if n > 0:
+            last = np.int64((st.held[other, n - 1] >> _S17) & _ORBIT_MASK)
+            if abs(last - orbit) <= st.spec[SPEC_LEAP]:
+                held += n
+        other += STREAM_LANES
+    return held >= st.spec[SPEC_CONFIRM]
+
+
+@inlined
+def settle_supported(st: State) -> None:
+    """Believe the jumps that other lanes hold to where a lane has just settled.
+
+    Of streams side by side only: each may have just a few words, and no further one that
+    would be believed then.
+    """
+    again = True
+    while again:
+        again = False
+        for lane in range(len(st.lanes)):
+            if st.lanes[lane, LANE_HELD] > 0:
+                orbit = np.int64((st.held[lane, 0] >> _S17) & _ORBIT_MASK)
+                if supported(st, lane, orbit):
+                    settle(st, lane)
+                    again = True
+
+
+@inlined
 def arrive(st: State, lane: int, word: int) -> None:
     """Take a clock word that is not the common case: of another pane, or a jump."""
     lanes, lateness, leap = st.lanes, st.spec[SPEC_LATENESS], st.spec[SPEC_LEAP]
@@ -462,8 +495,10 @@ def arrive(st: State, lane: int, word: int) -> None:
     st.held[lane, n] = word
     lanes[lane, LANE_HELD] = n + 1
     lanes[lane, LANE_LENGTH] = 0
-    if n + 1 == st.spec[SPEC_CONFIRM] or supported(st, lane, orbit):
+    if n + 1 == st.spec[SPEC_CONFIRM] or supported(st, lane, orbit) or agreed(st, lane, orbit):
         settle(st, lane)
+        if len(lanes) > STREAM_LANES:
+            settle_supported(st)
 
 
 @inlined
@@ -481,11 +516,12 @@ def finish(st: State) -> None:
             close_panes(st, number, _FAR)
 
 
-@kernel(lambda t: t.int64(_state(t), read_only(t.uint64), t.int64, t.boolean))
-def advance(st: State, words: Any, start: int, ends: bool) -> int:
+@kernel(lambda t: t.int64(_state(t), read_only(t.uint64), read_only(t.uint16), t.int64, t.boolean))
+def advance(st: State, words: Any, streams: Any, start: int, ends: bool) -> int:
     """Place words from ``start`` on; return the index of the first one not placed.
 
-    That is ``len(words)``, or earlier where panes or blocks run out: then closed panes
+    ``streams`` is the number of the stream of each word, or empty where all are of stream 0.
+    The index is ``len(words)``, or earlier where panes or blocks run out: then closed panes
     must be taken, or the tables made larger, before the call is repeated. Where the stream
     ``ends`` with these words, what is held is decided, and every epoch closed. The common
     cases are written out here, because each call with the state costs as much as ten
@@ -494,12 +530,15 @@ def advance(st: State, words: Any, start: int, ends: bool) -> int:
     kinds, lanes, lane_other = st.kinds, st.lanes, st.lane_other
     panes, pane_other, pool = st.panes, st.pane_other, st.pool
     ctrl, links = st.ctrl, st.links
-    lane_mask, reserve = np.uint64(st.spec[SPEC_LANE_MASK]), st.spec[SPEC_CONFIRM] + 1
+    lane_mask, reserve = np.uint64(st.spec[SPEC_LANE_MASK]), st.spec[SPEC_RESERVE]
     no_row, in_block = np.uint64(len(panes)), np.uint64(_IN_BLOCK)
+    side_by_side, width = len(streams) > 0, np.uint64(STREAM_LANES)
     first_number = ctrl[CTRL_WORDS] - start
     for i in range(start, len(words)):
         word = words[i]
         lane = (word >> _S58) & lane_mask
+        if side_by_side:
+            lane += np.uint64(streams[i]) * width
         kind = np.int64(kinds[word >> _S49])
         if kind == 0 and ((word >> _S5) & _BX_MASK) >= _BX_LIMIT:
             kind = np.int64(_INVALID_BX)

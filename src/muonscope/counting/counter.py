@@ -19,6 +19,7 @@ from muonscope.counting.window_table import WindowSummary, WindowTable, joined
 from muonscope.counting.windows import Windower
 from muonscope.counting.word_classes import class_table
 from muonscope.detector import Detector
+from muonscope.stream.side_by_side import StreamNumbers
 from muonscope.words.layout import Words
 
 __all__ = ["Counter"]
@@ -68,16 +69,19 @@ class Counter:
         (row,) = self.count(_no_pane(self.windower.remainder))
         return replace(row.summary, live_orbits=0)
 
-    def push(self, words: Words) -> WindowTable:
+    def push(self, words: Words, streams: StreamNumbers | None = None) -> WindowTable:
         """Take the next words; return the windows that they close."""
-        return joined(list(self.push_in_parts(words)))
+        return joined(list(self.push_in_parts(words, streams)))
 
-    def push_in_parts(self, words: Words) -> Iterator[WindowTable]:
+    def push_in_parts(
+        self, words: Words, streams: StreamNumbers | None = None
+    ) -> Iterator[WindowTable]:
         """Take the next words; yield the windows that they close, some at a time.
 
-        However short the windows are, memory is bounded by :data:`PART_PANES` of them.
+        ``streams`` says which streams they are from, if these run side by side. However short
+        the windows are, memory is bounded by :data:`PART_PANES` of them.
         """
-        panes = self.windower.push(words)
+        panes = self.windower.push(words, streams)
         return self._windows(panes, self.windower.closed_upto())
 
     def finish(self) -> WindowTable:

@@ -4,14 +4,17 @@ A window is ``window`` whole orbits, numbered by orbit // window from orbit 0 of
 epoch, so the same words give the same windows wherever reading starts and however the
 words arrive. The rules, all in detector time:
 
-* Each FPGA with a chamber or a scintillator is a lane with a clock. Only clock words move
-  it (hit HEAD, known channel, BX < 3564), and only when two in a row have reached an orbit.
+* Each FPGA with a chamber or a scintillator is a lane with a clock; of streams that run side
+  by side, each has lanes of its own, for order is only promised inside of one stream. Only
+  clock words move a clock (hit HEAD, known channel, BX < 3564), and only when two in a row
+  have reached an orbit.
 * A window closes when the slowest living lane has passed its end by the lateness. A lane
   that stays behind the fastest by more than the idle time-out holds nothing up; the time
   of a hole does not count for that.
 * A step back by more than the lateness, or ahead by more than the leap, is a jump. Its
   words are held until five in a row agree (one more than a group of the DAQ), or
-  another lane is there already; otherwise they are counted as late or invalid.
+  another lane is there already; otherwise they are counted as late or invalid. Of streams
+  side by side, the words that the lanes of one FPGA hold are counted together.
 * A believed jump ahead is a hole, without windows, in the same epoch. One back, or ahead
   by more than the gap, starts a new epoch, or joins that of another lane which is within
   the gap: a stale buffer, a reset, the wrap at 2^32. One back to within the lateness of
@@ -40,6 +43,7 @@ from muonscope.counting.panes import Panes, joined_panes
 from muonscope.counting.window_spec import GAP_S, Note, NoteKind, WindowSpec
 from muonscope.counting.word_classes import ClassTable, Timeless
 from muonscope.errors import StateError
+from muonscope.stream.side_by_side import StreamNumbers
 from muonscope.units import orbits_in
 from muonscope.words.layout import Words, as_words
 
@@ -49,7 +53,7 @@ _LEAP_S = 10.0
 """A step ahead by more than this is a jump."""
 _CONFIRM = 5
 """Words in a row that make a jump believed."""
-_LANES = 16
+_NO_STREAMS = np.empty(0, np.uint16)
 _NOTES = 64
 
 
@@ -75,18 +79,15 @@ class Windower:
         self.words_in = 0
         ctrl = np.zeros(k.N_CTRL, np.int64)
         ctrl[k.CTRL_FREE_PANE] = ctrl[k.CTRL_FREE_BLOCK] = -1
-        lanes = np.zeros((_LANES, k.N_LANE), np.int64)
-        lanes[table.lanes, k.LANE_USED] = 1
-        lanes[:, [k.LANE_EPOCH, k.LANE_PANE]] = -1
         panes = np.zeros((1, k.N_PANE), np.int64)
         panes[0, [k.PANE_EPOCH, k.PANE_ID]] = -1
         self._state = k.State(
             kinds=table.kind,
             spec=_columns(spec, table.lane_mask, halo=halo),
             ctrl=ctrl,
-            lanes=lanes,
-            lane_other=np.zeros((_LANES, len(Timeless)), np.int64),
-            held=np.zeros((_LANES, _CONFIRM), np.uint64),
+            lanes=np.zeros((0, k.N_LANE), np.int64),
+            lane_other=np.zeros((0, len(Timeless)), np.int64),
+            held=np.zeros((0, _CONFIRM), np.uint64),
             epochs=np.zeros((k.EPOCH_RING, k.N_EPOCH), np.int64),
             panes=panes,
             pane_other=np.zeros((1, len(Timeless)), np.int64),
@@ -96,6 +97,7 @@ class Windower:
             notes=np.zeros((_NOTES, k.N_NOTE), np.int64),
         )
         self._grow(panes=64, blocks=min(1024, self._max_blocks))
+        self._expect(1)
 
     @property
     def remainder(self) -> npt.NDArray[np.int64]:
@@ -119,12 +121,19 @@ class Windower:
         rows = self._state.epochs[self._state.epochs[:, k.EPOCH_OPEN] == 1]
         return {int(r[k.EPOCH_NUMBER]): int(r[k.EPOCH_CLOSED]) for r in rows}
 
-    def push(self, words: Words) -> Panes:
-        """Take the next words of the stream; return the panes that they close."""
+    def push(self, words: Words, streams: StreamNumbers | None = None) -> Panes:
+        """Take the next words; return the panes that they close.
+
+        ``streams`` says which streams they are from, if these run side by side.
+        """
         words = as_words(words)
+        numbers = _NO_STREAMS
+        if streams is not None:
+            self._expect(streams.count)
+            numbers = streams.of_word
         parts, at = [], 0
         while True:
-            at = k.advance(self._state, words, at, False)
+            at = k.advance(self._state, words, numbers, at, False)
             parts.append(self._take())
             if at == len(words):
                 break
@@ -134,8 +143,9 @@ class Windower:
 
     def finish(self) -> Panes:
         """End the stream: decide what is held, close all panes."""
-        self._grow(panes=_LANES * _CONFIRM, blocks=_LANES * _CONFIRM)
-        k.advance(self._state, np.empty(0, np.uint64), 0, True)
+        held = len(self._state.lanes) * _CONFIRM
+        self._grow(panes=held, blocks=held)
+        k.advance(self._state, np.empty(0, np.uint64), _NO_STREAMS, 0, True)
         return self._take()
 
     def notes(self) -> list[Note]:
@@ -193,6 +203,7 @@ class Windower:
         """
         words_in, epochs, progress, max_blocks = snapshot["counters"].tolist()
         windower = cls(table, spec, max_open_words=max_blocks * k.BLOCK_WORDS, halo=halo)
+        windower._expect(len(snapshot["lanes"]) // k.STREAM_LANES)
         st = windower._state
         if not np.array_equal(snapshot["spec"], _saved_spec(st.spec, halo=halo)):
             raise StateError(
@@ -282,21 +293,42 @@ class Windower:
         for kind, word, lane, before, after in self._state.notes[:count].tolist():
             if len(self._notes) < _NOTES:
                 self._notes.append(
-                    Note(kind=NoteKind(kind), word=word, lane=lane, before=before, after=after)
-                )
+                    Note(
+                        kind=NoteKind(kind), word=word, lane=lane % k.STREAM_LANES,
+                        before=before, after=after,
+                    )
+                )  # fmt: skip
         self._state.ctrl[k.CTRL_NOTES] = 0
 
     def _make_room(self) -> None:
         st = self._state
-        reserve = _CONFIRM + 1
+        reserve = st.spec[k.SPEC_RESERVE]
         if st.ctrl[k.CTRL_PANES_LEFT] < reserve:
-            self._grow(panes=len(st.panes), blocks=0)
+            self._grow(panes=max(len(st.panes), int(reserve)), blocks=0)
         if st.ctrl[k.CTRL_BLOCKS_LEFT] < reserve:
             if len(st.pool) < self._max_blocks:
                 blocks = min(len(st.pool), self._max_blocks - len(st.pool))
                 self._grow(panes=0, blocks=blocks)
             else:
                 k.close_oldest(st)
+
+    def _expect(self, streams: int) -> None:
+        """Make lanes for so many streams, if there are fewer."""
+        st, missing = self._state, streams - len(self._state.lanes) // k.STREAM_LANES
+        if missing <= 0:
+            return
+        new = np.zeros((k.STREAM_LANES, k.N_LANE), np.int64)
+        new[self._table.lanes, k.LANE_USED] = 1
+        new[:, [k.LANE_EPOCH, k.LANE_PANE]] = -1
+        rows = missing * k.STREAM_LANES
+        self._state = st._replace(
+            lanes=np.concatenate([st.lanes, np.tile(new, (missing, 1))]),
+            lane_other=_extended(st.lane_other, rows),
+            held=_extended(st.held, rows),
+        )
+        # what one word may settle: all that the lanes hold
+        self._state.spec[k.SPEC_RESERVE] = 1 + streams * len(self._table.lanes) * _CONFIRM
+        self._max_blocks = max(self._max_blocks, 2 * int(self._state.spec[k.SPEC_RESERVE]))
 
     def _grow(self, *, panes: int, blocks: int) -> None:
         """Add free panes and blocks; the free lists run through their links."""
@@ -337,7 +369,7 @@ def _columns(spec: WindowSpec, lane_mask: int, *, halo: bool) -> npt.NDArray[np.
 
 def _saved_spec(columns: npt.NDArray[np.int64], *, halo: bool) -> npt.NDArray[np.int64]:
     """Return what a saved state must agree with: the last column is of windowers with halo."""
-    return columns[: k.N_SPEC if halo else k.SPEC_CLOSING].copy()
+    return columns[: k.SPEC_RESERVE if halo else k.SPEC_CLOSING].copy()
 
 
 def _extended(array: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:

@@ -48,7 +48,7 @@ def count(batches: Iterable[WordBatch], counter: "Counter") -> Iterator[Step]:
         closed = False
         for batch in prefetch(batches):
             held_back = None
-            for windows in counter.push_in_parts(batch.words):
+            for windows in counter.push_in_parts(batch.words, batch.streams):
                 if held_back is not None:
                     yield step(held_back, None, None)
                 held_back = windows

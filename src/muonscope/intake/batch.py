@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from muonscope.errors import FormatError, SourceError
+from muonscope.stream.side_by_side import StreamNumbers
 from muonscope.words.detect import Guess
 from muonscope.words.layout import Words
 from muonscope.words.rejects import Reject
@@ -63,6 +64,8 @@ class WordBatch:
 
     words: Words = field(default_factory=_no_words)
     """Shape (n,), in order."""
+    streams: StreamNumbers | None = None
+    """Which stream each word is from, where several run side by side."""
     rejects: Sequence[Reject] = ()
     """Data that could not be decoded, in order."""
     stream: str = ""

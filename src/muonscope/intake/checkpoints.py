@@ -27,13 +27,13 @@ class Checkpoints:
         quick: bool = False,
     ) -> None:
         """Begin now; nothing is ever due unless ``wanted``. ``clock`` gives seconds."""
-        self._clock, self.wanted, self._quick = clock, wanted, quick
+        self.clock, self.wanted, self._quick = clock, wanted, quick
         self._next = clock() + _SLOW_S
         self._next_quick = clock() + _QUICK_S
 
     def due(self, *, live: bool = True) -> Checkpoint:
         """Return what is due; ``live`` says that nothing much waits to be read."""
-        now = self._clock()
+        now = self.clock()
         if not self.wanted:
             return Checkpoint.NO
         if now >= self._next:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from muonscope.detector import Readout
 from muonscope.intake.batch import Position, WordBatch
 from muonscope.intake.checkpoints import Checkpoints
 from muonscope.stream.messages import Part
 from muonscope.stream.ordering import Front, Ordering, Release
+from muonscope.stream.side_by_side import joined_streams
+from muonscope.stream.unnumbered import Unnumbered
 from muonscope.transports.base import PartitionPosition
 from muonscope.words.detect import Guess
 from muonscope.words.rejects import Reject
@@ -60,6 +61,8 @@ class Notices:
     """Words that numbered streams should have had."""
     expired: int = 0
     """Messages that were deleted before they were read."""
+    out_of_order: int = 0
+    """Messages without numbers whose order could not be restored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,8 @@ class TopicPosition:
     """Bytes of the values that were decoded or rejected."""
     done: tuple[tuple[int, int], ...] = ()
     """Ranges of offsets (begin, end) beyond the position that are done already."""
+    begun: tuple[int, int] | None = None
+    """Offset of a message of which only the first words were taken, and how many."""
 
     @property
     def read(self) -> int:
@@ -93,7 +98,7 @@ class TopicPosition:
             "name": self.name,
             "place": place,
             "bytes_in": self.bytes_in,
-            "decoder": {"done": [list(r) for r in self.done]},
+            "decoder": {"done": [list(r) for r in self.done], "begun": self.begun},
             "left": [],
         }
 
@@ -106,6 +111,7 @@ class TopicPosition:
             partition=PartitionPosition(offset=place["restart"], mark=place["mark"]),
             bytes_in=value["bytes_in"],
             done=tuple((begin, end) for begin, end in value["decoder"].get("done", [])),
+            begun=_pair(value["decoder"].get("begun")),
         )
 
 
@@ -117,6 +123,10 @@ class OrderPosition:
     next_words: dict[int, int] = field(default_factory=dict)
     """Number of the next word of each stream; those used last at the end."""
     notices: Notices = field(default_factory=Notices)
+    first_stream: int | None = None
+    """Number of the stream of partition 0, once a message without a number has come."""
+    unnumbered: dict[str, Any] | None = None
+    """How far the messages without numbers have come in detector time."""
     bytes_in: int = 0
     """Always 0: bytes belong to partitions."""
     read: int = 0
@@ -132,6 +142,8 @@ class OrderPosition:
             "decoder": {
                 "next": [[str(stream), at] for stream, at in self.next_words.items()],
                 "notices": asdict(self.notices),
+                "first_stream": self.first_stream,
+                "unnumbered": self.unnumbered,
             },
             "left": [],
         }
@@ -144,7 +156,13 @@ class OrderPosition:
             name=value["name"],
             next_words={int(stream): at for stream, at in state.get("next", [])},
             notices=Notices(**state.get("notices", {})),
+            first_stream=state.get("first_stream"),
+            unnumbered=state.get("unnumbered"),
         )
+
+
+def _pair(value: Any) -> tuple[int, int] | None:
+    return None if value is None else (value[0], value[1])
 
 
 def topic_position(key: str, value: Mapping[str, Any]) -> Position:
@@ -173,8 +191,12 @@ class _Done:
         self._entries[part.begin] = entry
 
     def finish(self, part: Part) -> None:
-        """Note that ``part`` is done."""
-        self._entries.pop(part.begin)[2] = 1
+        """Note that ``part`` is done, or the first messages of one that was received."""
+        entry = self._entries.pop(part.begin)
+        if part.end < entry[1]:
+            rest = self._entries[part.end] = [part.end, entry[1], 0]
+            self._order.insert(self._order.index(entry) + 1, rest)
+        entry[1:] = part.end, 1
         while self._order and self._order[0][2]:
             self.restart = self._order.popleft()[1]
         self._before = [r for r in self._before if r[1] > self.restart]
@@ -191,24 +213,27 @@ class MessageBook:
         self,
         topic: TopicIdentity,
         reached: Mapping[int, int],
+        readout: Readout,
         *,
         positions: Mapping[str, Position] | None = None,
         checkpoints: Checkpoints,
-        clock: Callable[[], float],
         expired: Callable[[], int] = lambda: 0,
     ) -> None:
         """Go on from ``positions``; partitions that are new begin where they are ``reached``.
 
-        ``expired`` tells how many messages were gone when they should have been read.
+        ``readout`` says what words look like; ``expired`` tells how many messages were gone
+        when they should have been read.
         """
-        self._topic, self._checkpoints, self._clock = topic, checkpoints, clock
+        self._topic, self._checkpoints, self._clock = topic, checkpoints, checkpoints.clock
         self._expired, self._live = expired, True
         saved = dict(positions or {})
         order = saved.pop(ORDER_KEY, None)
         if not isinstance(order, OrderPosition):
             order = OrderPosition(name=topic.name)
         self._next_words = dict(order.next_words)
-        self.ordering = Ordering(topic.partitions, self._next_words)
+        self._ordering = Ordering(topic.partitions, self._next_words)
+        self._unnumbered = Unnumbered(readout, topic.partitions, order.unnumbered)
+        self._first_stream = order.first_stream
         self.notices = replace(order.notices)
         self._expired_before = self.notices.expired
         self._partitions = {
@@ -220,26 +245,50 @@ class MessageBook:
         self.done_before = {p: s.done for p, s in self._partitions.items()}
         """Ranges of offsets, by partition, that are not to be taken again."""
         self._done = {p: _Done(s.partition.offset, s.done) for p, s in self._partitions.items()}
+        self._begun = {p: s.begun for p, s in self._partitions.items()}
+        self._before: dict[int, tuple[int, int]] = {}
+        """By partition, a message that an earlier run had begun, and the words it took."""
 
     def offsets(self) -> dict[int, int]:
         """Return where each partition is to be read on after a restart."""
         return {p: done.restart for p, done in self._done.items()}
+
+    @property
+    def pending_bytes(self) -> list[int]:
+        """Bytes that wait, by partition."""
+        both = zip(self._ordering.pending_bytes, self._unnumbered.pending_bytes, strict=True)
+        return [a + b for a, b in both]
 
     def receive(self, parts: Iterable[Part], front: Front) -> None:
         """Take the next parts, those of each partition in order."""
         now = self._clock()
         for part in parts:
             self._done[part.partition].expect(part)
-            self.ordering.push(part, front, now)
+            if part.number is not None:
+                self._ordering.push(part, front, now)
+                continue
+            if self._first_stream is None:  # stream 0 is that of numbered messages
+                self._first_stream = int(bool(self._ordering.streams()))
+            self._unnumbered.push(self._left_of(part), front, now, self._first_stream)
+
+    def _left_of(self, part: Part) -> Part:
+        """Return ``part`` without the words that an earlier run took."""
+        begun = self._begun[part.partition]
+        if begun is None or begun[0] != part.begin:
+            return part
+        self._before[part.partition] = begun
+        return replace(part, words=part.words[begun[1] :])
 
     def ready(self, front: Front) -> Iterator[WordBatch]:
         """Yield what is in order by now; an empty batch if nothing is."""
         self._live = front.behind() < _LIVE_MESSAGES
-        yield from self._batches(self.ordering.release(front, self._clock()))
+        now = self._clock()
+        released = self._ordering.release(front, now) + self._unnumbered.release(front, now)
+        yield from self._batches(released)
 
     def rest(self) -> Iterator[WordBatch]:
         """Yield all that waits: nothing more comes."""
-        yield from self._batches(self.ordering.flush())
+        yield from self._batches(self._ordering.flush() + self._unnumbered.flush())
 
     def _batches(self, released: list[Release]) -> Iterator[WordBatch]:
         at = 0
@@ -263,15 +312,23 @@ class MessageBook:
             self.notices.missing_words += release.missing
             if release.next:
                 self._next_words[release.next[0]] = release.next[1]
+            if release.out_of_order:
+                self.notices.out_of_order += sum(part.messages for part in release.parts)
             for part in release.parts:
                 self._finish(part, duplicate=release.duplicate)
                 touched.add(part.partition)
                 if not release.duplicate and part.rejects:
                     rejects += part.rejects
                     poison += [(part.rejects[0], value) for value in part.poison]
-        words = [release.words for release in released]
+            for partition, offset, n in release.begun:
+                message, before = self._before.get(partition, (-1, 0))
+                taken = n + before if message == offset else n
+                self._begun[partition] = (offset, taken) if taken else None
+                touched.add(partition)
+        words, streams = joined_streams([(r.words, r.streams) for r in released])
         return WordBatch(
-            words=words[0] if len(words) == 1 else np.concatenate(words),
+            words=words,
+            streams=streams,
             rejects=rejects,
             positions=self._changed(touched),
             guess=_GUESS,
@@ -281,6 +338,8 @@ class MessageBook:
 
     def _finish(self, part: Part, *, duplicate: bool) -> None:
         self._done[part.partition].finish(part)
+        if part.number is None:
+            self._begun[part.partition] = None
         self.notices.messages += part.messages
         if duplicate:
             self.notices.duplicates += part.messages
@@ -301,12 +360,17 @@ class MessageBook:
                 partition=PartitionPosition(offset=done.restart, mark=self._topic.mark),
                 bytes_in=self._sizes[p],
                 done=done.ranges(),
+                begun=self._begun[p],
             )
         self.notices.expired = self._expired_before + self._expired()
         if touched:
-            numbers = {s: self._next_words.get(s, 0) for s in self.ordering.streams()}
+            numbers = {s: self._next_words.get(s, 0) for s in self._ordering.streams()}
             changed[ORDER_KEY] = OrderPosition(
-                name=self._topic.name, next_words=numbers, notices=replace(self.notices)
+                name=self._topic.name,
+                next_words=numbers,
+                notices=replace(self.notices),
+                first_stream=self._first_stream,
+                unnumbered=self._unnumbered.snapshot(),
             )
         return changed
 

@@ -155,7 +155,9 @@ class _TopicNow:
         from muonscope.transports.kafka.opening import open_bounded
 
         self._reader = open_bounded(url, kafka, Begin(group=_LOOKERS))
-        self._intake = TopicIntake(self._reader, detector.readout, book_of(self._reader))
+        self._intake = TopicIntake(
+            self._reader, detector.readout, book_of(self._reader, detector.readout)
+        )
 
     def batches(self) -> Iterator[WordBatch]:
         """Yield the words, in order."""

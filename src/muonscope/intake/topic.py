@@ -46,6 +46,7 @@ class MessageSource(Protocol):
 
 def book_of(
     source: MessageSource,
+    readout: Readout,
     positions: Mapping[str, Position] | None = None,
     checkpoints: Checkpoints | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -54,9 +55,9 @@ def book_of(
     return MessageBook(
         TopicIdentity(source.name, source.partitions, source.mark),
         source.front().reached,
+        readout,
         positions=positions,
         checkpoints=checkpoints or Checkpoints(clock, wanted=False),
-        clock=clock,
         expired=source.expired,
     )
 
@@ -109,7 +110,7 @@ class TopicIntake:
                 break
             if self._source.ended() or self._is_idle(last_message, front):
                 break
-            held = self._to_hold(book.ordering.pending_bytes, front, held)
+            held = self._to_hold(book.pending_bytes, front, held)
             self._source.hold(held)
         yield from book.rest()
 

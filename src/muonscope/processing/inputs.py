@@ -210,7 +210,7 @@ def _topic_input(plan: Plan, url: "KafkaUrl", output: Output, stop: Stop) -> Ite
         checkpoints = Checkpoints(
             time.monotonic, wanted=keeps_state, quick=not output.ledger.can_cut_back
         )
-        book = book_of(reader, output.positions, checkpoints)
+        book = book_of(reader, plan.detector.readout, output.positions, checkpoints)
         ending = Ending(
             stop=lambda: bool(stop), keeps_rest=keeps_state, idle_exit_s=plan.idle_exit_s
         )

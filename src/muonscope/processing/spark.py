@@ -105,7 +105,7 @@ def _process_topic(plan: Plan, session: "SparkSession", reporter: Reporter, stop
         topic = stack.enter_context(_probed(plan, output))
         reached = dict(topic.front().reached)
         checkpoints = Checkpoints(time.monotonic, wanted=output.ledger.keeps_state)
-        book = book_of(topic, output.positions, checkpoints)
+        book = book_of(topic, plan.detector.readout, output.positions, checkpoints)
         words = _MicroBatches(book, reached)
         source = Input(words=words, watch=TopicWatch(book, topic), endless=True)
         watched = stack.enter_context(watched_run(plan, output, source, reporter))

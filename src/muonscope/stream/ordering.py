@@ -3,21 +3,22 @@
 Numbered messages are put back as they were sent: chunk after chunk of each stream, what
 came twice once. Where a chunk is missing, the ones after it wait; it is given up, and its
 words are counted as missing, only when no partition can hold it any more and the stream
-has long gone on. Messages without a number are ordered by their Kafka timestamps, as far
-as the partitions' own order allows. A stream that begins while another one is there waits
-until all that the topic held at that moment has been read.
+has long gone on. A stream that begins while another one is there waits until all that the
+topic held at that moment has been read; if the other one goes on all the same, there are two
+at once, and they are refused. Messages without numbers are put in order by
+:mod:`muonscope.stream.unnumbered`.
 
 Time is an argument, in seconds; it only bounds how long something is waited for.
 """
 
 from bisect import bisect_left, insort
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from muonscope.stream.messages import Part
+from muonscope.stream.side_by_side import StreamNumbers
 from muonscope.words.layout import Words
 
 __all__ = ["Front", "Ordering", "Release"]
@@ -31,7 +32,6 @@ ABANDON_S = 600.0
 MAX_PENDING_BYTES = 256 << 20
 """What may wait altogether; past it the oldest missing chunk is given up."""
 
-_UNNUMBERED_PATIENCE_S = 1.0
 _STREAMS = 256
 
 
@@ -65,6 +65,14 @@ class Release:
     """The stream, and the number of its next word once these are taken."""
     missing: int = 0
     """Words that should have stood here."""
+    streams: StreamNumbers | None = None
+    """Which stream each word is from, where several run side by side."""
+    begun: tuple[tuple[int, int, int], ...] = ()
+    """Partition, offset and number of words of messages of which only the first words are here.
+
+    The number counts from the beginning of the message; 0 where none is."""
+    out_of_order: bool = False
+    """More waited than may: the words are not in a known order."""
 
 
 @dataclass(slots=True, order=True)
@@ -118,7 +126,6 @@ class Ordering:
         """Go on from ``streams``: the number of the next word of each."""
         self._partitions = partitions
         self._streams = {stream: _Stream(stream, at) for stream, at in (streams or {}).items()}
-        self._plain: list[deque[tuple[float, Part]]] = [deque() for _ in range(partitions)]
         self._again: list[Part] = []
         self.pending_bytes = [0] * partitions
         """Bytes that wait, by partition."""
@@ -128,12 +135,10 @@ class Ordering:
         return {stream: state.next for stream, state in self._streams.items()}
 
     def push(self, part: Part, front: Front, now_s: float) -> None:
-        """Take the next part of a partition."""
-        self.pending_bytes[part.partition] += part.size
+        """Take the next part of a partition; it bears a number."""
         number = part.number
-        if number is None:
-            self._plain[part.partition].append((now_s, part))
-            return
+        assert number
+        self.pending_bytes[part.partition] += part.size
         stream = self._streams.get(number.stream) or self._new_stream(number.stream)
         if not (stream.latest or stream.next) and number.stream != next(iter(self._streams)):
             stream.barrier = dict(front.ends)
@@ -165,7 +170,6 @@ class Ordering:
             released += self._advance(stream)
             while stream.chunks and self._hopeless(stream, front, now_s):
                 released += self._give_up(stream) + self._advance(stream)
-        released += self._oldest_plain(front, now_s)
         while sum(self.pending_bytes) > MAX_PENDING_BYTES:
             stuck = [s for s in self._streams.values() if s.chunks]
             if not stuck:
@@ -180,12 +184,7 @@ class Ordering:
             released += self._advance(stream)
             while stream.chunks:
                 released += self._give_up(stream) + self._advance(stream)
-        waiting = sorted(
-            (part for queue in self._plain for _, part in queue), key=lambda part: part.time_ms
-        )
-        for queue in self._plain:
-            queue.clear()
-        return released + [self._released(part.words, (part,)) for part in waiting]
+        return released
 
     def _new_stream(self, number: int) -> _Stream:
         stream = self._streams[number] = _Stream(number, 0)
@@ -243,20 +242,6 @@ class Ordering:
         if front.cut and stream.next == 0:
             return passed
         return passed and stream.seen_s - stream.stuck_s > PATIENCE_S
-
-    def _oldest_plain(self, front: Front, now_s: float) -> list[Release]:
-        """Release messages without a number by time, as far as all partitions are known."""
-        released = []
-        while any(self._plain):
-            heads = [(q[0][1].time_ms, p) for p, q in enumerate(self._plain) if q]
-            _, partition = min(heads)
-            waited = now_s - self._plain[partition][0][0] > _UNNUMBERED_PATIENCE_S
-            known = all(q or front.caught_up(p) for p, q in enumerate(self._plain))
-            if not (known or waited):
-                break
-            _, part = self._plain[partition].popleft()
-            released.append(self._released(part.words, (part,)))
-        return released
 
     def _released(
         self, words: Words, parts: tuple[Part, ...], *, duplicate: bool = False

@@ -16,7 +16,7 @@ from muonscope.words.binary import BLOCK_MAGIC, TRANSFER_WORDS
 from muonscope.words.layout import ANCILLARY_HEADS, Words, head, unpack
 from muonscope.words.text import header_order
 
-__all__ = ["PARQUET_MAGIC", "PREFIX_BYTES", "Guess", "guess_format"]
+__all__ = ["PARQUET_MAGIC", "PREFIX_BYTES", "Guess", "guess_format", "look_like_words"]
 
 PREFIX_BYTES = 1 << 12
 """How much of the data is looked at, at most: 512 words or about 170 rows."""
@@ -114,6 +114,11 @@ def _guess_binary(first: bytes, readout: Readout) -> Guess:
         "unknown", 1 - share,
         f"only {share:.0%} of the first {count} words could be words of version {readout.version}",
     )  # fmt: skip
+
+
+def look_like_words(words: Words, readout: Readout) -> bool:
+    """Tell whether more than half of some words could be words of ``readout``."""
+    return _share_of_words(words, readout) >= _LIKELY
 
 
 def _are_transfer_headers(headers: Words, words: Words, version: int) -> bool:

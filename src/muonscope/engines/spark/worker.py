@@ -20,7 +20,7 @@ __all__ = ["PARTS_SCHEMA", "decoder", "parts_of", "rows_of"]
 
 PARTS_SCHEMA = (
     "partition int, begin long, end long, messages int, size long, time_ms long,"
-    " words binary, number binary, rejects binary, poison array<binary>"
+    " words binary, number binary, rejects binary, poison array<binary>, table binary"
 )
 """The columns of the answer, as Spark names them."""
 
@@ -29,7 +29,7 @@ _SCHEMA = pa.schema(
         ("partition", pa.int32()), ("begin", pa.int64()), ("end", pa.int64()),
         ("messages", pa.int32()), ("size", pa.int64()), ("time_ms", pa.int64()),
         ("words", pa.binary()), ("number", pa.binary()), ("rejects", pa.binary()),
-        ("poison", pa.list_(pa.binary())),
+        ("poison", pa.list_(pa.binary())), ("table", pa.binary()),
     ]
 )  # fmt: skip
 _GROUP_BYTES, _GROUP_ROWS = 4 << 20, 50_000
@@ -112,17 +112,19 @@ def rows_of(parts: list[Part]) -> pa.RecordBatch:
         for part in parts
     ]
     columns["poison"] = [list(part.poison) for part in parts]
+    columns["table"] = [None if part.table is None else part.table.tobytes() for part in parts]
     return pa.RecordBatch.from_pydict(columns, schema=_SCHEMA)
 
 
 def _part(row: dict[str, Any], words: Any) -> Part:
     rejects = orjson.loads(row["rejects"]) if row["rejects"] else []
-    number = row.pop("number")
+    number, table = row.pop("number"), row.pop("table")
     return Part(
         words=words,
         number=_number(number) if number else None,
         rejects=tuple(_reject(reject) for reject in rejects),
         poison=tuple(row.pop("poison") or ()),
+        table=np.frombuffer(table, np.int64).reshape(-1, 4) if table else None,
         **{name: row[name] for name in row if name != "rejects"},
     )
 
