@@ -12,6 +12,7 @@ from rich.text import Text
 from muonscope import kernels
 from muonscope.cli.options import InspectOptions
 from muonscope.cli.say import tell
+from muonscope.counting.doubts import nothing_decoded
 from muonscope.errors import FormatError
 from muonscope.inspection import inspect_sources
 from muonscope.inspection_report import Report
@@ -45,10 +46,12 @@ def inspect_command(options: InspectOptions) -> None:
         print(text.decode())  # noqa: T201
     else:
         _print(report)
+    for doubt in report.doubts:
+        tell(doubt)
     if report.errors:
         raise report.errors[0]
     if report.rejects.total and not report.total.accounting.words_in:
-        raise FormatError(f"nothing could be decoded; first: {report.rejects.examples[0]}")
+        raise FormatError(nothing_decoded(report.rejects))
 
 
 def _print(report: Report) -> None:
@@ -79,7 +82,10 @@ def _words(report: Report) -> Iterator[Table]:
     heads.add_row(f"{words:,}", *(f"{n:,}" for n in report.words_by_head.values()))
     fpgas = Table(*(f"FPGA {fpga}" for fpga in report.words_by_fpga), collapse_padding=True)
     fpgas.add_row(*(f"{n:,}" for n in report.words_by_fpga.values()))
-    yield from (heads, fpgas)
+    account = report.total.accounting.as_dict()
+    kinds = Table(*(name for name in account if name != "words_in"), collapse_padding=True)
+    kinds.add_row(*(f"{n:,}" for name, n in account.items() if name != "words_in"))
+    yield from (heads, fpgas, kinds)
 
 
 def _chambers(report: Report) -> Table:
