@@ -179,6 +179,7 @@ class _Inspector:
     def report(self, chosen: str) -> Report:
         self._note_windows(self._counter.finish())
         total = self._total.merge(self._counter.remainder)
+        self._doubter.conclude(self._counts(total), self.rejects)
         version = self._detector.readout.version
         tops = np.arange(_TOP)
         heads, fpgas = tops >> top_head_shift(version), (tops >> 9) & fpga_mask(version)
@@ -203,7 +204,7 @@ class _Inspector:
             notes=self._notes,
             rejects=self.rejects,
             errors=self._errors,
-            doubts=self._doubter.conclude(self._counts(total), self.rejects),
+            doubts=self._doubter.doubts,
         )
 
     def _counts(self, total: Summary) -> Counts:

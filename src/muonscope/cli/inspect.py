@@ -46,8 +46,6 @@ def inspect_command(options: InspectOptions) -> None:
         print(text.decode())  # noqa: T201
     else:
         _print(report)
-    for doubt in report.doubts:
-        tell(doubt)
     if report.errors:
         raise report.errors[0]
     if report.rejects.total and not report.total.accounting.words_in:
@@ -122,6 +120,7 @@ def _epochs(report: Report) -> Table:
 
 def _odd_lines(report: Report) -> Iterator[str]:
     yield from map(str, report.errors)
+    yield from map(describe, report.doubts)
     low = Counter(c.chamber for c in report.odd_channels if c.kind in {"silent", "weak"})
     whole = [n for n, c in enumerate(report.detector.chambers) if low[n] == c.n_channels]
     for n in whole:

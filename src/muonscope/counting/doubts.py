@@ -6,7 +6,7 @@ at any size: a compressed stream that is damaged, because nobody knows how much 
 more epochs than files that begin with a stale buffer have. Nothing here changes a count.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -79,6 +79,12 @@ class Counts:
         others = zip(Timeless, summary.other_words.tolist(), strict=True)
         words = int(summary.class_words.sum() + summary.other_words.sum())
         return cls(words=words, hits=summary.total_hits, others=dict(others))
+
+    def with_waiting(self, waiting: Sequence[int]) -> "Counts":
+        """Return the counts with words per :class:`Timeless` that no window has got yet."""
+        waits = zip(Timeless, waiting, strict=True)
+        others = {kind: self.others.get(kind, 0) + n for kind, n in waits}
+        return replace(self, words=self.words + sum(waiting), others=others)
 
     def since(self, before: "Counts") -> "Counts":
         """Return what has come since ``before``."""
@@ -242,12 +248,15 @@ class Doubter:
         return new
 
     def conclude(self, counts: Counts, rejects: Rejects) -> list[Event]:
-        """Return all doubts, now that everything has come; those of stretches included."""
+        """Find all doubts, now that everything has come; return those that ``look`` did not.
+
+        ``doubts`` has them all, those of single stretches included.
+        """
         self._fits.clear()
         found = doubts_of(counts, self._detector.name)
         whole = [self._remedied(doubt, rejects) for doubt in found]
         self.doubts = _merged(whole, self._told.values())
-        return self.doubts
+        return [doubt for doubt in self.doubts if doubt != self._told.get(doubt.kind)]
 
     def _remedied(self, doubt: Event, rejects: Rejects) -> Event:
         """Return ``doubt`` with what may help: a detector, or how late words were."""

@@ -124,6 +124,7 @@ class TopicWatch:
             (EventKind.DUPLICATES, "messages", notices.duplicates),
             (EventKind.MISSING_WORDS, "words", notices.missing_words),
             (EventKind.EXPIRED, "messages", notices.expired),
+            (EventKind.NULL_MESSAGES, "messages", self._reader.nulls),
         )
         return [Event(kind=kind, numbers={name: n}) for kind, name, n in told if n]
 

@@ -107,7 +107,10 @@ class Run:
         return self._doubter.doubts
 
     def doubt(self, whole: Summary) -> list[Event]:
-        """Return what is doubtful in all that came, of which ``whole`` are the counts."""
+        """Find what is doubtful in all that came, of which ``whole`` are the counts.
+
+        What was not told with a status is returned.
+        """
         return self._doubter.conclude(self._counts(whole), self.rejects)
 
     def steps(self) -> Iterator[Status]:
@@ -200,7 +203,8 @@ class Run:
     def _status(self, step: Step) -> Status:
         position = step.batch and step.batch.positions.get(step.batch.stream)
         self._doubter.note(step.notes, step.orbit)
-        doubts = self._doubter.look(self._counts(self.total), self.rejects)
+        counts = self._counts(self.total).with_waiting(step.waiting.tolist())
+        doubts = self._doubter.look(counts, self.rejects)
         return Status(
             words=step.words_in,
             windows=self.windows,

@@ -75,7 +75,7 @@ class Watched:
         """
         run, counter = self.run, self.counter
         whole = run.total.merge(counter.remainder) if paused else run.finish()
-        doubts = run.doubt(whole)
+        untold = run.doubt(whole)
         self.metrics.update(None, run, self.input.watch)
         account = Account(
             run=run.name,
@@ -85,7 +85,7 @@ class Watched:
             rejects=run.rejects,
             paused_words=counter.words_in - whole.accounting.words_in if paused else None,
             errors=list(run.errors),
-            doubts=doubts,
+            doubts=run.doubts,
         )
         self.reporter.account(account)
         for event in self.input.watch.events(last=True):
@@ -93,10 +93,10 @@ class Watched:
         ended = not stop and not run.errors
         if ended and run.rejects.total and not counter.words_in:
             raise FormatError(nothing_decoded(run.rejects))
-        for doubt in doubts:
+        for doubt in untold:
             self.reporter.tell(doubt)
-        if ended and doubts and self.strict:
-            raise FormatError(f"--strict: the results are doubtful: {describe(doubts[0])}")
+        if ended and account.doubts and self.strict:
+            raise FormatError(f"--strict: the results are doubtful: {describe(account.doubts[0])}")
         return account
 
 
