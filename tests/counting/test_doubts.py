@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ KINDS = [
 ]
 
 
-def counts(words: int, hits: int | None = None, **more: object) -> Counts:
+def counts(words: int, hits: int | None = None, **more: Any) -> Counts:
     """Return the counts of words, of which all are hits unless it is said how many."""
     return replace(Counts(words=words, hits=words if hits is None else hits), **more)
 
@@ -197,7 +198,11 @@ def test_the_detector_that_reads_rejected_rows_is_named(legnaro: Detector) -> No
         )
         for n in range(128)
     )  # fmt: skip
-    lost = {"bytes_in": 2560, "bytes_rejected": 2560, "rejects": {"OUT_OF_RANGE": 128}}
+    lost: dict[str, Any] = {
+        "bytes_in": 2560,
+        "bytes_rejected": 2560,
+        "rejects": {"OUT_OF_RANGE": 128},
+    }
     (doubt,) = Doubter(legnaro).conclude(counts(0, **lost), rejects)
     assert "100.0% of the data was rejected, in 128 pieces" in describe(doubt)
     assert "detector run000591 reads such rows: use --detector run000591" in describe(doubt)

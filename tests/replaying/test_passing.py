@@ -11,8 +11,10 @@ from muonscope.errors import FormatError
 from muonscope.events import Event, EventKind
 from muonscope.intake.streams import StreamIntake
 from muonscope.replaying.convert import convert_words
-from muonscope.replaying.options import ConvertOptions
+from muonscope.replaying.options import ConvertOptions, ReplayOptions
 from muonscope.replaying.passing import Passing
+from muonscope.replaying.replay import _decoded
+from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.memory import MemorySource
 from muonscope.words.layout import pack_hits
 
@@ -74,3 +76,14 @@ def test_a_conversion_that_is_refused_names_the_detector_that_reads_it(tmp_path:
     options = ConvertOptions(source=str(source), dest=str(tmp_path / "b.csv"))
     with pytest.raises(FormatError, match="detector run000591 reads it: use --detector"):
         convert_words(options, lambda _: None)
+
+
+def test_a_replay_of_nothing_that_can_be_decoded_is_refused(
+    tmp_path: Path, legnaro: Detector
+) -> None:
+    source, told = tmp_path / "page.html", list[Event]()
+    source.write_bytes(b"<html>" * 100)
+    options = ReplayOptions(sources=(str(source),), to="kafka://h:1/t")
+    with pytest.raises(FormatError, match="nothing could be decoded"):
+        list(_decoded(options, legnaro, KafkaOptions(), told.append))
+    assert [event.kind for event in told] == [EventKind.LEFT_OUT]
