@@ -41,6 +41,11 @@ _EPOCHS_PER_STREAM = 2
 _SAMPLE_WORDS = 2048
 _RAW_FORMATS = frozenset({"dat", "dat129", "block"})
 _WORD_BYTES = 8
+_CELL, _SPECIAL = 0, 1 + len(Timeless)
+"""Sorts of words of a tally: cells, 1 + :class:`Timeless`, scintillators and triggers."""
+_SLICE_WORDS = 1 << 15
+"""Words that are tallied at once: what is made of them stays in the cache."""
+_BX_MASK, _BX_LIMIT = np.uint64(4095 << 5), np.uint64(BX_PER_ORBIT << 5)
 
 _LOST_WORDS = (
     (EventKind.MANY_UNMAPPED, Timeless.UNMAPPED),
@@ -163,29 +168,27 @@ class Tally:
 
     def __init__(self, detector: Detector) -> None:
         """Begin without words of ``detector``."""
-        self._table = class_table(detector)
-        cells = np.arange(1 << 15)[self._table.kind == 0]
-        self._is_cell = np.zeros(1 << 15, np.bool_)
-        self._is_cell[cells] = (self._table.classes[cells] & 0xFFFF) < self._table.n_cells
-        self._tops = np.zeros(1 << 15, np.int64)
-        self._bad_bx = 0
+        table = class_table(detector)
+        is_cell = (table.classes & 0xFFFF) < table.n_cells
+        self._sorts = np.where((table.kind == 0) & ~is_cell, _SPECIAL, table.kind)
+        self._counts = np.zeros(_SPECIAL + 1, np.int64)
 
     def take(self, words: Words) -> None:
         """Count ``words``, shape (n,)."""
-        tops = (words >> np.uint64(49)).astype(np.int64)
-        self._tops += np.bincount(tops, minlength=1 << 15)
-        beyond = tops[(words >> np.uint64(5) & np.uint64(4095)) >= BX_PER_ORBIT]
-        bad = np.bincount(beyond[self._table.kind[beyond] == 0], minlength=1 << 15)
-        self._tops -= bad
-        self._bad_bx += int(bad.sum())
+        for at in range(0, len(words), _SLICE_WORDS):
+            some = words[at : at + _SLICE_WORDS]
+            sorts = self._sorts[(some >> np.uint64(49)).view(np.int64)]
+            beyond = sorts[some & _BX_MASK >= _BX_LIMIT]
+            bad = np.bincount(beyond, minlength=_SPECIAL + 1)[[_CELL, _SPECIAL]]
+            self._counts += np.bincount(sorts, minlength=_SPECIAL + 1)
+            self._counts[[_CELL, _SPECIAL]] -= bad
+            self._counts[1 + Timeless.INVALID_BX] += bad.sum()
 
     def counts(self) -> Counts:
         """Return the counts of all words taken."""
-        kinds = np.bincount(self._table.kind, self._tops, 1 + len(Timeless)).astype(np.int64)
-        others = dict(zip(Timeless, kinds[1:].tolist(), strict=True))
-        others[Timeless.INVALID_BX] += self._bad_bx
-        words = int(self._tops.sum()) + self._bad_bx
-        return Counts(words=words, hits=int(self._tops[self._is_cell].sum()), others=others)
+        others = dict(zip(Timeless, self._counts[1:_SPECIAL].tolist(), strict=True))
+        words, hits = int(self._counts.sum()), int(self._counts[_CELL])
+        return Counts(words=words, hits=hits, others=others)
 
 
 class Doubter:
@@ -225,6 +228,10 @@ class Doubter:
                 self._back_s = max(self._back_s, (note.before - note.after) * ORBIT_S)
             elif orbit is not None:
                 self._behind_s = max(self._behind_s, (orbit - note.after) * ORBIT_S)
+
+    def is_due(self, words: int) -> bool:
+        """Tell whether ``words`` in all are enough for another stretch."""
+        return words - self._before.words >= STRETCH_WORDS
 
     def look(self, counts: Counts, rejects: Rejects) -> list[Event]:
         """Return the kinds of doubts that are new; a stretch of words is looked at as a whole.

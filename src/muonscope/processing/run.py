@@ -203,8 +203,10 @@ class Run:
     def _status(self, step: Step) -> Status:
         position = step.batch and step.batch.positions.get(step.batch.stream)
         self._doubter.note(step.notes, step.orbit)
-        counts = self._counts(self.total).with_waiting(step.waiting.tolist())
-        doubts = self._doubter.look(counts, self.rejects)
+        doubts: list[Event] = []
+        if self._doubter.is_due(step.words_in):
+            counts = self._counts(self.total).with_waiting(step.waiting.tolist())
+            doubts = self._doubter.look(counts, self.rejects)
         return Status(
             words=step.words_in,
             windows=self.windows,

@@ -29,8 +29,9 @@ class Passing:
         self._tally.take(batch.words)
         self._doubter.sample(batch.words, batch.guess.format if batch.guess else "")
         self._bytes |= {key: position.bytes_in for key, position in batch.positions.items()}
-        for doubt in self._doubter.look(self._counts(), self.rejects):
-            self._tell(doubt)
+        if self._doubter.is_due(self._words):
+            for doubt in self._doubter.look(self._counts(), self.rejects):
+                self._tell(doubt)
 
     def end(self) -> None:
         """Tell what is doubtful in all that came.
