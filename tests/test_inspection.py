@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from helpers.simulated import simulated_words
+from muonscope.counting.fitting import best_detector
 from muonscope.detector import Detector, shipped_detector
-from muonscope.inspection import best_detector, inspect_bytes
+from muonscope.inspection import inspect_bytes
 from muonscope.transports.memory import MemorySource
 from muonscope.units import ORBIT_S
 from muonscope.words.layout import Words, pack_hits

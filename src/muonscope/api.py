@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from muonscope.counting.counter import Counter
+from muonscope.counting.doubts import nothing_decoded
 from muonscope.counting.window_spec import WindowSpec
 from muonscope.counting.window_table import WindowTable, joined
 from muonscope.detector import Detector
@@ -72,7 +73,7 @@ class Recording:
             words += len(batch.words)
             yield batch.words
         if mine.total and not words:
-            raise FormatError(f"{self.source}: nothing could be decoded: {mine.examples[0]}")
+            raise FormatError(f"{self.source}: {nothing_decoded(mine)}")
 
     def words(self) -> Words:
         """Return all words, shape (n,), in the order of the recording.

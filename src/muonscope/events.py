@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["Event", "EventKind", "Tell", "ignore"]
+__all__ = ["DOUBTS", "Event", "EventKind", "Tell", "ignore"]
 
 
 class EventKind(StrEnum):
@@ -44,6 +44,8 @@ class EventKind(StrEnum):
     """``words`` of numbered streams never came."""
     EXPIRED = "expired"
     """``messages`` were deleted before they were read."""
+    OUT_OF_ORDER = "out of order"
+    """The order of ``messages`` without numbers could not be restored."""
     NO_BROKER = "no broker"
     """No broker answers, as ``detail`` says; tried again in ``pause_s``."""
     TRYING_AGAIN = "trying again"
@@ -72,6 +74,39 @@ class EventKind(StrEnum):
     """A dashboard of a source (``where``) is at the address ``detail``."""
     FEED_ENDED = "feed ended"
     """Nothing more comes to a dashboard, for the reason ``detail``."""
+    MANY_UNMAPPED = "many unmapped"
+    """Of ``of`` words ``found`` are on channels that the detector ``where`` does not map;
+    ``detail`` names a shipped one that maps the part ``fit`` of a sample; so for the next ones."""
+    MANY_BAD_HEADS = "many bad heads"
+    """``found`` words of ``of`` have a HEAD that no firmware writes."""
+    MANY_BAD_BX = "many bad BX"
+    """``found`` words of ``of`` have a BX beyond the end of the orbit."""
+    MANY_BAD_ORBITS = "many bad orbits"
+    """``found`` words of ``of`` have an orbit that no other supports."""
+    NO_HITS = "no hits"
+    """Among ``of`` words there is no hit."""
+    MANY_LATE = "many late"
+    """``found`` words of ``of`` were late, up to ``behind_s`` behind the other FPGAs, or
+    stepped back by up to ``back_s`` within their own; ``idle_s`` and ``lateness_s`` as set."""
+    MANY_REJECTED = "many rejected"
+    """The part ``share`` of the data was rejected in ``found`` pieces, most of them with the
+    code ``where``; ``detail`` and ``fit`` as for unmapped words."""
+    DAMAGED_COMPRESSION = "damaged compression"
+    """``found`` compressed streams are damaged or cut short."""
+    MANY_EPOCHS = "many epochs"
+    """``found`` epochs in ``of`` streams."""
+    NULL_MESSAGES = "null messages"
+    """``messages`` without a value came."""
+
+
+DOUBTS = frozenset(
+    {
+        EventKind.MANY_UNMAPPED, EventKind.MANY_BAD_HEADS, EventKind.MANY_BAD_BX,
+        EventKind.MANY_BAD_ORBITS, EventKind.NO_HITS, EventKind.MANY_LATE,
+        EventKind.MANY_REJECTED, EventKind.DAMAGED_COMPRESSION, EventKind.MANY_EPOCHS,
+    }
+)  # fmt: skip
+"""Events which say that results are doubtful, because much of what came is not in them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +119,12 @@ class Event:
     numbers: Mapping[str, float] = field(default_factory=dict)
     """Numbers by name, as the kind has them."""
     detail: str = ""
-    """Text of another program or error, where that is what there is to tell."""
+    """Text of another program or error, or a name, where that is what there is to tell."""
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it says that results are doubtful."""
+        return self.kind in DOUBTS
 
 
 Tell = Callable[[Event], None]

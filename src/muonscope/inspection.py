@@ -7,20 +7,22 @@ notes: noisy above max(5 x layer median, median + 8 sigma), silent with no hit, 
 median of all channels.
 """
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from muonscope.counting.counter import Counter
+from muonscope.counting.doubts import Counts, Doubter
+from muonscope.counting.fitting import best_detector, best_of, prefix_bytes
 from muonscope.counting.summary import Summary
 from muonscope.counting.window_spec import Note
 from muonscope.counting.window_table import WindowTable
 from muonscope.counting.word_classes import Timeless, class_table
-from muonscope.detector import Detector, Readout, setup_names, shipped_detector
-from muonscope.errors import FormatError, MuonscopeError
+from muonscope.detector import Detector, setup_names, shipped_detector
+from muonscope.errors import MuonscopeError
 from muonscope.inspection_report import Epoch, OddChannel, OddWords, Report
 from muonscope.intake.batch import WordBatch, WordSource
 from muonscope.intake.message_book import ORDER_KEY
@@ -36,14 +38,12 @@ from muonscope.transports.base import ByteSource, Piece
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import is_kafka_url
 from muonscope.units import BX_PER_ORBIT, ORBIT_S
-from muonscope.words.binary import BLOCK_MAGIC, BLOCK_WORDS
 from muonscope.words.codec import Decoded
-from muonscope.words.decode import StreamDecoder, decode
-from muonscope.words.detect import PARQUET_MAGIC, PREFIX_BYTES
+from muonscope.words.detect import PARQUET_MAGIC
 from muonscope.words.layout import Words, fpga_mask, top_head_shift
 from muonscope.words.rejects import Rejects
 
-__all__ = ["best_detector", "inspect_bytes", "inspect_sources"]
+__all__ = ["inspect_bytes", "inspect_sources"]
 
 _ASKED = "as asked for"
 _TOP = 1 << 15
@@ -51,47 +51,6 @@ _EXAMPLES = 5
 _NOTES = 100
 _HOLE_S = 1.0
 _ENOUGH_HITS = 20
-
-
-def best_detector(first: bytes) -> tuple[Detector, float]:
-    """Return the shipped detector that maps most of the words that ``first`` begins with.
-
-    Parquet must be there whole; of other formats the first few kilobytes are enough.
-
-    The second value is the part of all rows or words that it maps, 0 .. 1.
-    """
-    return _best_of(
-        {name: _decoded(first, shipped_detector(name).readout) for name in setup_names()}
-    )
-
-
-def _best_of(decoded_by: Mapping[str, list[Decoded]]) -> tuple[Detector, float]:
-    """Return the best of some shipped detectors, by what each decoded of the first words."""
-    best, best_share = shipped_detector(), 0.0
-    for name, decoded in decoded_by.items():
-        detector = shipped_detector(name)
-        words = np.concatenate([np.empty(0, np.uint64), *(part.words for part in decoded)])
-        wrong = sum(len(part.rejects) for part in decoded)
-        kinds = class_table(detector).kind[words >> np.uint64(49)]
-        good = int(np.count_nonzero((kinds == 0) | (kinds == 1 + Timeless.ANCILLARY)))
-        share = good / max(1, len(words) + wrong)
-        if share > best_share + 0.01:
-            best, best_share = detector, share
-    return best, best_share
-
-
-def _prefix(first: bytes) -> int:
-    """Return how many bytes are enough to tell the detector: a block must be there whole."""
-    return 2 * BLOCK_WORDS * 8 if first.startswith(BLOCK_MAGIC) else PREFIX_BYTES
-
-
-def _decoded(first: bytes, readout: Readout) -> list[Decoded]:
-    if not first.startswith(PARQUET_MAGIC):
-        first = first[: _prefix(first)]
-    try:
-        return list(decode(io.BytesIO(first), StreamDecoder(readout)))
-    except FormatError:
-        return []
 
 
 class _SeenBefore:
@@ -141,7 +100,7 @@ def inspect_bytes(source: ByteSource, detector: Detector | None = None) -> Repor
     for piece in pieces:
         seen.append(piece)
         first += piece.data
-        enough = len(first) >= _prefix(first) and not first.startswith(PARQUET_MAGIC)
+        enough = len(first) >= prefix_bytes(first) and not first.startswith(PARQUET_MAGIC)
         if piece.ended or enough:
             break
     detector, share = best_detector(first)
@@ -152,7 +111,7 @@ def inspect_bytes(source: ByteSource, detector: Detector | None = None) -> Repor
 def _inspect_topic(sources: Sequence[str], kafka: KafkaOptions | None) -> Report:
     """Read a topic twice: the first words tell the detector."""
     first = _first_words(open_words(sources, shipped_detector(), kafka))
-    detector, share = _best_of({name: [Decoded(first)] for name in setup_names()})
+    detector, share = best_of({name: [Decoded(first)] for name in setup_names()})
     return _report(open_words(sources, detector, kafka), detector, _chosen(share))
 
 
@@ -191,6 +150,8 @@ class _Inspector:
         self._streams: dict[str, dict[str, Any]] = {}
         self._notes: list[Note] = []
         self._errors: list[MuonscopeError] = []
+        self._doubter = Doubter(detector)
+        self._bytes: dict[str, int] = {}
         self.rejects = Rejects()
 
     def take(self, batch: WordBatch) -> None:
@@ -198,7 +159,9 @@ class _Inspector:
         self.rejects.add(batch.rejects)
         if batch.error:
             self._errors.append(batch.error)
+        self._doubter.sample(words, batch.guess.format if batch.guess else "")
         for key, position in batch.positions.items():
+            self._bytes[key] = position.bytes_in
             guess = batch.guess
             if guess and key != ORDER_KEY:
                 self._streams[key] = {
@@ -216,6 +179,7 @@ class _Inspector:
     def report(self, chosen: str) -> Report:
         self._note_windows(self._counter.finish())
         total = self._total.merge(self._counter.remainder)
+        self._doubter.conclude(self._counts(total), self.rejects)
         version = self._detector.readout.version
         tops = np.arange(_TOP)
         heads, fpgas = tops >> top_head_shift(version), (tops >> 9) & fpga_mask(version)
@@ -240,6 +204,17 @@ class _Inspector:
             notes=self._notes,
             rejects=self.rejects,
             errors=self._errors,
+            doubts=self._doubter.doubts,
+        )
+
+    def _counts(self, total: Summary) -> Counts:
+        return replace(
+            Counts.of(total),
+            bytes_in=sum(self._bytes.values()),
+            bytes_rejected=self.rejects.bytes_rejected,
+            rejects={code.name: n for code, n in self.rejects.count.items()},
+            epochs=self._counter.epochs,
+            streams=1 if ORDER_KEY in self._bytes else len(self._bytes),
         )
 
     def _note_odd(self, words: Words, first: int) -> None:
@@ -260,7 +235,9 @@ class _Inspector:
             odd.first += (places[: _EXAMPLES - len(odd.first)] + first).tolist()
 
     def _note_windows(self, windows: WindowTable) -> None:
-        self._notes += self._counter.notes()[: max(0, _NOTES - len(self._notes))]
+        notes = self._counter.notes()
+        self._doubter.note(notes, self._counter.orbit)
+        self._notes += notes[: max(0, _NOTES - len(self._notes))]
         self._total = self._total.merge(windows.total())
         begin = 0
         for number, end in zip(

@@ -7,7 +7,9 @@ from muonscope.counting.summary import Summary
 from muonscope.counting.window_spec import Note
 from muonscope.detector import Detector
 from muonscope.errors import MuonscopeError
+from muonscope.events import Event
 from muonscope.units import ORBIT_S
+from muonscope.wording import describe
 from muonscope.words.rejects import Rejects
 
 __all__ = ["Epoch", "OddChannel", "OddWords", "Report"]
@@ -91,6 +93,8 @@ class Report:
     """Epochs, holes, lone orbits and late words, the first 100."""
     rejects: Rejects
     errors: list[MuonscopeError]
+    doubts: list[Event]
+    """What makes the counts doubtful, such as many unmapped words."""
 
     @property
     def live_s(self) -> float:
@@ -126,6 +130,7 @@ class Report:
             "rejects": {code.name: n for code, n in sorted(self.rejects.count.items())},
             "reject_examples": [str(reject) for reject in self.rejects.examples],
             "errors": [str(error) for error in self.errors],
+            "doubts": [describe(doubt) for doubt in self.doubts],
         }
 
 

@@ -1,10 +1,12 @@
 """The words in which people read of events: every text in one place."""
 
+import math
 from collections.abc import Callable
 
 from muonscope.counting.window_spec import Note, NoteKind
 from muonscope.events import Event, EventKind
 from muonscope.units import ORBIT_S, ORBITS_PER_COUNTER
+from muonscope.words.rejects import RejectCode
 
 __all__ = ["describe", "event_of"]
 
@@ -46,6 +48,8 @@ def describe(event: Event) -> str:
     """
     if event.kind in _OF_THE_CLOCK:
         return _of_the_clock(event)
+    if event.kind in _OF_DOUBT:
+        return _OF_DOUBT[event.kind](event)
     return _TEXTS[event.kind](event)
 
 
@@ -99,6 +103,11 @@ _TEXTS: dict[EventKind, Callable[[Event], str]] = {
     EventKind.EXPIRED: lambda e: (
         f"{_count(e, 'messages')} messages were deleted before they were read"
     ),
+    EventKind.OUT_OF_ORDER: lambda e: (
+        f"warning: the order of {_count(e, 'messages')} messages without numbers could not be"
+        " restored, so windows may lack hits: one partition is too far ahead of another; send"
+        " with muonscope replay, or to one partition"
+    ),
     EventKind.NO_BROKER: lambda e: (
         f"{e.where}: no Kafka broker answers ({e.detail}); trying again in"
         f" {e.numbers['pause_s']:g} s"
@@ -130,4 +139,116 @@ _TEXTS: dict[EventKind, Callable[[Event], str]] = {
     ),
     EventKind.SERVING: lambda e: f"dashboard of {e.where} on {e.detail}",
     EventKind.FEED_ENDED: lambda e: e.detail,
+    EventKind.NULL_MESSAGES: lambda e: (
+        f"{_count(e, 'messages')} messages have no value (null, as deletions in a compacted topic):"
+        " they hold no words and were left out"
+    ),
+}
+
+
+def _words(event: Event) -> str:
+    found, there = int(event.numbers["found"]), int(event.numbers["of"])
+    return f"{found / max(1, there):.1%} of the words ({found:,} of {there:,})"
+
+
+def _detector(event: Event, otherwise: str) -> str:
+    """Return the remedy where another detector fits, else what else may be done."""
+    if not event.detail:
+        return otherwise
+    share = event.numbers["fit"]
+    return f"{event.detail} maps {share:.0%} of a sample: use --detector {event.detail}"
+
+
+def _late(event: Event) -> str:
+    numbers, remedies = event.numbers, []
+    behind, back = numbers.get("behind_s", 0.0), numbers.get("back_s", 0.0)
+    if behind > numbers.get("idle_s", math.inf):
+        remedies.append(
+            f"they are up to {behind:,.1f} s behind another FPGA, as where boards write files of"
+            " their own or streams are read one after the other; use --idle-timeout"
+            f" {_at_least(behind)} or more"
+        )
+    if back:
+        remedies.append(
+            f"they step back by up to {back:,.1f} s within their FPGA; use --lateness"
+            f" {_at_least(back)} or more, unless files or streams are in the wrong order"
+        )
+    if not remedies:
+        remedies.append("--idle-timeout and --lateness say how long windows wait")
+    lost = f"{_words(event)} came after their window was closed and are in no histogram"
+    return f"{lost}: {'; '.join(remedies)}"
+
+
+def _at_least(seconds: float) -> str:
+    """Return a length of time of two digits that is a tenth longer, as an option is written."""
+    wanted = 1.1 * seconds
+    unit = 10.0 ** (math.floor(math.log10(wanted)) - 1)
+    return f"{math.ceil(wanted / unit) * unit:g}s"
+
+
+_SIX = "HEAD, FPGA, TDC_CHANNEL, ORBIT_CNT, BX_COUNTER, TDC_MEAS"
+_CAUSES = {
+    RejectCode.BAD_COLUMN_COUNT: f"rows do not have the six columns {_SIX}",
+    RejectCode.NOT_A_NUMBER: "fields are no numbers: lines of another program, or damage",
+    RejectCode.NOT_AN_INTEGER: "fractions where whole numbers belong: columns in another order?",
+    RejectCode.NEGATIVE: "negative numbers where none can be: columns in another order?",
+    RejectCode.OUT_OF_RANGE: (
+        "numbers do not fit their field: another detector, columns in another order, or damage"
+    ),
+    RejectCode.TRUNCATED: "words, rows or blocks are cut short: copy the files again",
+    RejectCode.BAD_JSON: f"lines are no JSON objects with the six fields {_SIX}",
+    RejectCode.BAD_BLOCK: "blocks are damaged: bytes were changed or lost on the way; send again",
+    RejectCode.UNKNOWN_FORMAT: "bytes of no known format: unpack, convert or leave them out",
+    RejectCode.BAD_HEADER: f"a header without the six names {_SIX}",
+}
+
+
+def _rejected(event: Event) -> str:
+    share, name = event.numbers["share"], event.where.lower().replace("_", " ")
+    causes = {code.name: text for code, text in _CAUSES.items()}
+    cause = causes.get(event.where, "muonscope inspect shows where")
+    if event.detail:
+        cause = f"detector {event.detail} reads such rows: use --detector {event.detail}"
+    return (
+        f"{share:.1%} of the data was rejected, in {_count(event, 'found')} pieces, most of them"
+        f" as {name}: {cause}"
+    )
+
+
+_OF_DOUBT: dict[EventKind, Callable[[Event], str]] = {
+    EventKind.MANY_UNMAPPED: lambda e: (
+        f"{_words(e)} are on channels that detector {e.where} does not map: "
+        + _detector(
+            e,
+            "no shipped detector fits better; describe your cabling in a file of"
+            " your own, unless bytes were damaged",
+        )
+    ),
+    EventKind.MANY_BAD_HEADS: lambda e: (
+        f"{_words(e)} have a HEAD that does not exist with detector {e.where}: "
+        + _detector(e, "bytes were lost or damaged, or they are no words; see muonscope inspect")
+    ),
+    EventKind.MANY_BAD_BX: lambda e: (
+        f"{_words(e)} have a BX beyond the end of the orbit: bytes were lost or damaged, or they"
+        " are no words; see muonscope inspect"
+    ),
+    EventKind.MANY_BAD_ORBITS: lambda e: (
+        f"{_words(e)} have an orbit that no other word supports: bytes were lost or damaged, or"
+        " words of several sources are mixed; see muonscope inspect"
+    ),
+    EventKind.NO_HITS: lambda e: (
+        f"there is no hit among {_count(e, 'of')} words: "
+        + _detector(e, f"is {e.where} the right detector, and is this a recording?")
+    ),
+    EventKind.MANY_LATE: _late,
+    EventKind.MANY_REJECTED: _rejected,
+    EventKind.DAMAGED_COMPRESSION: lambda e: (
+        f"{_count(e, 'found')} compressed streams are damaged or cut short, and all that followed"
+        " in them is lost: copy them again, or wait until they are complete"
+    ),
+    EventKind.MANY_EPOCHS: lambda e: (
+        f"{_count(e, 'found')} epochs in {_count(e, 'of')} streams: the orbit counter steps back"
+        " again and again; unless the DAQ was restarted as often, files are in the wrong order, or"
+        " streams that belong side by side are read as one"
+    ),
 }

@@ -343,11 +343,11 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["sim:legnaro", "--window", "0s"], 2, "--window"),
     (["sim:legnaro", "--history", "long"], 2, "--history"),
     (["sim:legnaro", "--port", "70000"], 2, "70000"),
-    (["sim:legnaro", "--reference", "nothing.jsonl"], 2, "--reference nothing.jsonl: no window"),
+    (["sim:legnaro", "--reference", "nothing.jsonl"], 4, "--reference nothing.jsonl: no window"),
     (["sim:legnaro", "--reference", "nothing.dat"], 3, "nothing.dat"),
     (
         ["sim:legnaro", "--reference", "short"],
-        2,
+        4,
         "--reference short: no window of legnaro is in it",
     ),
 ]

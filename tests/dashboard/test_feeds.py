@@ -9,9 +9,10 @@ import pytest
 
 from dashboard.lives import LEGNARO, window
 from helpers.command import until
+from helpers.simulated import simulated_words
 from helpers.window_messages import ends_of
 from muonscope.dashboard import feeds
-from muonscope.dashboard.feeds import TopicResults, word_plan
+from muonscope.dashboard.feeds import TopicResults, WordFeed, word_plan
 from muonscope.dashboard.find_results import find_results
 from muonscope.dashboard.live import Live, LiveOptions
 from muonscope.dashboard.options import DashboardOptions
@@ -198,3 +199,30 @@ def test_a_topic_that_changed_is_opened_again_and_each_of_its_windows_counts_onc
     assert (status.windows, status.duplicates, status.malformed) == (3, 1, 0)
     assert status.notes == ["opened again: t: was made anew"]
     assert closed == [first]
+
+
+def fed_with(path: Path, detector: str) -> tuple[Live, str]:
+    """Return the state of a dashboard after the words of a file, and why its feed ended."""
+    asked = DashboardOptions(sources=(str(path),), detector=detector)
+    plan, stop = word_plan(asked, "", Stop(), ignore), Stop()
+    live = Live(ResultStore(plan.detector), LiveOptions(source="t"), clock=time.time)
+    return live, WordFeed(plan, None, ignore).run(live, stop)
+
+
+def test_words_of_another_detector_make_the_page_doubtful(tmp_path: Path) -> None:
+    path = tmp_path / "run.dat"
+    path.write_bytes(simulated_words(5000, detector=LEGNARO).tobytes())
+    live, _ = fed_with(path, "bologna2")
+    (doubt,) = live.status(0).doubts
+    assert "does not map: legnaro maps 100% of a sample: use --detector legnaro" in doubt
+    live, _ = fed_with(path, "legnaro")
+    assert live.status(0).doubts == []
+
+
+def test_a_page_of_nothing_that_can_be_decoded_names_the_detector_that_reads_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "run.txt"
+    path.write_bytes(b"".join(b"1,0,%d,617000,12,0\n" % (n + 1) for n in range(128)))
+    _, reason = fed_with(path, "legnaro")
+    assert reason.startswith("nothing could be decoded; detector run000591 reads it")

@@ -307,6 +307,19 @@ def test_scripts_have_the_constants_of_the_server_and_no_others(run: Run) -> Non
     assert set(re.findall(r"\w+", imported)) == set(told)
 
 
+def test_doubts_stand_above_every_page_while_they_last(run: Run) -> None:
+    code = """({showBanner}, doubts) => {
+      document.body.innerHTML = '<p id="banner" hidden></p>';
+      showBanner({line: "connected", past: null, view: "run", notice: "", doubts});
+      const banner = document.getElementById("banner");
+      return [banner.hidden, banner.textContent, banner.dataset.kind];
+    }"""
+    hidden, text, kind = run("notices", code, ["1% of the words are lost: do this", "<b>"])
+    assert (hidden, kind) == (False, "problem")
+    assert text == "Warning: 1% of the words are lost: do this. Warning: <b>."
+    assert run("notices", code, []) == [True, "", ""]
+
+
 @pytest.mark.parametrize(
     "fragment",
     [

@@ -298,3 +298,27 @@ def test_a_reset_is_told_with_its_time(clock: Clock) -> None:
     assert decoded(live.view("run"))["windows"] == 0
     fed(live, [window(0, run="next")], clock)
     assert live.status(0).reset_at is None
+
+
+def test_results_of_which_many_words_are_lost_are_doubtful(clock: Clock) -> None:
+    message = orjson.loads(window(3))
+    lost = message["accounting"]["words_in"]
+    message["accounting"]["late"] += lost
+    message["accounting"]["words_in"] += lost
+    live = live_of([window(2)], clock=clock)
+    assert live.status(0).doubts == []
+    fed(live, [orjson.dumps(message)], clock)
+    (doubt,) = live.status(0).doubts
+    assert "came after their window was closed" in doubt
+    fed(live, [window(0, run="next")], clock)
+    assert live.status(0).doubts == []
+
+
+def test_where_words_are_counted_the_feed_says_what_is_doubtful(clock: Clock) -> None:
+    live = live_of([window(2)], clock=clock)
+    fed(live, [], clock, words=1000, doubts=["all of it " + "x" * 1000])
+    (doubt,) = live.status(0).doubts
+    assert doubt.startswith("all of it")
+    assert len(doubt) <= 303
+    fed(live, [], clock, words=2000)
+    assert live.status(0).doubts == []

@@ -290,7 +290,7 @@ def test_long_files_come_in_pieces_that_say_how_far(
     assert [len(p.data) for p in pieces] == [100, 100, 50, 0]
     assert [p.read for p in pieces] == [100, 200, 250, 250]
     assert contents(pieces) == [data]
-    assert len({p.mark for p in pieces}) == 1
+    assert len({p.mark & 0xFFFFFFFF for p in pieces}) == 1
 
 
 def test_a_file_that_vanishes_before_its_turn_is_an_error_and_the_others_are_read(
@@ -411,6 +411,31 @@ def test_a_file_that_shrank_or_was_replaced_is_another_one(tmp_path: Path, conte
     assert after[0].key != before[0].key
 
 
+LONG = bytes(range(256)) * 2
+
+
+@pytest.mark.parametrize("content", [LONG[:300] + b"!" * 300, LONG[:450], LONG[:64] + bytes(1000)])
+def test_a_file_that_was_written_anew_with_the_same_beginning_is_another_one(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(LONG)
+    before = list(FileSource([path]).pieces())
+    path.write_bytes(content)  # the same inode, and the same first 64 bytes
+    after = list(FileSource([path], known=places(before, ended=True)).pieces())
+    assert contents(after) == [content]
+    assert after[0].key != before[0].key
+
+
+def test_a_file_that_was_marked_by_its_first_bytes_alone_is_known_again(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(LONG)
+    (first, _) = FileSource([path]).pieces()
+    old = FilePosition(restart=500, read=500, mark=zlib.crc32(LONG[:64]), ended=False)
+    again = list(FileSource([path], known={first.key: old}).pieces())
+    assert b"".join(piece.data for piece in again) == LONG[500:]
+
+
 # --- files that grow -----------------------------------------------------------------------
 
 
@@ -422,6 +447,30 @@ def test_a_growing_file_is_read_as_it_grows(tmp_path: Path) -> None:
     assert [p.read for p in pieces] == [3, 4, 7, 7]
     assert pieces[-1].ended
     assert len({p.key for p in pieces}) == 1
+
+
+@pytest.mark.parametrize("more", [b"", b"and more of it" * 60])
+def test_a_file_truncated_and_written_anew_while_it_is_followed_is_read_from_its_start(
+    tmp_path: Path, more: bytes
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(LONG)
+    anew = LONG[:100] + b"another run" + more
+    pieces = follow(tmp_path, nothing, lambda: path.write_bytes(anew), append(path, b"!"), nothing)
+    assert contents(pieces) == [LONG, anew + b"!"]
+
+
+@pytest.mark.parametrize("name", ["data[1].dat", "run[1]/a", "what?.dat", "a*b.dat", "[x]/[y]/[z]"])
+def test_names_with_letters_of_patterns_are_read_as_they_are_written(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"1")
+    (tmp_path / "data1.dat").write_bytes(b"another")
+    assert find_files([str(path)]) == [path]
+    assert path in find_files([str(path.parent / "*")])
+    assert find_files([str(tmp_path / "data[0-9].dat")]) == [tmp_path / "data1.dat"]
 
 
 def test_new_files_are_read_when_they_appear(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
 from muonscope.transports.base import FilePosition, Piece
+from muonscope.transports.listing import named_files
 from muonscope.transports.objects import ObjectSource, is_object_url
 
 SECRET = "wJalrXUtnFEMI-very-secret"
@@ -78,6 +79,30 @@ def test_a_glob_one_object_or_a_whole_bucket_can_be_named(server: str) -> None:
     one = contents(list(ObjectSource(["s3://minidt/run1/data_10.dat"]).pieces()))
     assert list(one.values()) == [b"ten"]
     assert len(contents(list(ObjectSource(["s3://minidt"]).pieces()))) == len(OBJECTS)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("s3://odd/run[1]/data[1].dat", [b"1"]), ("s3://odd/run[1]/*.dat", [b"1"]),
+        ("s3://odd/run[1]", [b"1"]), ("s3://odd/what?.dat", [b"3"]),
+        ("s3://odd/run[0-9]/*", [b"2"]), ("s3://odd/run?/data?.dat", [b"2"]),
+    ],
+)  # fmt: skip
+def test_keys_with_letters_of_patterns_are_read_as_they_are_written(
+    server: str, url: str, expected: list[bytes]
+) -> None:
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="odd")
+    for key, data in (
+        ("run[1]/data[1].dat", b"1"), ("run1/data1.dat", b"2"), ("what?.dat", b"3"),
+        ("whats.dat", b"4"),
+    ):  # fmt: skip
+        client.put_object(Bucket="odd", Key=key, Body=data)
+    client.close()
+    assert list(contents(list(ObjectSource([url]).pieces())).values()) == expected
+    opened, opener = named_files([url])
+    assert [opener(name).read() for name, _ in opened] == expected
 
 
 def test_several_urls_keep_their_order(server: str) -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 from muonscope import kernels
 from muonscope.cli.options import InspectOptions
 from muonscope.cli.say import tell
+from muonscope.counting.doubts import nothing_decoded
 from muonscope.errors import FormatError
 from muonscope.inspection import inspect_sources
 from muonscope.inspection_report import Report
@@ -48,7 +49,7 @@ def inspect_command(options: InspectOptions) -> None:
     if report.errors:
         raise report.errors[0]
     if report.rejects.total and not report.total.accounting.words_in:
-        raise FormatError(f"nothing could be decoded; first: {report.rejects.examples[0]}")
+        raise FormatError(nothing_decoded(report.rejects))
 
 
 def _print(report: Report) -> None:
@@ -79,7 +80,10 @@ def _words(report: Report) -> Iterator[Table]:
     heads.add_row(f"{words:,}", *(f"{n:,}" for n in report.words_by_head.values()))
     fpgas = Table(*(f"FPGA {fpga}" for fpga in report.words_by_fpga), collapse_padding=True)
     fpgas.add_row(*(f"{n:,}" for n in report.words_by_fpga.values()))
-    yield from (heads, fpgas)
+    account = report.total.accounting.as_dict()
+    kinds = Table(*(name for name in account if name != "words_in"), collapse_padding=True)
+    kinds.add_row(*(f"{n:,}" for name, n in account.items() if name != "words_in"))
+    yield from (heads, fpgas, kinds)
 
 
 def _chambers(report: Report) -> Table:
@@ -116,6 +120,7 @@ def _epochs(report: Report) -> Table:
 
 def _odd_lines(report: Report) -> Iterator[str]:
     yield from map(str, report.errors)
+    yield from map(describe, report.doubts)
     low = Counter(c.chamber for c in report.odd_channels if c.kind in {"silent", "weak"})
     whole = [n for n, c in enumerate(report.detector.chambers) if low[n] == c.n_channels]
     for n in whole:

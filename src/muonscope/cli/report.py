@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from muonscope.cli.say import say
+from muonscope.cli.say import tell
 from muonscope.counting.summary import Summary
 from muonscope.events import Event, EventKind
 from muonscope.processing.reporter import Account, Progress
@@ -101,7 +101,7 @@ class ConsoleReporter(LiveLine):
         """
         with suppress(OSError):
             if event.kind not in _OF_THE_CLOCK:
-                say(describe(event))
+                tell(event)
             elif event.kind in _SHOWN_OF_THE_CLOCK and event.numbers["before"] > 0:
                 self.console.print(describe(event), style="yellow", highlight=False, soft_wrap=True)
 

@@ -14,5 +14,5 @@ def say(text: str) -> None:
 
 
 def tell(event: Event) -> None:
-    """Print what happened, in words, on standard error."""
-    say(describe(event))
+    """Print what happened, in words, on standard error; a doubt as a warning."""
+    say(f"warning: {describe(event)}" if event.doubtful else describe(event))

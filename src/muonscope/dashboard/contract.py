@@ -311,6 +311,9 @@ class Status(Struct, frozen=True, kw_only=True):
         list[str], Meta(description="The last rejects, malformed results and late words.")
     ]
     notes: Annotated[list[str], Meta(description="Last remarks of the feed.")]
+    doubts: Annotated[
+        list[str], Meta(description="What makes the results doubtful, such as many late words.")
+    ]
     reset_at: Annotated[
         str | None,
         Meta(

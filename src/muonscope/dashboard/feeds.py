@@ -13,6 +13,7 @@ from typing import Protocol
 
 from muonscope import kernels
 from muonscope.counting.counter import Counter
+from muonscope.counting.doubts import nothing_decoded
 from muonscope.dashboard.live import Live, Progress
 from muonscope.dashboard.options import DashboardOptions
 from muonscope.errors import SourceLostError, SourceNotFoundError
@@ -95,12 +96,12 @@ class WordFeed:
                 teller.tell(status)
             if stop:
                 return _TOLD_TO_STOP
-            run.finish()
+            run.doubt(run.finish())
             teller.end()
         if run.errors:
             return str(run.errors[0])
         if run.rejects.total and not run.windows:
-            return f"nothing could be decoded; first: {run.rejects.examples[0]}"
+            return nothing_decoded(run.rejects)
         return f"the source has come to its end: all of its {run.windows:,} windows are shown"
 
     def _load_kernels(self, live: Live) -> None:
@@ -187,6 +188,7 @@ class _Teller:
             bytes=run.bytes,
             rejects=[*errors, *map(str, run.rejects.latest)],
             notes=list(self._notes),
+            doubts=[describe(doubt) for doubt in run.doubts],
         )
 
 

@@ -25,7 +25,7 @@ from muonscope.dashboard.options import DashboardOptions
 from muonscope.dashboard.security import Access, PatientProtocol
 from muonscope.dashboard.server import DashboardServer, make_app
 from muonscope.detector import Detector
-from muonscope.errors import MuonscopeError, OptionError, SinkError
+from muonscope.errors import FormatError, MuonscopeError, SinkError
 from muonscope.events import Event, EventKind, Tell
 from muonscope.intake.opening import is_simulated
 from muonscope.intake.pace import check_speed
@@ -279,7 +279,7 @@ def _reference(
     view = store.view("run")
     if view is None and not stop:
         examples = live.status(0).examples
-        raise OptionError(
+        raise FormatError(
             f"--reference {options.reference}: no window of {detector.name} is in it"
             + (f"; first: {examples[0]}" if examples else "")
         )

@@ -44,6 +44,8 @@ class Progress:
     """The first pieces that could not be decoded, in words."""
     notes: Sequence[str] = ()
     """Remarks since the last time."""
+    doubts: Sequence[str] = ()
+    """What makes the results doubtful, in words."""
 
 
 class Standing:

@@ -1,15 +1,21 @@
 """The status document, made of the store and of what the feed has told."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from muonscope.counting.doubts import Counts, doubts_of
+from muonscope.counting.summary import Summary
 from muonscope.dashboard.contract import ByteCounts, Rates, Source, State, Status
 from muonscope.dashboard.documents import accounting_document
+from muonscope.dashboard.dropped import cut
 from muonscope.dashboard.limits import RATE_S
 from muonscope.dashboard.standing import Standing
 from muonscope.results.message import ByteAccounting
 from muonscope.results.store import ResultStore
 from muonscope.transports.base import SourceStatus
 from muonscope.units import ORBIT_S
+from muonscope.wording import describe
 
 __all__ = ["status_document"]
 
@@ -55,10 +61,24 @@ def status_document(
         other_runs=dropped.other_runs,
         examples=standing.examples,
         notes=list(standing.notes),
+        doubts=[cut(doubt) for doubt in _doubts(standing, account, told)],
         reset_at=None if standing.reset_at is None else _iso(standing.reset_at),
         reference=reference,
         config=dict(options.config),
     )
+
+
+def _doubts(standing: Standing, account: Summary, told: ByteAccounting | None) -> Iterable[str]:
+    """Return what the feed doubts; where results come in, what follows from their numbers."""
+    if standing.progress.words is not None:
+        return standing.progress.doubts
+    counts = Counts.of(account)
+    if told:
+        counts = replace(
+            counts, bytes_in=told.bytes_in, bytes_rejected=told.bytes_rejected,
+            rejects=told.rejects,
+        )  # fmt: skip
+    return map(describe, doubts_of(counts, account.detector.name))
 
 
 def _state(store: ResultStore, standing: Standing, now: float) -> tuple[State, str]:

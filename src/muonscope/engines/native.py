@@ -13,6 +13,7 @@ from muonscope.engines.prefetch import prefetch
 from muonscope.intake.batch import Checkpoint, WordBatch
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
     from muonscope.counting.counter import Counter
@@ -36,6 +37,8 @@ class Step:
     """Where the clock stands."""
     epochs: int
     """Epochs begun so far."""
+    waiting: "npt.NDArray[np.int64]"
+    """Words per :class:`Timeless` that no window has got yet, of FPGAs without a clock."""
     notes: "list[Note]"
     snapshot: "dict[str, npt.NDArray[Any]] | None"
     """The counter's state after this batch, if it was wanted."""
@@ -69,6 +72,7 @@ def count(batches: Iterable[WordBatch], counter: "Counter") -> Iterator[Step]:
             words_in=counter.words_in,
             orbit=counter.orbit,
             epochs=counter.epochs,
+            waiting=counter.windower.remainder,
             notes=counter.notes(),
             snapshot=snapshot,
         )

@@ -49,8 +49,6 @@ class Input:
 
     words: WordSource
     watch: Watch
-    endless: bool = False
-    """Whether more may come later: then nothing so far is no error."""
 
 
 class FileWatch:
@@ -126,6 +124,8 @@ class TopicWatch:
             (EventKind.DUPLICATES, "messages", notices.duplicates),
             (EventKind.MISSING_WORDS, "words", notices.missing_words),
             (EventKind.EXPIRED, "messages", notices.expired),
+            (EventKind.OUT_OF_ORDER, "messages", notices.out_of_order),
+            (EventKind.NULL_MESSAGES, "messages", self._reader.nulls),
         )
         return [Event(kind=kind, numbers={name: n}) for kind, name, n in told if n]
 
@@ -215,6 +215,6 @@ def _topic_input(plan: Plan, url: "KafkaUrl", output: Output, stop: Stop) -> Ite
             stop=lambda: bool(stop), keeps_rest=keeps_state, idle_exit_s=plan.idle_exit_s
         )
         intake = TopicIntake(reader, plan.detector.readout, book, ending)
-        yield Input(words=intake, watch=TopicWatch(book, reader), endless=True)
+        yield Input(words=intake, watch=TopicWatch(book, reader))
     finally:
         reader.close()

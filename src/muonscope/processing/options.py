@@ -45,6 +45,7 @@ class ProcessOptions:
     state: str = option(
         "", "--state", metavar="DIR", help="Go on exactly where a run stopped or was killed."
     )
+    strict: bool = option(False, "--strict", help="Exit with 4 if much of the data is lost.")
     force: bool = force_option()
     engine: str = option("native", "--engine", metavar="NAME", help="native or spark.")
     master: str = option(

@@ -43,6 +43,9 @@ class Account:
     """Words in windows that are still open, where the run was stopped and can go on."""
     errors: list[MuonscopeError] = field(default_factory=list)
     """Reasons why single streams could not be read."""
+    doubts: list[Event] = field(default_factory=list)
+    """What makes the results doubtful, such as many late words; :func:`muonscope.wording.describe`
+    gives it in words."""
 
 
 class Reporter(Protocol):
@@ -66,8 +69,8 @@ class LogReporter:
         self._log = logging.getLogger("muonscope")
 
     def tell(self, event: Event) -> None:
-        """Log an event."""
-        self._log.info("%s", describe(event))
+        """Log an event; a doubt is a warning."""
+        self._log.log(logging.WARNING if event.doubtful else logging.INFO, "%s", describe(event))
 
     def progress(self, progress: Progress) -> None:
         """Log nothing: who calls waits for the end."""

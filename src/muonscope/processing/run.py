@@ -8,13 +8,14 @@ same bytes as one that was not.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy.typing as npt
 
 from muonscope.counting.counter import Counter
+from muonscope.counting.doubts import Counts, Doubter
 from muonscope.counting.state import summary_from_state, summary_state
 from muonscope.counting.summary import Summary
 from muonscope.counting.window_table import WindowTable
@@ -22,6 +23,7 @@ from muonscope.engines.native import Step, count
 from muonscope.errors import AccountingError, MuonscopeError
 from muonscope.events import Event
 from muonscope.intake.batch import WordBatch, WordSource
+from muonscope.intake.message_book import ORDER_KEY
 from muonscope.processing.outputs import STATE_FORMAT, Output
 from muonscope.results.message import ByteAccounting, remainder_message, window_messages
 from muonscope.transports.base import Published, State
@@ -45,7 +47,7 @@ class Status:
     stream: str
     """Name of the stream read last."""
     events: list[Event]
-    """What the windower noticed since the last status."""
+    """What the windower noticed since the last status, and doubts that are new."""
 
 
 class Run:
@@ -75,6 +77,7 @@ class Run:
         self.positions = output.positions
         """How far each stream was taken in, by key, in the order in which they were begun."""
         self._closing = False
+        self._doubter = Doubter(counter.detector, counter.spec)
         restored = output.restored
         if restored:
             counter.restore(restored.arrays)
@@ -97,6 +100,18 @@ class Run:
             bytes_rejected=rejected,
             rejects={code.name: n for code, n in sorted(self.rejects.count.items())},
         )
+
+    @property
+    def doubts(self) -> list[Event]:
+        """What makes the results doubtful; complete once ``doubt`` was called."""
+        return self._doubter.doubts
+
+    def doubt(self, whole: Summary) -> list[Event]:
+        """Find what is doubtful in all that came, of which ``whole`` are the counts.
+
+        What was not told with a status is returned.
+        """
+        return self._doubter.conclude(self._counts(whole), self.rejects)
 
     def steps(self) -> Iterator[Status]:
         """Process all words to their end; tell after each batch where the run stands."""
@@ -167,20 +182,38 @@ class Run:
             self.errors.append(batch.error)
         if batch.poison:
             self._ledger.reject(batch.poison)
+        self._doubter.sample(batch.words, batch.guess.format if batch.guess else "")
         for key, position in batch.positions.items():
             before = self.positions.get(key)
             self._bytes_in += position.bytes_in - (before.bytes_in if before else 0)
             self.positions[key] = position
 
+    def _counts(self, summary: Summary) -> Counts:
+        """Return the numbers that doubts follow from; the partitions of a topic are one stream."""
+        account, positions = self.bytes, self.positions
+        return replace(
+            Counts.of(summary),
+            bytes_in=account.bytes_in,
+            bytes_rejected=account.bytes_rejected,
+            rejects=account.rejects,
+            epochs=self._counter.epochs,
+            streams=1 if ORDER_KEY in positions else len(positions),
+        )
+
     def _status(self, step: Step) -> Status:
         position = step.batch and step.batch.positions.get(step.batch.stream)
+        self._doubter.note(step.notes, step.orbit)
+        doubts: list[Event] = []
+        if self._doubter.is_due(step.words_in):
+            counts = self._counts(self.total).with_waiting(step.waiting.tolist())
+            doubts = self._doubter.look(counts, self.rejects)
         return Status(
             words=step.words_in,
             windows=self.windows,
             orbit=step.orbit,
             epochs=step.epochs,
             stream=position.name if position else "",
-            events=[event_of(note) for note in step.notes],
+            events=[*map(event_of, step.notes), *doubts],
         )
 
     def _commit(self, snapshot: Mapping[str, npt.NDArray[Any]]) -> None:

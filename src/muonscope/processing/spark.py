@@ -107,7 +107,7 @@ def _process_topic(plan: Plan, session: "SparkSession", reporter: Reporter, stop
         checkpoints = Checkpoints(time.monotonic, wanted=output.ledger.keeps_state)
         book = book_of(topic, plan.detector.readout, output.positions, checkpoints)
         words = _MicroBatches(book, reached)
-        source = Input(words=words, watch=TopicWatch(book, topic), endless=True)
+        source = Input(words=words, watch=TopicWatch(book, topic))
         watched = stack.enter_context(watched_run(plan, output, source, reporter))
         last = time.monotonic()
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from muonscope.counting.counter import Counter
+from muonscope.counting.doubts import nothing_decoded
 from muonscope.errors import FormatError
 from muonscope.processing.inputs import Input
 from muonscope.processing.metrics_server import MetricsServer
@@ -13,6 +14,7 @@ from muonscope.processing.plan import Plan
 from muonscope.processing.reporter import Account, Progress, Reporter
 from muonscope.processing.run import Run
 from muonscope.stopping import Stop
+from muonscope.wording import describe
 
 __all__ = ["Watched", "supervised", "watched_run"]
 
@@ -37,6 +39,8 @@ class Watched:
     input: Input
     reporter: Reporter
     metrics: MetricsServer
+    strict: bool = False
+    """Whether doubtful results are an error."""
 
     def go_on(self) -> None:
         """Process what the input has now."""
@@ -66,10 +70,12 @@ class Watched:
         Raises
         ------
         FormatError
-            If nothing could be decoded of a source that has come to its end.
+            If nothing could be decoded of a source that has come to its end, or results are
+            doubtful and that was not to be accepted.
         """
         run, counter = self.run, self.counter
         whole = run.total.merge(counter.remainder) if paused else run.finish()
+        untold = run.doubt(whole)
         self.metrics.update(None, run, self.input.watch)
         account = Account(
             run=run.name,
@@ -79,19 +85,19 @@ class Watched:
             rejects=run.rejects,
             paused_words=counter.words_in - whole.accounting.words_in if paused else None,
             errors=list(run.errors),
+            doubts=run.doubts,
         )
         self.reporter.account(account)
         for event in self.input.watch.events(last=True):
             self.reporter.tell(event)
-        if not stop and not run.errors:
-            self._refuse_nothing()
+        ended = not stop and not run.errors
+        if ended and run.rejects.total and not counter.words_in:
+            raise FormatError(nothing_decoded(run.rejects))
+        for doubt in untold:
+            self.reporter.tell(doubt)
+        if ended and account.doubts and self.strict:
+            raise FormatError(f"--strict: the results are doubtful: {describe(account.doubts[0])}")
         return account
-
-    def _refuse_nothing(self) -> None:
-        rejects = self.run.rejects
-        if rejects.total and not self.counter.words_in and not self.input.endless:
-            first = f"; first: {rejects.examples[0]}" if rejects.examples else ""
-            raise FormatError(f"nothing could be decoded{first}")
 
 
 @contextmanager
@@ -103,4 +109,7 @@ def watched_run(plan: Plan, output: Output, words: Input, reporter: Reporter) ->
     with MetricsServer(plan.options.metrics_port, plan.detector) as metrics:
         counter = Counter(plan.detector, plan.spec)
         run = Run(plan.name, words.words, counter, output, plan.kept)
-        yield Watched(run=run, counter=counter, input=words, reporter=reporter, metrics=metrics)
+        yield Watched(
+            run=run, counter=counter, input=words, reporter=reporter, metrics=metrics,
+            strict=plan.options.strict,
+        )  # fmt: skip

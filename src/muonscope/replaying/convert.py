@@ -4,18 +4,19 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from muonscope import kernels
+from muonscope.counting.doubts import remedy_for
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
 from muonscope.events import Tell
 from muonscope.intake.batch import WordSource
 from muonscope.intake.opening import detector_for, open_words
 from muonscope.replaying.options import ConvertOptions
+from muonscope.replaying.passing import Passing
 from muonscope.replaying.word_files import encoder_for, format_of, writing_words
 from muonscope.stopping import Stop
 from muonscope.transports.kafka.options import KafkaOptions, kafka_options
 from muonscope.transports.kafka.url import is_kafka_url
 from muonscope.words.layout import Words
-from muonscope.words.rejects import Rejects
 
 __all__ = ["convert_words"]
 
@@ -42,7 +43,7 @@ def convert_words(options: ConvertOptions, tell: Tell) -> tuple[int, str]:
     source = open_words([options.source], detector, kafka)
     written = 0
     with _destination(options, name, detector, kafka, stop) as write:
-        for words in _all_words(source, options.source):
+        for words in _all_words(source, options.source, Passing(detector, tell)):
             write(words)
             written += len(words)
     return written, name
@@ -61,13 +62,15 @@ def _destination(
     return writing_words(options.dest, encoder_for(name, detector), force=options.force)
 
 
-def _all_words(source: WordSource, name: str) -> Iterator[Words]:
+def _all_words(source: WordSource, name: str, passing: Passing) -> Iterator[Words]:
     """Give the words, all of them or an error."""
-    rejects = Rejects()
     for batch in source.batches():
         if batch.error:
             raise batch.error
-        rejects.add(batch.rejects)
+        passing.take(batch)
+        rejects = passing.rejects
         if rejects.total:
-            raise FormatError(f"{name}: not all can be decoded: {rejects.examples[0]}")
+            first = f"{rejects.examples[0]}{remedy_for(rejects)}"
+            raise FormatError(f"{name}: not all can be decoded: {first}")
         yield batch.words
+    passing.end()

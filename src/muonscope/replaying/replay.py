@@ -14,6 +14,7 @@ from muonscope.intake.opening import STDIN, check_sources, detector_for, open_wo
 from muonscope.intake.pace import Pace, check_speed
 from muonscope.options import made, sources_of
 from muonscope.replaying.options import ReplayOptions
+from muonscope.replaying.passing import Passing
 from muonscope.replaying.position import PositionKeeper, ReplayPosition
 from muonscope.replaying.sending import deliver, open_sender
 from muonscope.replaying.word_files import TOPIC_FORMATS
@@ -93,6 +94,8 @@ def replay(
     ------
     OptionError
         If options contradict one another.
+    FormatError
+        If nothing could be decoded.
     SourceError, SinkError
         If the source cannot be read, or the brokers refuse.
     """
@@ -240,15 +243,23 @@ def _words(
 def _decoded(
     options: ReplayOptions, detector: Detector, kafka: KafkaOptions, tell: Callable[[Event], None]
 ) -> Iterator[Words]:
-    """Give the words of the source; what cannot be decoded is told."""
-    bad = 0
+    """Give the words of the source; what cannot be decoded, or is doubtful, is told.
+
+    Raises
+    ------
+    FormatError
+        If nothing could be decoded.
+    """
+    passing = Passing(detector, tell)
     for batch in open_words(options.sources, detector, kafka).batches():
         if batch.error:
             raise batch.error
-        if batch.rejects and not bad:
+        if batch.rejects and not passing.rejects.total:
             tell(Event(kind=EventKind.LEFT_OUT, detail=str(batch.rejects[0])))
-        bad += len(batch.rejects)
+        passing.take(batch)
         for at in range(0, len(batch.words), _SLICE_WORDS):
             yield batch.words[at : at + _SLICE_WORDS]
+    bad = passing.rejects.total
     if bad > 1:
         tell(Event(kind=EventKind.LEFT_OUT_IN_ALL, numbers={"pieces": bad}))
+    passing.end()

@@ -38,7 +38,8 @@ class FilePosition:
     read: int
     """Raw bytes that were read."""
     mark: int
-    """CRC-32 of the first ``min(64, read)`` bytes."""
+    """CRC-32 of the first ``min(64, read)`` bytes; of files that are longer, that of the 64 bytes
+    before ``read`` above it (bits 32-63; 0: not looked at)."""
     ended: bool
     """Whether it was read to an end."""
 

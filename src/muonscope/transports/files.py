@@ -1,7 +1,8 @@
 """Local files as sources, once or as they grow; standard input.
 
-A file is known by device, inode and its first bytes, so it is the same after a rename,
-and another one when it shrinks or was replaced. Names say the order: files are read
+A file is known by device, inode, its first bytes and the last ones that were read, so it is
+the same after a rename, and another one, read from its start, when it shrinks, was replaced,
+or was truncated and written anew. Names say the order: files are read
 in natural order of their paths (``data_2`` before ``data_10``).
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
-from glob import glob, has_magic
+from glob import glob
 from itertools import count
 from pathlib import Path
 from select import select
@@ -20,6 +21,7 @@ from typing import BinaryIO
 
 from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
 from muonscope.transports.base import FilePosition, Piece
+from muonscope.transports.patterns import is_pattern, pattern_of
 from muonscope.words.compression import compression_of
 from muonscope.words.detect import PARQUET_MAGIC
 from muonscope.words.parquet import is_truth
@@ -78,8 +80,9 @@ def _named(source: str, exclude: Sequence[Path]) -> list[Path]:
     path = Path(source)
     if path.is_dir():
         files = sorted(_inside(path), key=lambda p: natural_key(str(p)))
-    elif has_magic(source) and not path.exists():
-        files = [Path(name) for name in sorted(glob(source, recursive=True), key=natural_key)]
+    elif is_pattern(source) and not path.exists():
+        names = glob(pattern_of(source, os.path.exists), recursive=True)
+        files = [Path(name) for name in sorted(names, key=natural_key)]
         files = [file for file in files if not file.is_dir()]
         if not files:
             raise SourceNotFoundError(f"{source}: no file matches")
@@ -145,7 +148,7 @@ def _error(path: Path, exc: OSError) -> SourceError:
 
 
 class _Open:
-    """An open file: known by device, inode and the mark of its first bytes."""
+    """An open file: known by device, inode and the mark of what was read of it."""
 
     def __init__(self, path: Path, file: BinaryIO, known: Mapping[str, FilePosition]) -> None:
         status = os.fstat(file.fileno())
@@ -156,12 +159,20 @@ class _Open:
         self.place = known.get(self.key, FilePosition(restart=0, read=0, mark=0, ended=False))
 
     def _is(self, place: FilePosition) -> bool:
-        return self.size >= place.read and self._mark(place.read) == place.mark
+        if self.size < place.read:
+            return False
+        mark = self._mark(place.read)
+        return mark == place.mark or mark % 2**32 == place.mark  # saved before tails were
 
     def _mark(self, read: int) -> int:
+        # What is truncated and written anew often begins as before: with a header.
         if len(self._first) < min(MARK_BYTES, read):
             self._first = os.pread(self._file.fileno(), MARK_BYTES, 0)
-        return zlib.crc32(self._first[: min(MARK_BYTES, read)])
+        mark = zlib.crc32(self._first[: min(MARK_BYTES, read)])
+        if read <= MARK_BYTES:
+            return mark
+        tail = os.pread(self._file.fileno(), MARK_BYTES, read - MARK_BYTES)
+        return zlib.crc32(tail) << 32 | mark
 
     def restart(self, read: int) -> int:
         """Return where reading goes on after an end at ``read``.

@@ -14,6 +14,7 @@ from muonscope.simulation.options import SCHEME
 from muonscope.transports.base import FilePosition, Piece
 from muonscope.transports.files import CHUNK_BYTES, MARK_BYTES, natural_key
 from muonscope.transports.kafka.url import is_kafka_url
+from muonscope.transports.patterns import is_pattern, pattern_of
 
 __all__ = ["ObjectSource", "is_object_url", "list_objects"]
 
@@ -100,8 +101,8 @@ def _objects_of(url: str) -> list[tuple[Any, str, int, str]]:
     except Exception as exc:
         raise _error(_masked(url), exc) from exc
     try:
-        if any(mark in path for mark in "*?["):
-            found = system.glob(path, detail=True)
+        if is_pattern(path) and not system.exists(path):
+            found = system.glob(pattern_of(path, system.exists), detail=True)
         else:
             found = system.find(path, detail=True)
     except Exception as exc:
@@ -125,4 +126,9 @@ def _error(name: str, exc: Exception) -> SourceError:
         return SourceDeniedError(f"{name}: the store refuses access: {exc}")
     if isinstance(exc, FileNotFoundError):
         return SourceNotFoundError(f"{name}: no such bucket or object")
-    return SourceError(f"{name}: the store cannot be read: {type(exc).__name__}: {exc}")
+    hint = (
+        "; AWS_CA_BUNDLE names the file with the certificates of a private store"
+        if "CERTIFICATE_VERIFY_FAILED" in str(exc)
+        else ""
+    )
+    return SourceError(f"{name}: the store cannot be read: {type(exc).__name__}: {exc}{hint}")

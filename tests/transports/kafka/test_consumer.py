@@ -140,3 +140,29 @@ def test_brokers_that_do_not_tell_are_waited_for_and_their_trouble_ends(
     asked.away = False
     source.look({0: 6})
     assert source.trouble == ""
+
+
+class Sent:
+    """A message of a partition."""
+
+    def __init__(self, offset: int, value: bytes | None) -> None:
+        self._offset, self._value = offset, value
+
+    def offset(self) -> int:
+        return self._offset
+
+    def value(self) -> bytes | None:
+        return self._value
+
+    def headers(self) -> None:
+        return None
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 1_700_000_000_000
+
+
+def test_messages_without_a_value_are_counted_and_given_as_empty(opened: Opened) -> None:
+    probe = opened()
+    messages: Any = [Sent(3, b"a"), Sent(4, None), Sent(5, b""), Sent(6, None)]
+    assert probe._columns(0, messages).values == [b"a", b"", b"", b""]
+    assert probe.nulls == 2

@@ -157,7 +157,7 @@ function announce() {
   const { at, view, page } = choices.now;
   const past = at ? paused : null;
   const { line, status, state } = health;
-  showBanner({ line, past, view, notice });
+  showBanner({ line, past, view, notice, doubts: status?.doubts ?? [] });
   showEmpty({ empty: shown() === null && page !== "system", past, status, state });
 }
 

@@ -11,18 +11,20 @@ const EMPTY = {
   disconnected: "No connection to the server",
 };
 
-/* line: of the connection; past: the Pause while paused, else null; notice: anything else. */
-export function showBanner({ line, past, view, notice }) {
+/* line: of the connection; past: the Pause while paused, else null; notice: anything else;
+   doubts: what makes the results doubtful. */
+export function showBanner({ line, past, view, notice, doubts }) {
   const down = line === "disconnected";
   const lines = [
     down ? "Disconnected from the server: what is shown is the last that came. Trying again." : "",
     past?.document ? pausedText(past.document, view) : "",
     past?.problem ?? "",
     notice,
+    ...doubts.map((doubt) => `Warning: ${sentence(doubt)}`),
   ].filter(Boolean);
   const banner = byId("banner");
   banner.hidden = lines.length === 0;
-  banner.dataset.kind = down ? "problem" : "";
+  banner.dataset.kind = down || doubts.length > 0 ? "problem" : "";
   setText(banner, lines.join(" "));
 }
 

@@ -82,6 +82,8 @@ class TopicReader:
         self.name = str(url)
         self.gaps: list[Gap] = []
         """What was gone by the time it should have been read."""
+        self.nulls = 0
+        """Messages that came without a value."""
         self.trouble = ""
         """What hinders the client at present; empty when all is well."""
         self._topics, self._remedy = topics, begin.remedy
@@ -123,7 +125,9 @@ class TopicReader:
                 continue
             by_partition.setdefault(_int(message.partition()), []).append(message)
         if by_partition:
-            self.trouble = ""
+            self.nulls = 0
+        """Messages that came without a value."""
+        self.trouble = ""
         if self._polls % _REFRESH_POLLS == 0:
             self._look_again()
         return [self._columns(partition, some) for partition, some in by_partition.items()]
@@ -256,6 +260,8 @@ class TopicReader:
         except SourceError as exc:
             self.trouble = str(exc)
             return
+        self.nulls = 0
+        """Messages that came without a value."""
         self.trouble = ""
         if found is None:
             raise SourceLostError(f"{self.name}: the topic was deleted")
@@ -275,7 +281,9 @@ class TopicReader:
         return 0 not in {mark, self.mark} and mark != self.mark
 
     def _columns(self, partition: int, messages: list[Message]) -> Messages:
-        values = [message.value() or b"" for message in messages]
+        found = [message.value() for message in messages]
+        self.nulls += found.count(None)
+        values = [value or b"" for value in found]
         self._size = max(1, sum(map(len, values)) // len(values))
         offsets = cast("list[int]", [message.offset() for message in messages])
         self._reached[partition] = max(self._reached[partition], offsets[-1] + 1)
