@@ -221,7 +221,7 @@ def _new_decoder(name: str, readout: Readout) -> Decoder:
         case "json":
             return JsonDecoder(readout)
         case "dat" | "dat129":
-            return DatDecoder(headers=name == "dat129")
+            return DatDecoder(readout, headers=name == "dat129")
         case "block":
             return BlockDecoder(readout)
         case _:

@@ -39,6 +39,10 @@ class RejectCode(IntEnum):
     """Bytes that are no known format."""
     BAD_HEADER = 11
     """A text header without the six names."""
+    FILLING = 12
+    """Zero bytes, or 0xFF, where words should be."""
+    MISALIGNED = 13
+    """Bytes between binary words that are none: words after them are shifted, or it is garbage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
