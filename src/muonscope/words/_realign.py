@@ -134,7 +134,7 @@ def weigh(kind: Any, top: Any, orbit: Any, weight: Any) -> None:
             if others + alike == 0:
                 weight[at] = 0 if kind[at] == _HIT else _NO_WORD
             else:
-                weight[at] = 2 * others + alike // 2 if kind[at] == _HIT else others // 2
+                weight[at] = 2 * others + alike // 2 if kind[at] == _HIT else min(others, _REACH // 2)
 
 
 @part

@@ -164,7 +164,8 @@ def rejects_of(gap: Gap, data: bytes, offset: int) -> list[Reject]:
 
 
 def _reject(code: RejectCode, data: bytes, begin: int, end: int, offset: int) -> Reject:
-    found = evidence(data[begin : min(end, begin + SLICE_BYTES)])
+    most = _WORD if code == RejectCode.FILLING else SLICE_BYTES
+    found = evidence(data[begin : min(end, begin + most)])
     return Reject(code=code, offset=offset + begin, length=end - begin, evidence=found)
 
 
