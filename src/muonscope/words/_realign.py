@@ -20,9 +20,9 @@ _REACH = 8
 """Words on either side in which a word looks for others like it."""
 _NEAR_ORBITS = 1 << 16
 """Orbits (5.8 s) within which a word supports another."""
-_GAP_COST = 40
+_GAP_COST = 64
 _NO_WORD, _NO_FILLING = -4, -32
-"""Weights of what is no word, and of a filling: after 10 words that are none, there is a gap."""
+"""Weights of what is no word, and of a filling: after 16 words that are none, there is a gap."""
 _FILLING_BYTES = 64
 _BX_PER_ORBIT = 3564
 _BLOCK = 32
@@ -109,10 +109,10 @@ def unpack_each(
 def weigh(kind: Any, top: Any, orbit: Any, weight: Any) -> None:
     """Fill the weight of the word that begins at each byte.
 
-    A hit weighs up to 16, by those like it. Hits with the same top bits count a quarter: all
-    that is shifted has the top bits of a slowly growing orbit there. Most of that seems to
-    be ancillary, so that ancillary words weigh 4 at most: less than hits of one hot channel.
-    Few words that seem to be hits weigh little, for shifted channels and times do so, too.
+    A hit weighs up to 16, the more there are like it, for shifted channels and times look
+    like a few hits. With the same top bits they weigh up to 8: all that is shifted has the
+    top bits of a slowly growing orbit. Ancillary words of several kinds weigh as much, so
+    that a gap is never cheaper than either; of one kind, as shifted orbits look, nothing.
     """
     for at in range(len(weight)):
         if kind[at] == _OTHER:
@@ -131,10 +131,10 @@ def weigh(kind: Any, top: Any, orbit: Any, weight: Any) -> None:
                         else:
                             alike += 1
             others, alike = min(others, _REACH), min(alike, 2 * _REACH)
-            if others + alike == 0:
-                weight[at] = 0 if kind[at] == _HIT else _NO_WORD
+            if kind[at] == _HIT:
+                weight[at] = others * (others + 4) // 6 + alike // 2
             else:
-                weight[at] = 2 * others + alike // 2 if kind[at] == _HIT else min(others, _REACH // 2)
+                weight[at] = min(2 * others, _REACH) if others + alike else _NO_WORD
 
 
 @part
