@@ -24,6 +24,7 @@ from muonscope.wording import describe, event_of
 __all__ = ["inspect_command"]
 
 _ROWS = 12
+_KINDS = ("hits", "scintillator", "trigger", "ancillary", "unmapped", "invalid", "late")
 
 
 def inspect_command(options: InspectOptions) -> None:
@@ -79,7 +80,11 @@ def _words(report: Report) -> Iterator[Table]:
     heads.add_row(f"{words:,}", *(f"{n:,}" for n in report.words_by_head.values()))
     fpgas = Table(*(f"FPGA {fpga}" for fpga in report.words_by_fpga), collapse_padding=True)
     fpgas.add_row(*(f"{n:,}" for n in report.words_by_fpga.values()))
-    yield from (heads, fpgas)
+    counts = report.total.accounting.as_dict()
+    kinds = {kind: counts[kind] for kind in _KINDS}
+    named = Table(*kinds, collapse_padding=True)
+    named.add_row(*(f"{n:,}" for n in kinds.values()))
+    yield from (heads, fpgas, named)
 
 
 def _chambers(report: Report) -> Table:

@@ -18,11 +18,13 @@ _WORD = 8
 _OTHER, _HIT, _ANCILLARY, _FILLING = 0, 1, 2, 3
 _REACH = 8
 """Words on either side in which a word looks for others like it."""
-_NEAR_ORBITS = 1 << 16
-"""Orbits (5.8 s) within which a word supports another."""
+_NEAR_ORBITS = 1 << 17
+"""Orbits (11.7 s) within which a word supports another."""
 _GAP_COST = 64
-_NO_WORD, _NO_FILLING = -4, -32
-"""Weights of what is no word, and of a filling: after 16 words that are none, there is a gap."""
+_NO_WORD, _NO_FILLING, _LONE_HIT = -4, -32, 2
+"""Weights of what is no word, of a filling (16 of the first make a gap, or 2 of the second),
+and of a hit like no other around it.
+"""
 _FILLING_BYTES = 64
 _BX_PER_ORBIT = 3564
 _BLOCK = 32
@@ -35,13 +37,13 @@ def is_good(words: Any, begin: int, shift: Any, hit_head: Any, heads: Any, enoug
     """Tell whether 32 words, and so their neighbours, stand where they should.
 
     ``enough`` are hits that follow a hit of another channel within some 2^15 orbits, and at
-    most 3 have a HEAD that does not exist, or nothing but zeros above.
+    most 3 have a HEAD that does not exist, or nothing but zeros or ones above.
     """
     good, bad, last = 0, 0, np.uint32(0)
     for at in range(begin, begin + _BLOCK):
         high = np.uint32(words[at] >> np.uint64(32))
         head = high >> shift
-        bad += high == 0 or (heads >> head) & np.uint32(1) == 0
+        bad += np.uint32(high + np.uint32(1)) <= np.uint32(1) or (heads >> head) & np.uint32(1) == 0
         if head == hit_head and words[at] & np.uint64(31) != 0:
             # The low 17 bits are an orbit in units of 2^15; the others tell FPGA and channel.
             step = np.uint32(high - last + np.uint32(1)) & np.uint32(0x1FFFF)
@@ -132,7 +134,7 @@ def weigh(kind: Any, top: Any, orbit: Any, weight: Any) -> None:
                             alike += 1
             others, alike = min(others, _REACH), min(alike, 2 * _REACH)
             if kind[at] == _HIT:
-                weight[at] = others * (others + 4) // 6 + alike // 2
+                weight[at] = max(others * (others + 4) // 6 + alike // 2, _LONE_HIT)
             else:
                 weight[at] = min(2 * others, _REACH) if others + alike else _NO_WORD
 

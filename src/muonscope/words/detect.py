@@ -115,6 +115,8 @@ def _guess_binary(first: bytes, readout: Readout) -> Guess:
     words = np.frombuffer(first, "<u8", len(first) // 8).astype(np.uint64, copy=False)
     name, header = _words_or_transfers(words, first)
     share = _share_of_words(words[words != header] if header else words, readout)
+    if share < _LIKELY <= _share_of_words(words.byteswap(), readout):
+        return Guess("unknown", 1.0, "big-endian words: swap the bytes of each (array.byteswap)")
     if share < _CLEAN and _has_shifted_hits(first, readout):
         share = _share_of_mended(first, readout, headers=bool(header))
     if share >= _LIKELY:
