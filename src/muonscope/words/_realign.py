@@ -1,9 +1,10 @@
 """Kernels that tell words that are beyond doubt, and find words among damaged bytes.
 
-Where there is doubt, every byte may begin a word. What stands there gets a weight: much if it is a hit and others
-like it stand around it at whole words' distance, less than nothing if it can be no word.
-The reading with the largest sum is taken, in which a gap costs as much as some good hits
-give. (A shortest path through a line of bytes; its two states are *in words* and *in a gap*.)
+Where there is doubt, every byte may begin a word. What stands there gets a weight: much if
+it is a hit and others like it stand around it at whole words' distance, less than nothing
+if it can be no word. The reading with the largest sum is taken, in which a gap costs as
+much as four good hits give. (A shortest path through a line of bytes; its two states are
+*in words* and *in a gap*.)
 """
 
 from typing import Any
@@ -39,7 +40,7 @@ def is_good(words: Any, begin: int, shift: Any, hit_head: Any, heads: Any, enoug
     ``enough`` are hits that follow a hit of another channel within some 2^15 orbits, and at
     most 3 have a HEAD that does not exist, or nothing but zeros or ones above.
     """
-    good, bad, last = 0, 0, np.uint32(0)
+    good, bad, last = np.int64(0), np.int64(0), np.uint32(0)
     for at in range(begin, begin + _BLOCK):
         high = np.uint32(words[at] >> np.uint64(32))
         head = high >> shift
@@ -49,7 +50,7 @@ def is_good(words: Any, begin: int, shift: Any, hit_head: Any, heads: Any, enoug
             step = np.uint32(high - last + np.uint32(1)) & np.uint32(0x1FFFF)
             good += step <= np.uint32(2) and (high ^ last) > np.uint32(0x1FFFF)
             last = high
-    return good >= enough and bad <= _BAD_WORDS
+    return bool(good >= enough and bad <= _BAD_WORDS)
 
 
 @kernel(lambda t: t.int64(read_only(t.uint64), t.uint32, t.uint32, t.uint32, t.int64))
@@ -156,9 +157,7 @@ def best_path(weight: Any, size: int, opens: Any, ends: Any) -> None:
         skipping[at] = max(word, skipping[at + 1])
 
 
-@rare_kernel(
-    lambda t: t.int64(read_only(t.uint8), t.int64, t.int64, t.int64, t.int64[:, ::1])
-)
+@rare_kernel(lambda t: t.int64(read_only(t.uint8), t.int64, t.int64, t.int64, t.int64[:, ::1]))
 def find_gaps(data: Any, version: int, hit_head: int, ancillary: int, gaps: Any) -> int:
     """Fill ``gaps`` (n, 2) with where no words stand, and return how many there are.
 

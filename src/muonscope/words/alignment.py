@@ -104,7 +104,7 @@ def _gaps(window: bytes, readout: Readout) -> list[Gap]:
         np.frombuffer(window, np.uint8), readout.version, readout.hit_head, heads, found
     )
     gaps = [Gap(begin, end, open=end == len(window)) for begin, end in found[:count].tolist()]
-    return [_widened(gap, window, readout) for gap in gaps]
+    return [_widened(gap, window) for gap in gaps]
 
 
 def _settled(gaps: list[Gap], size: int) -> tuple[int, list[Gap]]:
@@ -121,7 +121,7 @@ def _settled(gaps: list[Gap], size: int) -> tuple[int, list[Gap]]:
     return begin + (limit - begin) // _WORD * _WORD, gaps
 
 
-def _widened(gap: Gap, window: bytes, readout: Readout) -> Gap:
+def _widened(gap: Gap, window: bytes) -> Gap:
     """Return ``gap`` with the word after it where that may be damaged, too.
 
     A few bytes more than words have may stand between two words, or inside the second one:

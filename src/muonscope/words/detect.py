@@ -149,7 +149,7 @@ def _has_shifted_hits(first: bytes, readout: Readout) -> bool:
     found = 0
     for at in range(min(8, len(first) - 7)):
         words = np.frombuffer(first, "<u8", (len(first) - at) // 8, at).astype(np.uint64)
-        found += np.count_nonzero(_hits(words, readout))
+        found += int(np.count_nonzero(_hits(words, readout)))
     return 4 * found >= len(first) // 8
 
 
@@ -166,7 +166,8 @@ def _hits(words: Words, readout: Readout) -> npt.NDArray[np.bool_]:
     """Tell which words are hits near another one of their FPGA."""
     fields = unpack(words, readout.version, readout.hit_head)
     hits = (fields.head == readout.hit_head) & (fields.bx < BX_PER_ORBIT) & (fields.tdc > 0)
-    return hits & _near_others(hits, fields)
+    near: npt.NDArray[np.bool_] = hits & _near_others(hits, fields)
+    return near
 
 
 def _share_of_words(words: Words, readout: Readout) -> float:

@@ -8,15 +8,15 @@ __all__ = ["foreign_kind"]
 
 _UNPACK = "unpack it"
 _NUMPY = (
-    "save its six columns as text with numpy.savetxt,"
-    " or its words with array.astype('<u8').tofile"
+    "save its six columns as text with numpy.savetxt, or its words with array.astype('<u8').tofile"
 )
 _CSV = "export its table as CSV"
 _NO_WORDS = "it holds no words"
 
 _MAGICS = (
     (b"\x93NUMPY", "a NumPy array", _NUMPY),
-    (b"\x80\x02", "a Python pickle", _NUMPY), (b"\x80\x03", "a Python pickle", _NUMPY),
+    (b"\x80\x02", "a Python pickle", _NUMPY),
+    (b"\x80\x03", "a Python pickle", _NUMPY),
     (b"\x80\x04\x95", "a Python pickle", _NUMPY),
     (b"\x80\x05\x95", "a Python pickle", _NUMPY),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file", "write its six columns as text, or its words as bytes"),

@@ -61,10 +61,7 @@ def ranges_of(name: str, size: int, opener: Opener, readout: Readout) -> list[Ra
     if decoder.compression or form not in {"dat", "dat129"}:
         return [Range(name, 0, size)]
     begins = range(0, size, RANGE_BYTES)
-    return [
-        Range(name, begin, min(begin + RANGE_BYTES, size), form)
-        for begin in begins
-    ]
+    return [Range(name, begin, min(begin + RANGE_BYTES, size), form) for begin in begins]
 
 
 def decode_ranges(
