@@ -104,6 +104,7 @@ DOUBTS = frozenset(
         EventKind.MANY_UNMAPPED, EventKind.MANY_BAD_HEADS, EventKind.MANY_BAD_BX,
         EventKind.MANY_BAD_ORBITS, EventKind.NO_HITS, EventKind.MANY_LATE,
         EventKind.MANY_REJECTED, EventKind.DAMAGED_COMPRESSION, EventKind.MANY_EPOCHS,
+        EventKind.OUT_OF_ORDER,
     }
 )  # fmt: skip
 """Events which say that results are doubtful, because much of what came is not in them."""

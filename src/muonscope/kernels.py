@@ -35,7 +35,9 @@ class Purpose(Enum):
     """A purpose of kernels: the modules that hold them, the slowest to compile first."""
 
     COUNTING = ("muonscope.counting._windowing", "muonscope.counting._counting")
-    PARSING = ("muonscope.words._parse_csv", "muonscope.words._parse_json")
+    PARSING = (
+        "muonscope.words._parse_csv", "muonscope.words._parse_json", "muonscope.words._realign",
+    )  # fmt: skip
     WRITING = ("muonscope.words._write_text",)
     SIMULATION = ("muonscope.simulation._writing", "muonscope.simulation._crossing")
 

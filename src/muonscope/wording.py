@@ -104,7 +104,7 @@ _TEXTS: dict[EventKind, Callable[[Event], str]] = {
         f"{_count(e, 'messages')} messages were deleted before they were read"
     ),
     EventKind.OUT_OF_ORDER: lambda e: (
-        f"warning: the order of {_count(e, 'messages')} messages without numbers could not be"
+        f"the order of {_count(e, 'messages')} messages without numbers could not be"
         " restored, so windows may lack hits: one partition is too far ahead of another; send"
         " with muonscope replay, or to one partition"
     ),

@@ -152,8 +152,8 @@ def fuzz_json(data: bytes) -> None:
 
 def fuzz_dat(data: bytes) -> None:
     """Any bytes as words, with headers before transfers and without."""
-    _codec(data, lambda _: DatDecoder())
-    _codec(data, lambda _: DatDecoder(headers=True))
+    _codec(data, lambda _: DatDecoder(READOUT))
+    _codec(data, lambda _: DatDecoder(READOUT, headers=True))
 
 
 def fuzz_block(data: bytes) -> None:

@@ -14,12 +14,28 @@ from helpers.feeding import cut, feed, some_words
 from muonscope.detector import Detector, Readout
 from muonscope.errors import FormatError
 from muonscope.words.binary import BlockDecoder, BlockEncoder, DatDecoder, DatEncoder
+from muonscope.words.layout import pack_hits
 from muonscope.words.rejects import RejectCode
 from muonscope.words.text import CsvDecoder
 from muonscope.words.text_encode import TextEncoder
 
 READOUT = Readout(version=2, hit_head=2)
 WORDS = st.lists(st.integers(0, 2**64 - 1), max_size=300)
+HITS = st.builds(
+    lambda orbit, hits: [
+        int(pack_hits(2, fpga, channel, orbit + step, bx, tdc)[0])
+        for fpga, channel, step, bx, tdc in hits
+    ],
+    st.integers(0, 2**32 - 60_001),
+    st.lists(
+        st.tuples(
+            st.integers(0, 7), st.integers(0, 511), st.integers(0, 60_000), st.integers(0, 3563),
+            st.integers(0, 31),
+        ),
+        max_size=300,
+    ),
+)  # fmt: skip
+"""Words of any hits within 5 s."""
 CUTS = st.lists(st.floats(0, 1), max_size=8)
 
 
@@ -28,11 +44,11 @@ def pieces(data: bytes, cuts: list[float]) -> list[bytes]:
     return cut(data, [int(at * len(data)) for at in cuts])
 
 
-@given(words=WORDS, cuts=CUTS, rest=st.binary(max_size=7))
+@given(words=HITS, cuts=CUTS, rest=st.binary(max_size=7))
 def test_every_word_comes_back_from_dat(words: list[int], cuts: list[float], rest: bytes) -> None:
     data = DatEncoder().encode(np.array(words, np.uint64)) + rest
     assert data == struct.pack(f"<{len(words)}Q", *words) + rest
-    decoder = DatDecoder()
+    decoder = DatDecoder(READOUT)
     found, rejects = feed(decoder, pieces(data, cuts))
     assert found == words
     assert [(r.code, r.offset, r.evidence) for r in rejects] == [
@@ -41,13 +57,13 @@ def test_every_word_comes_back_from_dat(words: list[int], cuts: list[float], res
     assert decoder.position == len(data)
 
 
-@given(words=WORDS, cuts=CUTS)
+@given(words=HITS, cuts=CUTS)
 def test_headers_before_transfers_are_dropped_in_any_pieces(
     words: list[int], cuts: list[float]
 ) -> None:
     transfers = [[1213, *words[at : at + 128]] for at in range(0, len(words), 128)]
     data = b"".join(struct.pack(f"<{len(t)}Q", *t) for t in transfers)
-    assert feed(DatDecoder(headers=True), pieces(data, cuts)).words == words
+    assert feed(DatDecoder(READOUT, headers=True), pieces(data, cuts)).words == words
 
 
 @given(words=WORDS, cuts=CUTS, name=st.text(max_size=16), time_ns=st.integers(-1, 2**62))
@@ -125,7 +141,7 @@ def test_the_stream_sample_comes_back_to_the_byte_through_dat_and_blocks(
     dat = DatEncoder().begin() + DatEncoder().encode(words)
     blocks = BlockEncoder(readout, "legnaro")
     for decoder, data in (
-        (DatDecoder(), dat),
+        (DatDecoder(READOUT), dat),
         (BlockDecoder(readout), blocks.begin() + blocks.encode(words)),
     ):
         back = feed(decoder, [data])
@@ -136,19 +152,19 @@ def test_the_stream_sample_comes_back_to_the_byte_through_dat_and_blocks(
 
 def test_a_recording_is_read_as_the_words_it_holds(realdata: Path) -> None:
     data = (realdata / "run000591_data_000000.dat").read_bytes()
-    found = feed(DatDecoder(), [data])
+    found = feed(DatDecoder(READOUT), [data])
     assert found.words == list(struct.unpack(f"<{len(data) // 8}Q", data))
     assert found.rejects == []
 
 
 @given(sizes=st.lists(st.integers(0, 300), max_size=6), run=st.sampled_from([1, 591, 2**32 - 1]))
 def test_headers_stand_before_every_128_words_however_they_come(sizes: list[int], run: int) -> None:
-    words = np.arange(1, sum(sizes) + 1, dtype=np.uint64) << np.uint64(33)
+    words = some_words(sum(sizes))
     encoder = DatEncoder(run)
     parts = np.split(words, np.cumsum(sizes)) if sizes else [words]
     data = encoder.begin() + b"".join(map(encoder.encode, parts)) + encoder.end()
     all_words = list(struct.unpack(f"<{len(data) // 8}Q", data))
     assert all_words[::129] == [run] * -(-len(words) // 128)
-    found, rejects = feed(DatDecoder(headers=True), [data])
+    found, rejects = feed(DatDecoder(READOUT, headers=True), [data])
     assert found == words.tolist()
     assert not rejects

@@ -1,7 +1,9 @@
-"""Gzip and zstd: any members in any pieces, damage kept apart, bombs held small."""
+"""Gzip, zstd, xz and bzip2: any members in any pieces, damage kept apart, bombs held small."""
 
+import bz2
 import gzip
 import io
+import lzma
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -22,7 +24,9 @@ from muonscope.words.rejects import RejectCode
 from muonscope.words.text_encode import TextEncoder
 
 READOUT = Readout(version=2, hit_head=2)
-PACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstandard.compress}
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress, "zstd": zstandard.compress, "xz": lzma.compress, "bzip2": bz2.compress,
+}  # fmt: skip
 NAMES = pytest.mark.parametrize("name", PACK)
 MEGABYTE = 1 << 20
 
@@ -137,11 +141,30 @@ def test_a_frame_that_wants_gigabytes_of_window_is_damage_and_no_more() -> None:
     assert [r.code for r in outcome.rejects] == [RejectCode.BAD_COMPRESSION]
 
 
+def test_an_xz_header_that_wants_gigabytes_of_window_is_damage_and_no_more() -> None:
+    wide = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]
+    outcome = feed(StreamDecoder(READOUT), [lzma.compress(b"x" * 100, filters=wide)])
+    assert outcome.words == []
+    assert [r.code for r in outcome.rejects] == [RejectCode.BAD_COMPRESSION]
+
+
+@pytest.mark.parametrize("name", ["xz", "bzip2"])
+def test_a_bomb_of_few_bytes_gives_a_megabyte_at_a_time(name: str) -> None:
+    bomb = PACK[name](bytes(30 * MEGABYTE))
+    assert len(bomb) < 10_000
+    sizes = [len(piece) for piece in Decompressor(name).feed(bomb.ljust(8192, b"\0"))]
+    assert sum(sizes) == 30 * MEGABYTE
+    assert max(sizes) <= 2 * MEGABYTE
+
+
 @pytest.mark.parametrize(
     ("first", "name"),
     [
         (b"\x1f\x8b\x08\x00", "gzip"),
         (b"\x28\xb5\x2f\xfd", "zstd"),
+        (b"\xfd7zXZ\0", "xz"),
+        (b"BZh9", "bzip2"),
+        (b"\xfd7zXZ", None),
         (b"HEAD", None),
         (b"\x28\xb5\x2f", None),
         (b"", None),

@@ -1,8 +1,10 @@
 """Streams of any format: the same words and rejects in any pieces, and after any stop."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +54,10 @@ CLEAN = {
     "csv.zst": in_members(zstandard.compress, CSV),
     "json.gz": in_members(gzip.compress, JSON),
     "dat.gz": in_members(gzip.compress, DAT),
+    "csv.xz": in_members(lzma.compress, CSV),
+    "csv.bz2": in_members(bz2.compress, CSV),
+    "dat.xz": in_members(lzma.compress, DAT),
+    "dat.bz2": in_members(bz2.compress, DAT),
     "dat.zst": in_members(zstandard.compress, DAT),
 }
 

@@ -12,7 +12,7 @@ from helpers.feeding import HEADER, some_words
 from muonscope.detector import Detector, Readout
 from muonscope.words.binary import BlockEncoder
 from muonscope.words.detect import PREFIX_BYTES, Guess, guess_format
-from muonscope.words.layout import unpack
+from muonscope.words.layout import pack_ancillary, unpack
 from muonscope.words.text_encode import TextEncoder
 
 READOUT = Readout(version=2, hit_head=2)
@@ -109,9 +109,43 @@ def test_hits_of_version_1_are_hits_of_version_2_to_the_bit(
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
-def test_zeros_may_be_words_but_hardly_are() -> None:
-    found = guess(bytes(8000))
-    assert (found.format, found.confidence) == ("dat", 0.1)
+@pytest.mark.parametrize("byte", [b"\0", b"\xff"])
+def test_a_filling_alone_is_no_recording(byte: bytes) -> None:
+    found = guess(byte * 8000)
+    assert found.format == "unknown"
+    assert "100% zero or 0xFF bytes" in found.reason
+
+
+def test_words_before_a_filling_are_words() -> None:
+    assert guess(WORDS[:20].tobytes().ljust(8000, b"\0")).format == "dat"
+
+
+def test_ancillary_words_alone_are_no_recording() -> None:
+    n = np.arange(600)
+    ancillary = pack_ancillary(n % 2 * 4, n % 2, 617_000 + n // 5, n)
+    assert guess(ancillary.tobytes()).format == "unknown"
+    ancillary[300:304] = WORDS[:4]
+    assert guess(ancillary.tobytes()).format == "dat"
+
+
+@pytest.mark.parametrize("lost", [1, 9, 2003])
+def test_words_of_which_bytes_were_lost_are_words(lost: int) -> None:
+    assert guess(WORDS.tobytes()[lost:]).format == "dat"
+    assert guess(WORDS.tobytes()[:2000] + WORDS.tobytes()[2000 + lost :]).format == "dat"
+    damaged = TRANSFERS[:2500] + TRANSFERS[2500 + lost :]
+    assert guess(damaged).format == "dat129"
+
+
+def test_words_of_which_all_were_copied_as_text_are_named() -> None:
+    words = WORDS + (np.uint64(0x0A) << np.uint64(40))
+    found = guess(words.tobytes().replace(b"\n", b"\r\n"))
+    assert found.format == "unknown"
+    assert "copied as text" in found.reason
+
+
+def test_big_endian_words_are_named() -> None:
+    found = guess(WORDS.byteswap().tobytes())
+    assert (found.format, found.reason[:10]) == ("unknown", "big-endian")
 
 
 @examples(200)

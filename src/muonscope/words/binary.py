@@ -25,6 +25,7 @@ import numpy as np
 
 from muonscope.detector import Readout
 from muonscope.errors import FormatError
+from muonscope.words.alignment import rejects_of, search, trusted_words
 from muonscope.words.codec import Decoded, joined
 from muonscope.words.layout import Words, as_words
 from muonscope.words.rejects import Reject, RejectCode, evidence
@@ -48,43 +49,103 @@ BLOCK_WORDS = 8192
 _HEADER = struct.Struct("<8sBBHIqII")
 _MAX_BLOCK_WORDS = 1 << 20
 _GARBAGE_SLICE = 1 << 17
+_MOST_RUN = (1 << 32) - 1
 _WORD = 8
 
 
 class DatDecoder:
-    """Little-endian words; with ``headers``, one to drop before each 128."""
+    """Little-endian words; with ``headers``, one to drop before each 128.
 
-    def __init__(self, *, headers: bool = False) -> None:
-        """Start at the first byte of the data."""
+    What is shifted, filled up or garbage is left out: see :mod:`.alignment`.
+    """
+
+    def __init__(self, readout: Readout, *, headers: bool = False) -> None:
+        """Start at the first byte of the data; expect words of ``readout``."""
         self.position = 0
-        self._headers, self._tail = headers, b""
+        self._readout, self._tail = readout, b""
+        self._headers = _Headers() if headers else None
 
     def feed(self, data: bytes) -> Decoded:
         """Take the next bytes."""
-        data = self._tail + data if self._tail else data
-        whole = len(data) // _WORD * _WORD
-        words = np.frombuffer(data, "<u8", whole // _WORD).astype(np.uint64, copy=False)
-        if self._headers:
-            places = np.arange(self.position // _WORD, (self.position + whole) // _WORD)
-            words = words[places % (TRANSFER_WORDS + 1) != 0]
-        self.position += whole
-        self._tail = data[whole:]
-        return Decoded(words)
+        return self._take(self._tail + data if self._tail else data, complete=False)
 
     def finish(self) -> Decoded:
-        """Reject a word that is cut short."""
+        """Decode what has waited, and reject a word that is cut short."""
+        decoded = self._take(self._tail, complete=True)
         rest, self._tail = self._tail, b""
-        reject = _rejected(RejectCode.TRUNCATED, rest, self.position)
+        decoded.rejects.extend(_rejected(RejectCode.TRUNCATED, rest, self.position))
         self.position += len(rest)
-        return Decoded(rejects=reject)
+        return decoded
 
     def state(self) -> dict[str, Any]:
-        """Return nothing: the position says it all."""
-        return {}
+        """Return where headers are expected; besides that, the position says it all."""
+        return {"headers": self._headers.state()} if self._headers else {}
 
     def resume(self, position: int, state: Mapping[str, Any]) -> None:
         """Go on from ``position``."""
         self.position = position
+        if self._headers and "headers" in state:
+            self._headers = _Headers(*state["headers"])
+
+    def _take(self, data: bytes, *, complete: bool) -> Decoded:
+        origin, parts = self.position, []
+        begin = at = 0  # of the words that are not in parts yet, and of what is in doubt
+        while at < len(data):
+            at += trusted_words(data, at, self._readout) * _WORD
+            end, gaps = search(data, at, self._readout, complete=complete)
+            for gap in gaps:
+                parts.append(self._words(data, begin, gap.begin))
+                parts.append(Decoded(rejects=rejects_of(gap, data, origin)))
+                begin = gap.end
+                if self._headers:
+                    self._headers.lost()
+            if end == at:
+                break
+            at = end
+        end = begin + (at - begin) // _WORD * _WORD
+        parts.append(self._words(data, begin, end))
+        self._tail = data[end:]
+        self.position = origin + end
+        return joined(parts)
+
+    def _words(self, data: bytes, begin: int, end: int) -> Decoded:
+        found = np.frombuffer(data, "<u8", (end - begin) // _WORD, begin)
+        words = np.require(found, np.uint64, "A")
+        return Decoded(self._headers.dropped(words) if self._headers else words)
+
+
+class _Headers:
+    """Finds the header words before transfers, also after some of the data was lost.
+
+    A header has its run number in the low 32 bits and nothing above. Where none stands in
+    its place, the next word that looks like one is taken for one: no other word does, but a
+    word of the firmware's trigger in the first 256 orbits (23 ms) of FPGA 0.
+    """
+
+    def __init__(self, due: int = 0, header: int = 0) -> None:
+        """Expect one after ``due`` words, at any place if negative; ``header`` was the last."""
+        self._due, self._header = due, header
+
+    def state(self) -> tuple[int, int]:
+        return self._due, self._header
+
+    def lost(self) -> None:
+        """Take it that words were lost."""
+        self._due = -1
+
+    def dropped(self, words: Words) -> Words:
+        """Return ``words`` without the headers among them."""
+        keep = np.ones(len(words), np.bool_)
+        due = self._due
+        for at in np.flatnonzero(words <= _MOST_RUN).tolist():
+            value = int(words[at])
+            if 0 <= due < at:
+                due = -1
+            if value and (due in (-1, at) or value == self._header):
+                keep[at] = False
+                due, self._header = at + TRANSFER_WORDS + 1, value
+        self._due = due - len(words) if due >= len(words) else -1
+        return words[keep]
 
 
 class DatEncoder:

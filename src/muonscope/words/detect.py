@@ -12,8 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.detector import Readout
-from muonscope.words.binary import BLOCK_MAGIC, TRANSFER_WORDS
-from muonscope.words.layout import ANCILLARY_HEADS, Words, head, unpack
+from muonscope.units import BX_PER_ORBIT
+from muonscope.words.binary import BLOCK_MAGIC, TRANSFER_WORDS, DatDecoder
+from muonscope.words.codec import joined
+from muonscope.words.layout import ANCILLARY_HEADS, Fields, Words, unpack
+from muonscope.words.magics import foreign_kind
+from muonscope.words.rejects import RejectCode
 from muonscope.words.text import header_order
 
 __all__ = ["PARQUET_MAGIC", "PREFIX_BYTES", "Guess", "guess_format", "look_like_words"]
@@ -26,7 +30,11 @@ PARQUET_MAGIC = b"PAR1"
 
 _TEXT = bytes(range(32, 127)) + b"\t\r\n"
 _NEAR_ORBITS = 1 << 20
-_LIKELY = 0.5
+_LIKELY, _CLEAN = 0.5, 0.95
+_MOSTLY = 0.9
+_TRANSLATED = 3
+_SURE_BYTES = 4
+_ENOUGH_TO_COMPARE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,9 @@ def guess_format(first: bytes, readout: Readout, *, complete: bool) -> Guess | N
     guess = _guess_first_line(plain, complete=complete)
     if guess is not None or not complete:
         return guess
+    foreign = foreign_kind(first, _SURE_BYTES)
+    if foreign:
+        return Guess("unknown", 1.0, foreign)
     return _guess_binary(first, readout) if plain.translate(None, _TEXT) else _guess_text(plain)
 
 
@@ -94,26 +105,25 @@ def _guess_text(text: bytes) -> Guess:
 
 
 def _guess_binary(first: bytes, readout: Readout) -> Guess:
-    count = len(first) // 8
-    words = np.frombuffer(first, "<u8", count).astype(np.uint64, copy=False)
-    if count == 0:
-        return Guess("unknown", 0.9, "fewer than 8 bytes, and no text")
-    stride = TRANSFER_WORDS + 1
-    headers = words[::stride]
-    if len(headers) > 1 and _are_transfer_headers(headers, words, readout.version):
-        body = words[np.arange(count) % stride != 0]
-        share = _share_of_words(body, readout)
-        if share >= _LIKELY:
-            return Guess("dat129", share, f"a header word before each {TRANSFER_WORDS} words")
-    share = _share_of_words(words, readout)
+    """Tell whether ``first`` could be words, with at least one hit among them.
+
+    Without this, anything with many zero bytes could: HEAD 0 exists, and small numbers are
+    orbits near one another. All 4096 bytes without a hit would be 512 words of the
+    firmware's trigger alone. It gives five words a muon, which come in groups of four
+    between those of the hits; the opening block of the recordings has the most, one in two.
+    """
+    words = np.frombuffer(first, "<u8", len(first) // 8).astype(np.uint64, copy=False)
+    name, header = _words_or_transfers(words, first)
+    share = _share_of_words(words[words != header] if header else words, readout)
+    if share < _LIKELY <= _share_of_words(words.byteswap(), readout):
+        return Guess("unknown", 1.0, "big-endian words: swap the bytes of each (array.byteswap)")
+    if share < _CLEAN and _has_shifted_hits(first, readout):
+        share = _share_of_mended(first, readout, headers=bool(header))
     if share >= _LIKELY:
-        return Guess("dat", share, f"{share:.0%} of the first words fit version {readout.version}")
-    if not np.any(words):
-        return Guess("dat", 0.1, "words of zeros")
-    return Guess(
-        "unknown", 1 - share,
-        f"only {share:.0%} of the first {count} words could be words of version {readout.version}",
-    )  # fmt: skip
+        headers = f", a header word before each {TRANSFER_WORDS}" if header else ""
+        reason = f"{share:.0%} of the first words fit version {readout.version}{headers}"
+        return Guess(name, share, reason)
+    return Guess("unknown", 1 - share, foreign_kind(first) or _why_no_words(first, words, share))
 
 
 def look_like_words(words: Words, readout: Readout) -> bool:
@@ -121,31 +131,73 @@ def look_like_words(words: Words, readout: Readout) -> bool:
     return _share_of_words(words, readout) >= _LIKELY
 
 
-def _are_transfer_headers(headers: Words, words: Words, version: int) -> bool:
-    same = bool(np.all(headers == headers[0])) and headers[0] != 0
-    return same and bool(head(headers[:1], version)[0] == 0) and words[1] != headers[0]
+def _why_no_words(first: bytes, words: Words, share: float) -> str:
+    filling = max(first.count(0), first.count(255)) / len(first)
+    if len(words) == 0:
+        return "fewer than 8 bytes, and no text"
+    if filling > _MOSTLY:
+        return f"{filling:.0%} zero or 0xFF bytes: preallocated, or not written before a power cut"
+    if first.count(b"\n") == first.count(b"\r\n") >= _TRANSLATED:
+        return "copied as text (LF became CRLF): copy it again as binary"
+    return f"no text, and {share:.0%} of the first {len(words)} words have a hit's or known HEAD"
+
+
+def _words_or_transfers(words: Words, first: bytes) -> tuple[str, int]:
+    """Return the format, and for one with headers the header: a run number that comes again."""
+    header = int(words[0]) if len(words) > 1 and words[1] != words[0] else 0
+    again = 0 < header < 1 << 32 and first.find(first[:8], 8) > 0
+    return ("dat129", header) if again else ("dat", 0)
+
+
+def _has_shifted_hits(first: bytes, readout: Readout) -> bool:
+    """Tell whether hits stand anywhere, also where no word of an undamaged file begins."""
+    found = 0
+    for at in range(min(8, len(first) - 7)):
+        words = np.frombuffer(first, "<u8", (len(first) - at) // 8, at).astype(np.uint64)
+        found += int(np.count_nonzero(_hits(words, readout)))
+    return 4 * found >= len(first) // 8
+
+
+def _share_of_mended(first: bytes, readout: Readout, *, headers: bool) -> float:
+    """Return the part of what is no filling that is words, shifted ones and all."""
+    decoder = DatDecoder(readout, headers=headers)
+    decoded = joined([decoder.feed(first), decoder.finish()])
+    filled = sum(r.length for r in decoded.rejects if r.code == RejectCode.FILLING)
+    fits = _share_of_words(decoded.words, readout) * len(decoded.words)
+    return min(1.0, fits * 8 / (len(first) - filled)) if fits else 0.0
+
+
+def _hits(words: Words, readout: Readout) -> npt.NDArray[np.bool_]:
+    """Tell which words are hits near another one of their FPGA."""
+    fields = unpack(words, readout.version, readout.hit_head)
+    hits = (fields.head == readout.hit_head) & (fields.bx < BX_PER_ORBIT) & (fields.tdc > 0)
+    near: npt.NDArray[np.bool_] = hits & _near_others(hits, fields)
+    return near
 
 
 def _share_of_words(words: Words, readout: Readout) -> float:
-    """Return the part of ``words`` that look like words next to others of their kind."""
+    """Return the part of ``words`` that look like words next to others of their kind.
+
+    It is 0 where not one looks like a hit.
+    """
+    if len(words) == 0:
+        return 0.0
     version, hit_head = readout.version, readout.hit_head
     fields = unpack(words, version, hit_head)
-    heads, orbits = fields.head, fields.orbit
-    known = (heads == hit_head) | np.isin(heads, ANCILLARY_HEADS[version])
-    known &= np.where(heads == hit_head, (fields.bx < 3564) & (fields.tdc > 0), True)
-    if len(words) < 4:
-        return float(known.mean())
-    if not np.any(heads == hit_head) and not np.any(words):
-        return 0.0
-    good = np.zeros(len(words), np.bool_)
-    for kind in (heads == hit_head, heads != hit_head):
-        for lane in range(16):
-            rows = np.flatnonzero(kind & (fields.fpga == lane))
-            good[rows] = _near_another(orbits[rows])
-    return float((known & good).mean())
+    is_hit = fields.head == hit_head
+    known = is_hit | np.isin(fields.head, ANCILLARY_HEADS[version])
+    known &= np.where(is_hit, (fields.bx < BX_PER_ORBIT) & (fields.tdc > 0), True)
+    good = known
+    if len(words) >= _ENOUGH_TO_COMPARE:
+        good = known & (_near_others(is_hit, fields) | _near_others(~is_hit, fields))
+    return float(good.mean()) if np.any(good & is_hit) else 0.0
 
 
-def _near_another(orbits: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    near = np.abs(np.diff(orbits)) < _NEAR_ORBITS
-    good: npt.NDArray[np.bool_] = np.concatenate([near, [False]]) | np.concatenate([[False], near])
+def _near_others(rows: npt.NDArray[np.bool_], fields: Fields) -> npt.NDArray[np.bool_]:
+    """Tell which of ``rows`` are near the one before or after of the same FPGA."""
+    good = np.zeros(len(rows), np.bool_)
+    for lane in range(16):
+        mine = np.flatnonzero(rows & (fields.fpga == lane))
+        near = np.abs(np.diff(fields.orbit[mine])) < _NEAR_ORBITS
+        good[mine] = np.concatenate([near, [False]]) | np.concatenate([[False], near])
     return good

@@ -39,6 +39,10 @@ class RejectCode(IntEnum):
     """Bytes that are no known format."""
     BAD_HEADER = 11
     """A text header without the six names."""
+    FILLING = 12
+    """Zero bytes, or 0xFF, where words should be."""
+    MISALIGNED = 13
+    """Bytes between binary words that are none: words after them are shifted, or it is garbage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +60,16 @@ class Reject:
     """Line number from 1, for text."""
     where: str = ""
     """Name of the file or object."""
+    reason: str = ""
+    """What was expected, and what to do, in words; empty where the code says it all."""
 
     def __str__(self) -> str:
         """Return one line for people."""
         place = f"line {self.line}" if self.line is not None else f"byte {self.offset}"
         shown = self.evidence.decode("ascii", "backslashreplace")
         name = self.code.name.lower().replace("_", " ")
-        return f"{self.where + ': ' if self.where else ''}{place}: {name}: {shown!r}"
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{self.where + ': ' if self.where else ''}{place}: {name}: {shown!r}{reason}"
 
 
 @dataclass(slots=True)

@@ -39,8 +39,6 @@ class Range:
     end: int
     format: str = ""
     """``dat`` or ``dat129`` for a range of such a file; empty for a whole file."""
-    last: bool = True
-    """Whether the file ends with it."""
 
 
 def ranges_of(name: str, size: int, opener: Opener, readout: Readout) -> list[Range]:
@@ -63,10 +61,7 @@ def ranges_of(name: str, size: int, opener: Opener, readout: Readout) -> list[Ra
     if decoder.compression or form not in {"dat", "dat129"}:
         return [Range(name, 0, size)]
     begins = range(0, size, RANGE_BYTES)
-    return [
-        Range(name, begin, min(begin + RANGE_BYTES, size), form, begin + RANGE_BYTES >= size)
-        for begin in begins
-    ]
+    return [Range(name, begin, min(begin + RANGE_BYTES, size), form) for begin in begins]
 
 
 def decode_ranges(
@@ -130,8 +125,7 @@ def _decoded(task: Range, opener: Opener, readout: Readout) -> Iterator[tuple[De
         while left and (data := file.read(min(left, _CHUNK_BYTES))):
             left -= len(data)
             yield decoder.feed(data), len(data)
-        if task.last:
-            yield decoder.finish(), 0
+        yield decoder.finish(), 0
 
 
 def _part(number: int, i: int, decoded: Decoded, size: int, name: str) -> Part:
