@@ -30,6 +30,7 @@ SMALL, LARGE = st.integers(0, 2**31 - 1), st.integers(0, 2**63 - 1)
 REJECTS = st.builds(
     Reject, code=st.sampled_from(RejectCode), offset=LARGE, length=LARGE,
     evidence=st.binary(max_size=120), line=st.none() | LARGE, where=st.text(max_size=20),
+    reason=st.text(max_size=20),
 )  # fmt: skip
 NUMBERS = st.sampled_from(
     [None, Number(2**64 - 1, 0, 9), Number(0, 2**64 - 10, 9), Number(1, 5, 500_000),

@@ -56,13 +56,16 @@ class Reject:
     """Line number from 1, for text."""
     where: str = ""
     """Name of the file or object."""
+    reason: str = ""
+    """What was expected, and what to do, in words; empty where the code says it all."""
 
     def __str__(self) -> str:
         """Return one line for people."""
         place = f"line {self.line}" if self.line is not None else f"byte {self.offset}"
         shown = self.evidence.decode("ascii", "backslashreplace")
         name = self.code.name.lower().replace("_", " ")
-        return f"{self.where + ': ' if self.where else ''}{place}: {name}: {shown!r}"
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{self.where + ': ' if self.where else ''}{place}: {name}: {shown!r}{reason}"
 
 
 @dataclass(slots=True)

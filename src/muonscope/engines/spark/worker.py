@@ -137,6 +137,7 @@ def _as_json(reject: Reject) -> dict[str, Any]:
     return {
         "code": int(reject.code), "offset": reject.offset, "length": reject.length,
         "evidence": reject.evidence.hex(), "line": reject.line, "where": reject.where,
+        "reason": reject.reason,
     }  # fmt: skip
 
 
