@@ -120,7 +120,7 @@ class StreamDecoder:
             self._skip = position
         self.bytes_in = position
         self.guess = Guess(state["format"], 1.0, "resumed")
-        self._decoder = _new_decoder(state["format"], self.readout)
+        self._decoder = _new_decoder(self.guess, self.readout)
         self._decoder.resume(position, state["decoder"])
 
     def _find_compression(self, data: bytes) -> None:
@@ -146,7 +146,7 @@ class StreamDecoder:
         self.guess = guess_format(prefix, self.readout, complete=complete)
         if self.guess is None:
             return Decoded()
-        self._decoder = _new_decoder(self.guess.format, self.readout)
+        self._decoder = _new_decoder(self.guess, self.readout)
         data, self._first = self._first, b""
         return self._decoder.feed(data)
 
@@ -179,8 +179,8 @@ def _decode_parquet(file: BinaryIO, decoder: StreamDecoder) -> Iterator[Decoded]
 class _Unknown:
     """Rejects everything, slice by slice: the decoder of data that is no known format."""
 
-    def __init__(self) -> None:
-        self.position, self._tail = 0, b""
+    def __init__(self, reason: str = "") -> None:
+        self.position, self._tail, self._reason = 0, b"", reason
 
     def feed(self, data: bytes) -> Decoded:
         data = self._tail + data
@@ -202,27 +202,28 @@ class _Unknown:
                     offset=self.position,
                     length=len(piece),
                     evidence=evidence(piece),
+                    reason=self._reason,
                 )
             )
             self.position += len(piece)
         return Decoded(rejects=rejects)
 
     def state(self) -> dict[str, Any]:
-        return {}
+        return {"reason": self._reason}
 
     def resume(self, position: int, state: Mapping[str, Any]) -> None:
-        self.position = position
+        self.position, self._reason = position, str(state["reason"])
 
 
-def _new_decoder(name: str, readout: Readout) -> Decoder:
-    match name:
+def _new_decoder(guess: Guess, readout: Readout) -> Decoder:
+    match guess.format:
         case "csv" | "empty":
             return CsvDecoder(readout)
         case "json":
             return JsonDecoder(readout)
         case "dat" | "dat129":
-            return DatDecoder(headers=name == "dat129")
+            return DatDecoder(headers=guess.format == "dat129")
         case "block":
             return BlockDecoder(readout)
         case _:
-            return _Unknown()
+            return _Unknown(guess.reason)

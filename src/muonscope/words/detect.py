@@ -6,6 +6,7 @@ answer never depends on how the data was cut into pieces: it is given by the fir
 alone where that is clear, and by exactly the first ``PREFIX_BYTES`` where it is not.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,16 @@ import numpy.typing as npt
 from muonscope.detector import Readout
 from muonscope.words.binary import BLOCK_MAGIC, TRANSFER_WORDS
 from muonscope.words.layout import ANCILLARY_HEADS, Words, head, unpack
-from muonscope.words.text import header_order
+from muonscope.words.tables import (
+    EXPECTED,
+    Layout,
+    column_names,
+    has_decimal_comma,
+    header_problem,
+    is_comment,
+    layout_of,
+    with_row_names,
+)
 
 __all__ = ["PARQUET_MAGIC", "PREFIX_BYTES", "Guess", "guess_format"]
 
@@ -26,6 +36,9 @@ PARQUET_MAGIC = b"PAR1"
 
 _TEXT = bytes(range(32, 127)) + b"\t\r\n"
 _NEAR_ORBITS = 1 << 20
+_ROWS = 20
+_SIX = rb'\[\s*("?[-+\d.eE]+"?\s*,\s*){5}'
+_ARRAY = re.compile(_SIX + rb"|\[\s*" + _SIX + rb'|\[\s*\{\s*"')
 _LIKELY = 0.5
 
 
@@ -64,33 +77,59 @@ def guess_format(first: bytes, readout: Readout, *, complete: bool) -> Guess | N
 def _guess_first_line(text: bytes, *, complete: bool) -> Guess | None:
     """Tell what the first line tells beyond doubt, None if nothing."""
     line, newline, _ = text.lstrip().partition(b"\n")
-    if line.translate(None, _TEXT) or not (newline or complete):
+    if not (newline or complete):
         return None
-    line = line.strip()
-    if line.startswith(b"{"):
-        return Guess("json", 0.95, "the first line begins an object")
-    if header_order(line) is not None:
+    layout = layout_of(line)
+    if layout is not None and not layout.is_plain:  # rows tell more: whether they have commas
+        return _guess_text(text) if complete else None
+    if layout is not None and layout.has_header:
         return Guess("csv", 1.0, "a header with the six names")
+    if line.translate(None, _TEXT):
+        return None
+    if line.startswith(b"{") or _ARRAY.match(text.lstrip()):
+        kind = "an object" if line.startswith(b"{") else "an array of numbers or of objects"
+        return Guess("json", 0.95, f"the first line begins {kind}")
     return Guess("csv", 0.95, "the first line is six numbers") if _is_row(line) else None
 
 
 def _is_row(line: bytes) -> bool:
-    return line.count(b",") == 5 and not line.translate(None, b'0123456789,.+- "')
+    return line.count(b",") == 5 and not line.translate(None, b'0123456789,.+-eE "\t')
 
 
 def _guess_text(text: bytes) -> Guess:
-    rows = [line.strip() for line in text.split(b"\n") if line.strip()][:20]
+    rows = [line.strip() for line in text.split(b"\n") if line.strip()][:_ROWS]
     if not rows:
         return Guess("empty", 1.0, "only blanks")
-    line = rows[0]
-    if line.startswith(b"<"):
+    if rows[0].startswith(b"<"):
         return Guess("unknown", 0.9, "text that begins with '<': an HTML or XML page")
+    for place, row in enumerate(rows):
+        layout = layout_of(row)
+        if layout is not None:
+            return _guess_table(rows[place:], layout, place)
+        if not is_comment(row) and column_names(row):
+            break
     if any(map(_is_row, rows)):
         share = sum(map(_is_row, rows)) / len(rows)
         return Guess("csv", share, f"{share:.0%} of the first rows are six numbers")
-    if line.count(b",") >= 1 and line[:1].isalpha() and b"HEAD" in line.upper():
-        return Guess("csv", 0.5, "a header, though not with the six names")
-    return Guess("unknown", 0.9, "text, but no rows of six numbers and no JSON objects")
+    if len(column_names(rows[0])) > 1 and b"HEAD" in rows[0].upper():
+        return Guess(
+            "csv", 0.5, f"a header, though not with the six names: {header_problem(rows[0])}"
+        )
+    return Guess("unknown", 0.9, f"text, but no table of words and no JSON; expected {EXPECTED}")
+
+
+def _guess_table(rows: list[bytes], layout: Layout, before: int) -> Guess:
+    """Return what ``rows``, of which the first told the layout, seem to be."""
+    header, rows = layout.has_header, rows[layout.has_header :]
+    if header and rows:
+        layout = with_row_names(layout, rows[0])
+    told = [text for text in (layout.described,) if text]
+    if has_decimal_comma(layout, rows):
+        told.append("decimal comma")
+    if header:
+        return Guess("csv", 1.0, ", ".join(["a header with the six names", *told]))
+    share = sum(layout_of(row) == layout for row in rows) / (len(rows) + before)
+    return Guess("csv", share, ", ".join([f"{share:.0%} of the first rows are six numbers", *told]))
 
 
 def _guess_binary(first: bytes, readout: Readout) -> Guess:
