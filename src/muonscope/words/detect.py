@@ -111,10 +111,9 @@ def _guess_text(text: bytes) -> Guess:
     if any(map(_is_row, rows)):
         share = sum(map(_is_row, rows)) / len(rows)
         return Guess("csv", share, f"{share:.0%} of the first rows are six numbers")
-    if len(column_names(rows[0])) > 1 and b"HEAD" in rows[0].upper():
-        return Guess(
-            "csv", 0.5, f"a header, though not with the six names: {header_problem(rows[0])}"
-        )
+    names = column_names(rows[0])
+    if names and b"HEAD" in rows[0].upper():
+        return Guess("csv", 0.5, f"a header, though not with the six names: {header_problem(names)}")
     return Guess("unknown", 0.9, f"text, but no table of words and no JSON; expected {EXPECTED}")
 
 

@@ -36,8 +36,10 @@ def problem_of(line: bytes) -> str:
         item = orjson.loads(line)
     except orjson.JSONDecodeError as exc:
         return f"not JSON ({str(exc).split(':')[0]}), expected {_EXPECTED}"
+    if isinstance(item, dict) and str(item.get("schema")).startswith("muonscope."):
+        return "results of muonscope, no words; muonscope dashboard shows them"
     if isinstance(item, dict) and item:
-        return header_problem(orjson.dumps(list(item)).strip(b"[]"))
+        return header_problem(list(item))
     if isinstance(item, list):
         return f"an array of {len(item)}, expected {len(COLUMNS)} in the order {', '.join(COLUMNS)}"
     return f"expected {_EXPECTED}"

@@ -7,7 +7,7 @@ are; of others, ``plain_table`` makes such rows, line by line.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -118,9 +118,8 @@ def column_names(line: bytes) -> list[str]:
     return []
 
 
-def header_problem(line: bytes) -> str:
-    """Return why a line is no header with the six names, and what to do."""
-    names = column_names(line)
+def header_problem(names: Sequence[str]) -> str:
+    """Return why ``names`` are not the six, and what to do."""
     upper = [name.upper() for name in names]
     twice = [name for name in COLUMNS if upper.count(name) > 1]
     if twice:

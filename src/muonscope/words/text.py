@@ -111,7 +111,7 @@ class CsvDecoder(LineDecoder):
                 self._is_told = self._unusable = True
                 self._header = line.strip()
                 number, at = self._rows.line + 1, self.position + begin
-                reason = header_problem(line)
+                reason = header_problem(names)
                 reject = reject_of(RejectCode.BAD_HEADER, line, at, number, reason)
                 parts.append(Decoded(rejects=[reject]))
             elif not is_comment(line):
