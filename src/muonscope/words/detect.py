@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from muonscope.detector import Readout
 from muonscope.words.binary import BLOCK_MAGIC, TRANSFER_WORDS
+from muonscope.words.bologna import BOLOGNA_COLUMNS, share_of_rows
 from muonscope.words.layout import ANCILLARY_HEADS, Words, head, unpack
 from muonscope.words.tables import (
     EXPECTED,
@@ -47,7 +48,7 @@ class Guess:
     """The likely format of data."""
 
     format: str
-    """``csv``, ``json``, ``dat``, ``dat129``, ``block``, ``parquet``, ``empty`` or ``unknown``."""
+    """One of ``muonscope.words.decode.FORMATS``, ``empty`` or ``unknown``."""
     confidence: float
     """0 .. 1."""
     reason: str
@@ -68,20 +69,24 @@ def guess_format(first: bytes, readout: Readout, *, complete: bool) -> Guess | N
         if not complete and magic.startswith(first):
             return None
     plain = first.removeprefix(b"\xef\xbb\xbf")
-    guess = _guess_first_line(plain, complete=complete)
+    guess = _guess_first_line(plain, readout, complete=complete)
     if guess is not None or not complete:
         return guess
-    return _guess_binary(first, readout) if plain.translate(None, _TEXT) else _guess_text(plain)
+    return (
+        _guess_binary(first, readout)
+        if plain.translate(None, _TEXT)
+        else _guess_text(plain, readout)
+    )
 
 
-def _guess_first_line(text: bytes, *, complete: bool) -> Guess | None:
+def _guess_first_line(text: bytes, readout: Readout, *, complete: bool) -> Guess | None:
     """Tell what the first line tells beyond doubt, None if nothing."""
     line, newline, _ = text.lstrip().partition(b"\n")
     if not (newline or complete):
         return None
     layout = layout_of(line)
     if layout is not None and not layout.is_plain:  # rows tell more: whether they have commas
-        return _guess_text(text) if complete else None
+        return _guess_text(text, readout) if complete else None
     if layout is not None and layout.has_header:
         return Guess("csv", 1.0, "a header with the six names")
     if line.translate(None, _TEXT):
@@ -96,12 +101,28 @@ def _is_row(line: bytes) -> bool:
     return line.count(b",") == 5 and not line.translate(None, b'0123456789,.+-eE "\t')
 
 
-def _guess_text(text: bytes) -> Guess:
+def _guess_text(text: bytes, readout: Readout) -> Guess:
     rows = [line.strip() for line in text.split(b"\n") if line.strip()][:_ROWS]
     if not rows:
         return Guess("empty", 1.0, "only blanks")
     if rows[0].startswith(b"<"):
         return Guess("unknown", 0.9, "text that begins with '<': an HTML or XML page")
+    unknown = f"text, but no table of words and no JSON; expected {EXPECTED}"
+    guess = _guess_bologna(rows, readout) or _guess_rows(rows)
+    return guess or Guess("unknown", 0.9, unknown)
+
+
+def _guess_bologna(rows: list[bytes], readout: Readout) -> Guess | None:
+    share = share_of_rows(rows)
+    if share <= _LIKELY:
+        return None
+    kind = f"{share:.0%} of the first rows are as the DAQ in Bologna writes: {BOLOGNA_COLUMNS}"
+    if not readout.pins:
+        return Guess("unknown", share, f"{kind}; --detector bologna2 reads them")
+    return Guess("bologna", share, kind)
+
+
+def _guess_rows(rows: list[bytes]) -> Guess | None:
     for place, row in enumerate(rows):
         layout = layout_of(row)
         if layout is not None:
@@ -112,9 +133,9 @@ def _guess_text(text: bytes) -> Guess:
         share = sum(map(_is_row, rows)) / len(rows)
         return Guess("csv", share, f"{share:.0%} of the first rows are six numbers")
     names = column_names(rows[0])
-    if names and b"HEAD" in rows[0].upper():
-        return Guess("csv", 0.5, f"a header, though not with the six names: {header_problem(names)}")
-    return Guess("unknown", 0.9, f"text, but no table of words and no JSON; expected {EXPECTED}")
+    if not names or b"HEAD" not in rows[0].upper():
+        return None
+    return Guess("csv", 0.5, f"a header, though not with the six names: {header_problem(names)}")
 
 
 def _guess_table(rows: list[bytes], layout: Layout, before: int) -> Guess:
