@@ -47,7 +47,7 @@ _ROW = re.compile(
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MOST_DIGITS = 9
 _BACK = 512
-_TOGETHER_S = 0.25
+_TOGETHER_S = 0.15
 _LAG_TURNS, _LAG_TURNS_TOGETHER = 0.5, 0.75
 _NEW_RUN_S = 1.0
 _FOLLOW = 1 / 1024
@@ -80,7 +80,7 @@ class Unfolding:
     The order decides within a turn: a step back by less than 512 orbits is one, a longer one
     is a wrap. The seconds, read by a computer and so late by a varying time, decide how many
     turns passed: the nearest number of them after a pause, and one that differs by more than
-    0.75 turns (0.27 s) where lines follow one another within 0.25 s. The two clocks drift, so
+    0.75 turns (0.27 s) where lines follow one another within 0.15 s. The two clocks drift, so
     their distance is followed slowly. Seconds that fall by more than 1 s begin anew.
     """
 
