@@ -8,6 +8,7 @@ from threading import Thread
 import pytest
 
 from dashboard.lives import LEGNARO, window
+from helpers.cases import case
 from helpers.command import until
 from helpers.simulated import simulated_words
 from helpers.window_messages import ends_of
@@ -16,7 +17,7 @@ from muonscope.dashboard.feeds import TopicResults, WordFeed, word_plan
 from muonscope.dashboard.find_results import find_results
 from muonscope.dashboard.live import Live, LiveOptions
 from muonscope.dashboard.options import DashboardOptions
-from muonscope.errors import SourceLostError
+from muonscope.errors import FormatError, SourceLostError
 from muonscope.events import ignore
 from muonscope.results.store import ResultStore
 from muonscope.stopping import Stop
@@ -127,6 +128,25 @@ def test_each_run_of_a_file_has_its_own_pace(tmp_path: Path) -> None:
     stop.set(15)
     feed.join()
     assert took > 2 * 19 / 20 - 0.1
+
+
+def test_a_file_of_a_newer_version_is_refused_as_such() -> None:
+    file = case("5-messages/results_of_a_newer_version.jsonl")
+    with pytest.raises(FormatError, match="results of version 2, this muonscope reads 1"):
+        find_results([str(file)], KafkaOptions(), Stop())
+
+
+def test_a_result_of_a_newer_version_among_others_is_dropped_as_such(tmp_path: Path) -> None:
+    file, newer = tmp_path / "results.jsonl", window(1).replace(b"window/1", b"window/23")
+    file.write_bytes(b"".join(line.rstrip() + b"\n" for line in (window(0), newer, window(2))))
+    live, stop = Live(ResultStore(LEGNARO), LiveOptions(source="f"), clock=time.time), Stop()
+    found = find_results([str(file)], KafkaOptions(), stop)
+    assert found
+    for data, _ in found.messages():
+        live.take(data)
+    assert live.status(0).examples == [
+        "malformed result: results of version 23, this muonscope reads 1"
+    ]
 
 
 def test_results_that_were_written_long_ago_are_stale_from_the_beginning(tmp_path: Path) -> None:

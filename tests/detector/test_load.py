@@ -124,7 +124,17 @@ def test_bologna2_is_two_chambers_on_one_board_with_pin_228_as_scintillator() ->
     assert [c.drift_offset_ns for c in detector.chambers] == [223.0, 226.0]
     assert detector.scintillators == (SpecialChannel(label="scintillator", fpga=0, channel=228),)
     assert detector.readout.ticks_per_bx == 30
+    assert len(detector.readout.pins) == 128
     assert any("heights are not published" in line for line in detector.inferred)
+
+
+def test_a_list_of_pins_is_optional_and_checked() -> None:
+    text = setup_text("legnaro")
+    assert parse_detector(text).readout.pins == ()
+    for pins in ("[7, 7]", "[240]", "[-1]", "[true]", "[1.5]", '["7"]', "7"):
+        wrong = text.replace("[words]", f"[words]\npins = {pins}", 1)
+        with pytest.raises(DetectorError, match=r"words\.pins: .*different integers 0 .. 239"):
+            parse_detector(wrong)
 
 
 def test_the_default_setup_comes_first_and_every_listed_one_loads() -> None:

@@ -112,7 +112,24 @@ FIELDS = [
     *_field("nan", "nan", Code.NOT_A_NUMBER),
     *_field("inf", "inf", Code.NOT_A_NUMBER),
     *_field("hex", "0x10", Code.NOT_A_NUMBER),
-    *_field("exponent", "6e5", Code.NOT_A_NUMBER),
+    *_field("exponent", "6e5", None),
+    *_field("exponent and decimals that make a whole number", "6.17866e+05", None),
+    *_field("decimals of numpy.savetxt", "6.178660000000000000e+05", None),
+    *_field("exponent and a fraction left", "6.1786605e5", Code.NOT_AN_INTEGER),
+    *_field("exponent below one", "617866e-1", Code.NOT_AN_INTEGER),
+    *_field("exponent that takes zeros away", "6178660000E-4", None),
+    *_field("exponent of a thousand", "1e1000", Code.OUT_OF_RANGE),
+    *_field("exponent of a thousand and zero", "0e1000", None),
+    *_field("exponent of minus a thousand", "1e-1000", Code.NOT_AN_INTEGER),
+    *_field("exponent of a thousand digits", "1e" + "9" * 1000, Code.OUT_OF_RANGE),
+    *_field(
+        "20 digits after a zero and an exponent", "0.00000000617866000001e14", Code.NOT_AN_INTEGER
+    ),
+    *_field("exponent without digits", "6e", Code.NOT_A_NUMBER),
+    *_field("exponent with only a sign", "6e+", Code.NOT_A_NUMBER),
+    *_field("exponent with a fraction", "6e5.0", Code.NOT_A_NUMBER),
+    *_field("only an exponent", "e5", Code.NOT_A_NUMBER),
+    *_field("two exponents", "6e5e1", Code.NOT_A_NUMBER),
     *_field("underscore", "617_866", Code.NOT_A_NUMBER),
     *_field("arabic digits", "\u0661\u0662\u0663", Code.NOT_A_NUMBER),
     *_field("full-width digits", "\uff11\uff12", Code.NOT_A_NUMBER),
@@ -248,10 +265,10 @@ TEXT = [
         rejects=((Code.BAD_HEADER, 0), (Code.BAD_HEADER, H)),
     ),
     Case(
-        name="seven names",
+        name="seven names before rows of six",
         data=HEADER.strip() + b",EXTRA\n" + ROW * 2,
         words=0,
-        rejects=((Code.BAD_HEADER, 0), (Code.BAD_HEADER, H + 6)),
+        rejects=((Code.BAD_COLUMN_COUNT, H + 6), (Code.BAD_COLUMN_COUNT, H + 6 + R)),
     ),
     Case(
         name="wrong names before 10,000 rows",
@@ -329,7 +346,15 @@ TEXT = [
 OBJECTS = [
     _json("without a field", b'{"HEAD":2,"FPGA":0,"TDC_CHANNEL":79}', Code.BAD_JSON),
     _json("with a field more", JSON.strip()[:-1] + b',"EXTRA":[1,{"a":null}]}', None),
-    _json("with another case", JSON.strip().replace(b"HEAD", b"head"), Code.BAD_JSON),
+    _json("with another case", JSON.strip().lower(), None),
+    _json("with a name in two cases", JSON.strip()[:-1] + b',"head":"2"}', Code.BAD_JSON),
+    _json("with another case and a further name", JSON.strip().lower()[:-1] + b',"x":1}', None),
+    _json("as an array of six", b"[2,0,79,617866,307,27]", None),
+    _json("as an array of six strings", b' [ "2", "0","79","617866","307","27" ] ', None),
+    _json("as an array of five", b"[2,0,79,617866,307]", Code.BAD_JSON),
+    _json("as an array of seven", b"[2,0,79,617866,307,27,1]", Code.BAD_JSON),
+    _json("as an array with floats", b"[2.0,0.0,79.0,6.17866e5,3.07E+2,27.0]", None),
+    _json("as an array with null", b"[2,0,79,null,307,27]", Code.NOT_A_NUMBER),
     _json("inside another", b'{"hit":' + JSON.strip() + b"}", Code.BAD_JSON),
     _json("inside an array", b"[" + JSON.strip() + b"]", Code.BAD_JSON),
     _json("of nothing", b"{}", Code.BAD_JSON),
@@ -362,7 +387,7 @@ OBJECTS = [
     _json_value("a fraction of zero", b"617866.0", None),
     _json_value("a fraction", b"617866.5", Code.NOT_AN_INTEGER),
     _json_value("a huge exponent", b"1e300", Code.OUT_OF_RANGE),
-    _json_value("an exponent beyond float64", b"1e999", Code.BAD_JSON),
+    _json_value("an exponent beyond float64", b"1e999", Code.OUT_OF_RANGE),
     _json_value("NaN", b"NaN", Code.BAD_JSON),
     _json_value("a huge number", b"4294967296", Code.OUT_OF_RANGE),
     _json_value("2^64 + 5", b"18446744073709551621", Code.OUT_OF_RANGE),
@@ -631,7 +656,78 @@ COMPRESSED = [
     ),
 ]
 
-STREAMS = [*TEXT, *FIELDS, *ROWS, *OBJECTS, *BINARY, *BLOCKS, *COMPRESSED]
+ITEMS = b", ".join([JSON.strip()] * 3)
+ARRAYS = [
+    Case(name="array of objects", data=b"[" + ITEMS + b"]", words=3, format="json"),
+    Case(
+        name="array of arrays",
+        data=b"[[2,0,79,617866,307,27],[2,0,79,1,2,3]]\n",
+        words=2,
+        format="json",
+    ),
+    Case(
+        name="array over several lines, after a BOM",
+        data=b"\xef\xbb\xbf\r\n[\r\n  " + ITEMS.replace(b",", b",\r\n    ") + b"\r\n]\r\n",
+        words=3,
+        format="json",
+    ),
+    Case(
+        name="array that opens on a line of its own",
+        data=b"[\n" + ITEMS + b"\n]",
+        words=3,
+        format="json",
+    ),
+    Case(
+        name="array with brackets, commas and quotes in strings",
+        data=b'[{"a":"],[{\\"}","b":[[1,2],{"c":"\\\\"}],' + JSON.strip()[1:] + b"," + ITEMS + b"]",
+        words=4,
+        format="json",
+    ),
+    Case(
+        name="array with one item that is none",
+        data=b"[" + ITEMS + b', {"HEAD":2}, ' + ITEMS + b"]",
+        words=6,
+        rejects=((Code.BAD_JSON, len(ITEMS) + 2),),
+        lengths=(12,),
+        format="json",
+    ),
+    Case(
+        name="array with a value out of range",
+        data=b"[" + JSON.strip() + b"," + JSON.strip().replace(b"617866", b"4294967296") + b"]",
+        words=1,
+        rejects=((Code.OUT_OF_RANGE, J + 1),),
+        format="json",
+    ),
+    Case(
+        name="array cut in an item",
+        data=b"[" + ITEMS[:-9],
+        words=2,
+        rejects=((Code.TRUNCATED, 2 * J + 2),),
+        format="json",
+    ),
+    Case(
+        name="array that lost a quote, on lines",
+        data=b"["
+        + JSON.strip()
+        + b",\n"
+        + JSON.replace(b'BX"', b"BX", 1)[:-1].replace(b'"307"', b'"307')
+        + b",\n"
+        + JSON.strip()
+        + b"\n]",
+        words=2,
+        rejects=((Code.BAD_JSON, J + 1),),
+        format="json",
+    ),
+    Case(
+        name="array with an item of 100,000 bytes",
+        data=b"[" + ITEMS + b"," + JSON.strip()[:-1] + b" " * 100_000 + b"}," + ITEMS + b"]",
+        words=6,
+        rejects=((Code.BAD_JSON, len(ITEMS) + 2),),
+        format="json",
+    ),
+]
+
+STREAMS = [*TEXT, *FIELDS, *ROWS, *OBJECTS, *ARRAYS, *BINARY, *BLOCKS, *COMPRESSED]
 
 
 def _parquet(**columns: Any) -> bytes:

@@ -283,7 +283,9 @@ def test_lists_of_another_length_are_refused(
 @pytest.mark.parametrize(
     ("place", "value", "what"),
     [
-        (("schema",), "muonscope.window/2", "expected 'muonscope.window/1'"),
+        (("schema",), "muonscope.window/2", "results of version 2, this muonscope reads 1"),
+        (("schema",), "muonscope.window/0", "results of version 0, this muonscope reads 1"),
+        (("schema",), "muonscope.window/x", "expected 'muonscope.window/1'"),
         (("detector",), "run000591", "detector: found 'run000591', expected 'legnaro'"),
         (("detector",), ["legnaro"], "detector: found ['legnaro']"),
         (("run",), 5, "run: found 5, expected at most 1000 letters"),

@@ -27,6 +27,7 @@ from muonscope.detector import (
 )
 from muonscope.errors import MuonscopeError
 from muonscope.words.binary import BlockDecoder, BlockEncoder, DatDecoder
+from muonscope.words.bologna import BolognaDecoder
 from muonscope.words.codec import Decoder
 from muonscope.words.decode import StreamDecoder, decode
 from muonscope.words.layout import Words, pack_hits, unpack
@@ -35,7 +36,7 @@ from muonscope.words.rejects import Reject
 from muonscope.words.text import CsvDecoder, JsonDecoder
 from muonscope.words.text_encode import TextEncoder
 
-READOUTS = [shipped_detector(name).readout for name in ("legnaro", "run000591")]
+READOUTS = [shipped_detector(name).readout for name in ("legnaro", "run000591", "bologna2")]
 READOUT = READOUTS[0]
 
 
@@ -63,14 +64,25 @@ def _seeds() -> dict[str, list[bytes]]:
     json += b' "TDC_MEAS": -5.7e-1, "EXTRA": [null, true, {"a": "\\u00e9"}]}\n'
     block = BlockEncoder(READOUT, "legnaro").encode
     seeds = {
-        "csv": [csv, rows + csv],
-        "json": [json],
+        "csv": [
+            csv,
+            rows + csv,
+            csv.replace(b",", b";").replace(b"\n", b";1,5\r\n"),
+            b"# " + csv.replace(b",", b" "),
+        ],
+        "json": [json, b"[" + json.strip().replace(b"\n", b",\n ") + b"]\n"],
+        "bologna": [
+            b"".join(
+                b"_ %.3f %d %d %d %d\n" % (n * 0.11, n * 1234 % 4096, n * 7 % 240, n * 97, n % 31)
+                for n in range(37)
+            )
+        ],
         "dat": [words.tobytes(), (1213).to_bytes(8, "little") + words.tobytes()],
         "block": [block(words), block(words[:3]) + block(words[3:40]) + block(words[40:])],
         "parquet": [_parquet(whole=True), _parquet(whole=False)],
         "detector": [setup_text(name).encode() for name in setup_names()],
     }
-    plain = [seed for name in ("csv", "json", "dat", "block") for seed in seeds[name]]
+    plain = [seed for name in ("csv", "json", "bologna", "dat", "block") for seed in seeds[name]]
     packed = [pack(seed) for seed in plain for pack in (gzip.compress, zstandard.compress)]
     return seeds | {"stream": plain + packed + seeds["parquet"], "compression": packed}
 
@@ -82,7 +94,7 @@ _TOKENS = [
     b"\n", b"\r\n", b",", b'"', b"\0", b"\xff", b"-", b".", b"e9", b"nan", b"{", b"}", b"[", b"]",
     b"4294967296", b"18446744073709551616", b"0x1F", b"\xef\xbb\xbf", b"\xd9\xa1", b"MUONWRD1",
     b"\x1f\x8b\x08\x00", b"\x28\xb5\x2f\xfd", b"PAR1", b"HEAD,FPGA", b"null", b"\\u0031", b"=",
-    b"[[chamber]]", b"1e400", b"\x7f\xff\xff\xff",
+    b"[[chamber]]", b"1e400", b";", b" ", b"\t", b"# ", b"1.000", b"[[", b"],", b"\x7f\xff\xff\xff",
 ]  # fmt: skip
 
 
@@ -150,6 +162,11 @@ def fuzz_json(data: bytes) -> None:
     _codec(data, JsonDecoder)
 
 
+def fuzz_bologna(data: bytes) -> None:
+    """Any bytes as lines of the DAQ in Bologna."""
+    _codec(data, BolognaDecoder)
+
+
 def fuzz_dat(data: bytes) -> None:
     """Any bytes as words, with headers before transfers and without."""
     _codec(data, lambda _: DatDecoder(READOUT))
@@ -210,6 +227,7 @@ def fuzz_detector(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "csv": fuzz_csv,
     "json": fuzz_json,
+    "bologna": fuzz_bologna,
     "dat": fuzz_dat,
     "block": fuzz_block,
     "parquet": fuzz_parquet,

@@ -19,7 +19,8 @@ from muonscope.words._parse_csv import parse_rows
 from muonscope.words._write_text import format_rows
 from muonscope.words.layout import Words, pack_hits, unpack
 from muonscope.words.rejects import RejectCode
-from muonscope.words.text import CsvDecoder, JsonDecoder, header_order
+from muonscope.words.tables import layout_of
+from muonscope.words.text import CsvDecoder, JsonDecoder
 from muonscope.words.text_encode import TextEncoder
 
 SAMPLE = "minidt_data_000000_first999rows.csv"
@@ -214,7 +215,9 @@ def test_any_order_of_columns_gives_the_same_words(data: st.DataObject) -> None:
     order = data.draw(st.permutations(range(6)))
     row = ["2", "1", "79", "617866", "307", "27"]
     text = ",".join(names[i] for i in order) + "\n" + ",".join(row[i] for i in order) + "\n"
-    assert header_order(text.encode().splitlines()[0]) == list(order)
+    layout = layout_of(text.encode().splitlines()[0])
+    assert layout is not None
+    assert layout.columns == tuple(order)
     assert read(text.encode(), readout).words == pack_hits(2, 1, 79, 617866, 307, 27).tolist()
 
 
@@ -226,7 +229,9 @@ def test_rejects_name_line_offset_and_bytes(legnaro: Detector) -> None:
         (6, 45, 11),
     ]
     assert [r.evidence for r in rejects] == [b"2,0,79,oops,307,27", b"2,0,79,1,2"]
-    assert str(rejects[0]) == "line 5: not a number: '2,0,79,oops,307,27'"
+    assert str(rejects[0]) == (
+        "line 5: not a number: '2,0,79,oops,307,27': ORBIT_CNT 'oops', expected a decimal number"
+    )
 
 
 def test_a_header_after_a_line_too_long_is_no_header_in_any_pieces(legnaro: Detector) -> None:

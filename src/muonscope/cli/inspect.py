@@ -25,7 +25,6 @@ from muonscope.wording import describe, event_of
 __all__ = ["inspect_command"]
 
 _ROWS = 12
-_KINDS = ("hits", "scintillator", "trigger", "ancillary", "unmapped", "invalid", "late")
 
 
 def inspect_command(options: InspectOptions) -> None:

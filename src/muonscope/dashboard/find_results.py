@@ -12,10 +12,10 @@ from typing import Protocol
 import orjson
 
 from muonscope.dashboard.feeds import GROUP, Feed, FileResults, TopicResults
-from muonscope.errors import OptionError, SourceError, SourceNotFoundError
+from muonscope.errors import FormatError, OptionError, SourceError, SourceNotFoundError
 from muonscope.events import Tell
-from muonscope.results.message import SCHEMA
 from muonscope.results.read_message import MAX_MESSAGE_BYTES
+from muonscope.results.schemas import SCHEMA_NAME, version_problem
 from muonscope.simulation.options import SCHEME
 from muonscope.stopping import Stop
 from muonscope.transports.files import FollowSource, find_files
@@ -26,7 +26,9 @@ from muonscope.words.compression import Decompressor, compression_of
 
 __all__ = ["Found", "find_results"]
 
-_BEGINNING = re.compile(rb'\s*\{\s*"schema"\s*:\s*"' + re.escape(SCHEMA.encode()) + rb'"')
+_BEGINNING = re.compile(
+    rb'\s*\{\s*"schema"\s*:\s*"(' + re.escape(SCHEMA_NAME.encode()) + rb'\d{1,9})"'
+)
 _LATER = re.compile(rb"\n(?=" + _BEGINNING.pattern + rb")")
 _LOOK_BYTES = 200
 _SUFFIX = ".jsonl"
@@ -60,6 +62,8 @@ def find_results(sources: Sequence[str], kafka: KafkaOptions, stop: Stop) -> Fou
 
     Raises
     ------
+    FormatError
+        If a file holds results of another version.
     SourceError
         If words are asked for in a file that is not there, or results are compressed.
     """
@@ -95,6 +99,8 @@ class _Files:
                 if name := compression_of(begin):
                     _refuse_packed(path, name)
             return None
+        for path, begin in begun:
+            _refuse_version(path, begin)
         return cls(sources, _detector(beginnings[0]))
 
     def messages(self) -> Iterator[tuple[bytes, float]]:
@@ -139,6 +145,13 @@ def _refuse_packed(path: Path, name: str) -> None:
         plain = chain(packed.feed(file.read(_LOOK_FURTHER_BYTES)), packed.finish())
         if _BEGINNING.match(next(plain, b"")):
             raise SourceError(f"{path}: found results in {name}, expected plain lines; unpack it")
+
+
+def _refuse_version(path: Path, beginning: bytes) -> None:
+    """Refuse a file that begins with results of another version."""
+    told = _BEGINNING.match(beginning)
+    if told and (problem := version_problem(told[1].decode())):
+        raise FormatError(f"{path}: {problem}; take the muonscope that wrote them, or count again")
 
 
 def _detector(beginning: bytes) -> str:

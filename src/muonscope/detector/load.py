@@ -16,6 +16,7 @@ from muonscope.errors import DetectorError
 __all__ = ["parse_detector", "setup_names", "setup_text", "shipped_detector"]
 
 _CHANNELS = 512
+_PINS = 240
 _FPGAS = {1: 16, 2: 8}
 _HEADS = {1: 4, 2: 8}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -110,6 +111,7 @@ def _readout(table: "_Table") -> Readout:
             "text_channel_base", 0 if version == 2 else 1, allowed=(0, 1)
         ),
         text_tdc_base=table.integer("text_tdc_base", 1 if version == 2 else 0, allowed=(0, 1)),
+        pins=table.pins("pins"),
     )
     table.finish()
     return readout
@@ -256,6 +258,14 @@ class _Table:
     ) -> float:
         expected = f"a number {low:g} .. {high:g}"
         return float(self._get(key, default, (int, float), expected, lambda v: low <= v <= high))
+
+    def pins(self, key: str) -> tuple[int, ...]:
+        expected = f"a list of different integers 0 .. {_PINS - 1}"
+        found = self._get(key, [], list, expected)
+        whole = all(type(pin) is int and 0 <= pin < _PINS for pin in found)
+        if not whole or len(set(found)) != len(found):
+            raise self.wrong(key, found, expected)
+        return tuple(found)
 
     def channel_range(self, key: str) -> tuple[int, int]:
         expected = f"[first, last] with 0 <= first <= last <= {_CHANNELS - 1}"

@@ -36,6 +36,9 @@ class Readout:
     text_tdc_base: int = 1
     """What the text files write for TDC 1 of the binary: 1 (v2) or 0 (v1)."""
 
+    pins: tuple[int, ...] = ()
+    """The OBDT pin, 0 .. 239, of each channel from 0 on; none where no text names pins."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chamber:

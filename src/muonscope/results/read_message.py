@@ -21,6 +21,7 @@ from muonscope.counting.window_table import WindowSummary
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
 from muonscope.results.message import SCHEMA, ByteAccounting
+from muonscope.results.schemas import version_problem
 
 __all__ = ["MAX_MESSAGE_BYTES", "Remainder", "WindowResult", "read_result"]
 
@@ -115,6 +116,8 @@ def read_result(
         raise FormatError(f"found {short(data)}, expected a JSON object: {exc}") from exc
     if not isinstance(message, dict):
         raise FormatError(f"found {short(message)}, expected a JSON object")
+    if problem := version_problem(message.get("schema")):
+        raise FormatError(problem)
     for name, wanted in (("schema", SCHEMA), ("detector", detector.name)):
         if message.get(name) != wanted:
             raise FormatError(f"{name}: found {short(message.get(name))}, expected {wanted!r}")

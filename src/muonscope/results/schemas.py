@@ -1,5 +1,6 @@
 """The JSON Schemas of messages: the window's is put together from what its blocks say."""
 
+import re
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any
@@ -9,9 +10,13 @@ import orjson
 from muonscope.counting.block import COUNT_SCHEMA, Block
 from muonscope.counting.blocks import BLOCKS
 
-__all__ = ["SCHEMA", "message_schema", "reject_schema"]
+__all__ = ["SCHEMA", "SCHEMA_NAME", "message_schema", "reject_schema", "version_problem"]
 
-SCHEMA = "muonscope.window/1"
+SCHEMA_NAME = "muonscope.window/"
+"""What the schema of a message of any version begins with."""
+
+_VERSION = "1"
+SCHEMA = f"{SCHEMA_NAME}{_VERSION}"
 """Name and version of the message."""
 
 Schema = dict[str, Any]
@@ -50,6 +55,24 @@ _ENVELOPE: Schema = {
     "end_ns": _PLACE | {"description": "Exclusive."},
     "bytes": _BYTES,
 }
+
+
+def version_problem(schema: object) -> str:
+    """Return why a message with this ``schema`` cannot be read; nothing if it is of no version.
+
+    Examples
+    --------
+    >>> version_problem("muonscope.window/2")
+    'results of version 2, this muonscope reads 1'
+    >>> version_problem(SCHEMA), version_problem(None)
+    ('', '')
+    """
+    told = re.fullmatch(
+        re.escape(SCHEMA_NAME) + r"(\d{1,9})", schema if isinstance(schema, str) else ""
+    )
+    if told is None or told[1] == _VERSION:
+        return ""
+    return f"results of version {told[1]}, this muonscope reads {_VERSION}"
 
 
 def message_schema(blocks: Sequence[Block] = BLOCKS) -> Schema:

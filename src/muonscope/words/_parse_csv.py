@@ -21,9 +21,11 @@ _COUNT, _NAN = int(RejectCode.BAD_COLUMN_COUNT), int(RejectCode.NOT_A_NUMBER)
 _FRACTION, _NEGATIVE = int(RejectCode.NOT_AN_INTEGER), int(RejectCode.NEGATIVE)
 _RANGE = int(RejectCode.OUT_OF_RANGE)
 _COMMA, _NEWLINE, _RETURN, _SPACE, _MINUS, _PLUS, _DOT, _ZERO = 44, 10, 13, 32, 45, 43, 46, 48
-_TAB, _QUOTE = 9, 34
+_TAB, _QUOTE, _SMALL_E, _LARGE_E = 9, 34, 101, 69
 _HALF_HEAD_LOW, _HALF_HEAD_HIGH = 4, 5
 _MAX_DIGITS = 18
+_MAX_WHOLE = 10**17
+_MAX_EXPONENT, _MAX_FLOAT_EXPONENT = 9999, 300
 
 
 def _types(t: Any) -> Any:
@@ -77,9 +79,10 @@ def pack(values: Any, v2: bool, hit_head: int, channel_base: int, tdc_base: int)
 def parse_number(data: Any, begin: int, end: int) -> Any:
     """Parse ``data[begin:end]``: return (whole part, fraction as float, code).
 
-    Surrounding blanks and quotes are ignored; a fraction of zeros is none. Decimals that
-    make more than 18 digits are below anything half precision knows, and only tell whether
-    there is a fraction: the exact value of a half has up to 24 of them.
+    Surrounding blanks and quotes are ignored; a fraction of zeros is none; an exponent is
+    applied exactly. Decimals that make more than 18 digits are below anything half precision
+    knows, and only tell whether there is a fraction: the exact value of a half has up to 24
+    of them.
     """
     while begin < end and (data[begin] == _SPACE or data[begin] == _TAB or data[begin] == _QUOTE):
         begin += 1
@@ -90,31 +93,66 @@ def parse_number(data: Any, begin: int, end: int) -> Any:
     negative = begin < end and data[begin] == _MINUS
     if begin < end and (negative or data[begin] == _PLUS):
         begin += 1
-    whole, fraction, scale, digits, dots = np.int64(0), np.int64(0), np.int64(1), 0, 0
-    tiny = False
-    for i in range(begin, end):
-        digit = np.int64(data[i]) - _ZERO
-        if data[i] == _DOT and dots == 0:
+    mantissa, decimals, digits, dots, at = np.int64(0), 0, 0, 0, begin
+    tiny = seen = False
+    while at < end:
+        digit = np.int64(data[at]) - _ZERO
+        if data[at] == _DOT and dots == 0:
             dots = 1
         elif not 0 <= digit <= 9:
-            return whole, 0.0, _NAN
+            break
         elif dots == 1 and digits == _MAX_DIGITS:
             tiny = tiny or digit != 0
         else:
-            digits += 1
+            seen = True
+            digits += dots == 0 or mantissa != 0 or digit != 0
             if digits > _MAX_DIGITS:
-                return whole, 0.0, _RANGE
-            if dots == 0:
-                whole = whole * 10 + digit
-            else:
-                fraction, scale = fraction * 10 + digit, scale * 10
-    if digits == 0:
-        return whole, 0.0, _NAN
-    value = (whole * scale + fraction) / scale
-    code = _FRACTION if fraction != 0 or tiny else 0
+                return mantissa, 0.0, _RANGE
+            mantissa = mantissa * 10 + digit
+            decimals += dots
+        at += 1
+    if not seen:
+        return mantissa, 0.0, _NAN
+    exponent = np.int64(0)
+    if at < end and (data[at] == _SMALL_E or data[at] == _LARGE_E):
+        at += 1
+        below = at < end and data[at] == _MINUS
+        if at < end and (below or data[at] == _PLUS):
+            at += 1
+        if at == end:
+            return mantissa, 0.0, _NAN
+        while at < end and 0 <= np.int64(data[at]) - _ZERO <= 9:
+            exponent = min(exponent * 10 + np.int64(data[at]) - _ZERO, np.int64(_MAX_EXPONENT))
+            at += 1
+        if below:
+            exponent = -exponent
+    if at < end:
+        return mantissa, 0.0, _NAN
+    whole, value, code = scaled(mantissa, exponent - decimals)
+    if code == 0 and tiny:
+        code = _FRACTION
     if negative:
         return -whole, -value, code
     return whole, value, code
+
+
+@part
+def scaled(mantissa: Any, power: Any) -> Any:
+    """Return (whole part, value as float, code) of ``mantissa`` * 10^``power``."""
+    whole, scale = mantissa, np.int64(1)
+    for _ in range(min(power, _MAX_DIGITS + 1)):
+        if whole >= _MAX_WHOLE:
+            return whole, 0.0, _RANGE
+        whole = whole * 10
+    if power >= 0:
+        return whole, float(whole), 0
+    if -power > _MAX_DIGITS:
+        value = mantissa / 10.0 ** min(-power, _MAX_FLOAT_EXPONENT)
+        return np.int64(0), value, _FRACTION if mantissa != 0 else 0
+    for _ in range(-power):
+        scale = scale * 10
+    whole = mantissa // scale
+    return whole, mantissa / scale, _FRACTION if whole * scale != mantissa else 0
 
 
 @part

@@ -1,21 +1,23 @@
-"""Kernel from lines of JSON objects to rows of text.
+"""Kernels from lines of JSON to rows of text, and from one JSON array to lines.
 
-It understands the objects that producers of this kind send: flat, the six names once
-each in any order, numbers or strings of digits. Anything else it leaves to a real JSON
-parser, so what is accepted is decided there and only the speed is decided here.
+The first understands what producers of this kind send: flat objects with the six names once
+each, in any order and case, or arrays of six in the DAQ's order; numbers or strings of them.
+Anything else it leaves to a real JSON parser, so what is accepted is decided there and only
+the speed is decided here.
 """
 
 from typing import Any
 
 import numpy as np
 
-from muonscope._jit import kernel, part, read_only
+from muonscope._jit import kernel, part, rare_kernel, read_only
 
 _FIELDS = 6
 _NEWLINE, _RETURN, _SPACE, _TAB, _QUOTE, _COMMA, _COLON = 10, 13, 32, 9, 34, 44, 58
-_OPEN, _CLOSE, _BACKSLASH = 123, 125, 92
+_OPEN, _CLOSE, _BACKSLASH, _OPEN_ARRAY, _CLOSE_ARRAY = 123, 125, 92, 91, 93
+_SMALL_A, _SMALL_Z, _TO_LARGE = 97, 122, 32
 _PLAIN = np.zeros(256, np.bool_)
-_PLAIN[[ord(c) for c in "0123456789+-."]] = True
+_PLAIN[[ord(c) for c in "0123456789+-.eE"]] = True
 
 
 def _types(t: Any) -> Any:
@@ -33,12 +35,15 @@ def skip_blanks(data: Any, at: int, end: int) -> int:
 
 @part
 def find_name(data: Any, begin: int, end: int, names: Any, sizes: Any) -> int:
-    """Return which name stands in ``data[begin:end]``, or -1."""
+    """Return which name stands in ``data[begin:end]``, in any case, or -1."""
     for which in range(_FIELDS):
         if sizes[which] == end - begin:
             same = True
             for i in range(sizes[which]):
-                same = same and data[begin + i] == names[which, i]
+                letter = np.int64(data[begin + i])
+                if _SMALL_A <= letter <= _SMALL_Z:
+                    letter -= _TO_LARGE
+                same = same and letter == names[which, i]
             if same:
                 return which
     return -1
@@ -49,20 +54,24 @@ def find_fields(data: Any, begin: int, end: int, names: Any, sizes: Any, spans: 
     """Fill ``spans`` (6, 2) with where the values stand; False where it is not plain."""
     spans[:, 0] = -1
     at = skip_blanks(data, begin, end)
-    if at >= end or data[at] != _OPEN:
+    if at >= end or (data[at] != _OPEN and data[at] != _OPEN_ARRAY):
         return False
-    for _ in range(_FIELDS):
-        at = skip_blanks(data, at + 1, end)
-        if at >= end or data[at] != _QUOTE:
-            return False
-        first = at + 1
-        at = first
-        while at < end and data[at] != _QUOTE and data[at] != _BACKSLASH:
-            at += 1
-        which = find_name(data, first, at, names, sizes)
-        at = skip_blanks(data, at + 1, end)
-        if which < 0 or spans[which, 0] >= 0 or at >= end or data[at] != _COLON:
-            return False
+    named = data[at] == _OPEN
+    last = _CLOSE if named else _CLOSE_ARRAY
+    for place in range(_FIELDS):
+        which = place
+        if named:
+            at = skip_blanks(data, at + 1, end)
+            if at >= end or data[at] != _QUOTE:
+                return False
+            first = at + 1
+            at = first
+            while at < end and data[at] != _QUOTE and data[at] != _BACKSLASH:
+                at += 1
+            which = find_name(data, first, at, names, sizes)
+            at = skip_blanks(data, at + 1, end)
+            if which < 0 or spans[which, 0] >= 0 or at >= end or data[at] != _COLON:
+                return False
         at = skip_blanks(data, at + 1, end)
         quoted = at < end and data[at] == _QUOTE
         first = at + quoted
@@ -73,11 +82,11 @@ def find_fields(data: Any, begin: int, end: int, names: Any, sizes: Any, spans: 
         if at == first or (quoted and (at >= end or data[at] != _QUOTE)):
             return False
         at = skip_blanks(data, at + quoted, end)
-        if at >= end or (data[at] != _COMMA and data[at] != _CLOSE):
+        if at >= end or (data[at] != _COMMA and data[at] != last):
             return False
-        if data[at] == _CLOSE:
+        if data[at] == last:
             break
-    plain = at < end and data[at] == _CLOSE and skip_blanks(data, at + 1, end) == end
+    plain = at < end and data[at] == last and skip_blanks(data, at + 1, end) == end
     return plain and spans[:, 0].min() >= 0
 
 
@@ -115,3 +124,47 @@ def rows_of_objects(
         at = end + 1
     counters[0], counters[1] = filled, lines
     return at
+
+
+def _array_types(t: Any) -> Any:
+    return t.void(read_only(t.uint8), t.int64[::1], t.uint8[::1])
+
+
+@rare_kernel(_array_types)
+def lines_of_array(data: Any, scan: Any, out: Any) -> None:
+    """Copy a piece of one JSON array to ``out`` so that each item stands on a line.
+
+    Nothing moves: brackets around the items become blanks, commas between them newlines, and
+    newlines within them blanks. ``scan``, carried from piece to piece, is the depth of
+    brackets, whether a string and an escape in it are open, and the depth where the present
+    line began. JSON has no newline in a string: at one, an item is damaged and left behind.
+    """
+    depth, quoted, escaped = scan[0], scan[1] != 0, scan[2] != 0
+    for at in range(len(data)):
+        letter = data[at]
+        out[at] = letter
+        if letter == _NEWLINE:
+            depth = min(depth, 1) if quoted else depth
+            if depth > 0 and not quoted:
+                out[at] = _SPACE
+            else:
+                scan[3] = depth
+            quoted = escaped = False
+        elif quoted:
+            quoted = escaped or letter != _QUOTE
+            escaped = not escaped and letter == _BACKSLASH
+        elif letter == _QUOTE:
+            quoted = True
+        elif letter == _OPEN_ARRAY or (letter == _OPEN and depth > 0):
+            if depth == 0:
+                out[at] = _SPACE
+            depth += 1
+        elif depth > 1 and letter in (_CLOSE_ARRAY, _CLOSE):
+            depth -= 1
+        elif depth == 1 and letter == _CLOSE_ARRAY:
+            out[at] = _SPACE
+            depth = 0
+        elif letter == _COMMA and depth == 1:
+            out[at] = _NEWLINE
+            scan[3] = 1
+    scan[0], scan[1], scan[2] = depth, quoted, escaped

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from muonscope.detector import Readout
 from muonscope.errors import FormatError
 from muonscope.words.binary import BlockDecoder, DatDecoder
+from muonscope.words.bologna import BolognaDecoder
 from muonscope.words.codec import Decoded, Decoder, joined
 from muonscope.words.compression import MAGIC_BYTES, Decompressor, compression_of
 from muonscope.words.detect import PARQUET_MAGIC, PREFIX_BYTES, Guess, guess_format
@@ -20,7 +21,7 @@ from muonscope.words.text import CsvDecoder, JsonDecoder
 
 __all__ = ["FORMATS", "StreamDecoder", "decode"]
 
-FORMATS = ("csv", "json", "dat", "dat129", "block", "parquet")
+FORMATS = ("csv", "json", "bologna", "dat", "dat129", "block", "parquet")
 """Formats that can be read."""
 
 
@@ -219,6 +220,8 @@ def _new_decoder(guess: Guess, readout: Readout) -> Decoder:
             return CsvDecoder(readout)
         case "json":
             return JsonDecoder(readout)
+        case "bologna":
+            return BolognaDecoder(readout)
         case "dat" | "dat129":
             return DatDecoder(readout, headers=guess.format == "dat129")
         case "block":

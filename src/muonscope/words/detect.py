@@ -6,6 +6,7 @@ answer never depends on how the data was cut into pieces: it is given by the fir
 alone where that is clear, and by exactly the first ``PREFIX_BYTES`` where it is not.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +15,21 @@ import numpy.typing as npt
 from muonscope.detector import Readout
 from muonscope.units import BX_PER_ORBIT
 from muonscope.words.binary import BLOCK_MAGIC, TRANSFER_WORDS, DatDecoder
+from muonscope.words.bologna import BOLOGNA_COLUMNS, share_of_rows
 from muonscope.words.codec import joined
-from muonscope.words.layout import ANCILLARY_HEADS, Fields, Words, unpack
+from muonscope.words.layout import ANCILLARY_HEADS, Fields, Words, head, unpack
 from muonscope.words.magics import foreign_kind
 from muonscope.words.rejects import RejectCode
-from muonscope.words.text import header_order
+from muonscope.words.tables import (
+    EXPECTED,
+    Layout,
+    column_names,
+    has_decimal_comma,
+    header_problem,
+    is_comment,
+    layout_of,
+    with_row_names,
+)
 
 __all__ = ["PARQUET_MAGIC", "PREFIX_BYTES", "Guess", "guess_format", "look_like_words"]
 
@@ -34,7 +45,10 @@ _LIKELY, _CLEAN = 0.5, 0.95
 _MOSTLY = 0.9
 _TRANSLATED = 3
 _SURE_BYTES = 4
-_ENOUGH_TO_COMPARE = 4
+_ENOUGH_TO_COMPARE, _ENOUGH_FOR_HITS = 4, 64
+_ROWS = 20
+_SIX = rb'\[\s*("?[-+\d.eE]+"?\s*,\s*){5}'
+_ARRAY = re.compile(_SIX + rb"|\[\s*" + _SIX + rb'|\[\s*\{\s*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +56,7 @@ class Guess:
     """The likely format of data."""
 
     format: str
-    """``csv``, ``json``, ``dat``, ``dat129``, ``block``, ``parquet``, ``empty`` or ``unknown``."""
+    """One of ``muonscope.words.decode.FORMATS``, ``empty`` or ``unknown``."""
     confidence: float
     """0 .. 1."""
     reason: str
@@ -63,45 +77,90 @@ def guess_format(first: bytes, readout: Readout, *, complete: bool) -> Guess | N
         if not complete and magic.startswith(first):
             return None
     plain = first.removeprefix(b"\xef\xbb\xbf")
-    guess = _guess_first_line(plain, complete=complete)
+    guess = _guess_first_line(plain, readout, complete=complete)
     if guess is not None or not complete:
         return guess
     foreign = foreign_kind(first, _SURE_BYTES)
     if foreign:
         return Guess("unknown", 1.0, foreign)
-    return _guess_binary(first, readout) if plain.translate(None, _TEXT) else _guess_text(plain)
+    return (
+        _guess_binary(first, readout)
+        if plain.translate(None, _TEXT)
+        else _guess_text(plain, readout)
+    )
 
 
-def _guess_first_line(text: bytes, *, complete: bool) -> Guess | None:
+def _guess_first_line(text: bytes, readout: Readout, *, complete: bool) -> Guess | None:
     """Tell what the first line tells beyond doubt, None if nothing."""
     line, newline, _ = text.lstrip().partition(b"\n")
-    if line.translate(None, _TEXT) or not (newline or complete):
+    if not (newline or complete):
         return None
-    line = line.strip()
-    if line.startswith(b"{"):
-        return Guess("json", 0.95, "the first line begins an object")
-    if header_order(line) is not None:
+    layout = layout_of(line)
+    if layout is not None and not layout.is_plain:  # rows tell more: whether they have commas
+        return _guess_text(text, readout) if complete else None
+    if layout is not None and layout.has_header:
         return Guess("csv", 1.0, "a header with the six names")
+    if line.translate(None, _TEXT):
+        return None
+    if line.startswith(b"{") or _ARRAY.match(text.lstrip()):
+        kind = "an object" if line.startswith(b"{") else "an array of numbers or of objects"
+        return Guess("json", 0.95, f"the first line begins {kind}")
     return Guess("csv", 0.95, "the first line is six numbers") if _is_row(line) else None
 
 
 def _is_row(line: bytes) -> bool:
-    return line.count(b",") == 5 and not line.translate(None, b'0123456789,.+- "')
+    return line.count(b",") == 5 and not line.translate(None, b'0123456789,.+-eE "\t')
 
 
-def _guess_text(text: bytes) -> Guess:
-    rows = [line.strip() for line in text.split(b"\n") if line.strip()][:20]
+def _guess_text(text: bytes, readout: Readout) -> Guess:
+    rows = [line.strip() for line in text.split(b"\n") if line.strip()][:_ROWS]
     if not rows:
         return Guess("empty", 1.0, "only blanks")
-    line = rows[0]
-    if line.startswith(b"<"):
+    if rows[0].startswith(b"<"):
         return Guess("unknown", 0.9, "text that begins with '<': an HTML or XML page")
+    unknown = f"text, but no table of words and no JSON; expected {EXPECTED}"
+    guess = _guess_bologna(rows, readout) or _guess_rows(rows)
+    return guess or Guess("unknown", 0.9, unknown)
+
+
+def _guess_bologna(rows: list[bytes], readout: Readout) -> Guess | None:
+    share = share_of_rows(rows)
+    if share <= _LIKELY:
+        return None
+    kind = f"{share:.0%} of the first rows are as the DAQ in Bologna writes: {BOLOGNA_COLUMNS}"
+    if not readout.pins:
+        return Guess("unknown", share, f"{kind}; --detector bologna2 reads them")
+    return Guess("bologna", share, kind)
+
+
+def _guess_rows(rows: list[bytes]) -> Guess | None:
+    for place, row in enumerate(rows):
+        layout = layout_of(row)
+        if layout is not None:
+            return _guess_table(rows[place:], layout, place)
+        if not is_comment(row) and column_names(row):
+            break
     if any(map(_is_row, rows)):
         share = sum(map(_is_row, rows)) / len(rows)
         return Guess("csv", share, f"{share:.0%} of the first rows are six numbers")
-    if line.count(b",") >= 1 and line[:1].isalpha() and b"HEAD" in line.upper():
-        return Guess("csv", 0.5, "a header, though not with the six names")
-    return Guess("unknown", 0.9, "text, but no rows of six numbers and no JSON objects")
+    names = column_names(rows[0])
+    if not names or b"HEAD" not in rows[0].upper():
+        return None
+    return Guess("csv", 0.5, f"a header, though not with the six names: {header_problem(names)}")
+
+
+def _guess_table(rows: list[bytes], layout: Layout, before: int) -> Guess:
+    """Return what ``rows``, of which the first told the layout, seem to be."""
+    header, rows = layout.has_header, rows[layout.has_header :]
+    if header and rows:
+        layout = with_row_names(layout, rows[0])
+    told = [text for text in (layout.described,) if text]
+    if has_decimal_comma(layout, rows):
+        told.append("decimal comma")
+    if header:
+        return Guess("csv", 1.0, ", ".join(["a header with the six names", *told]))
+    share = sum(layout_of(row) == layout for row in rows) / (len(rows) + before)
+    return Guess("csv", share, ", ".join([f"{share:.0%} of the first rows are six numbers", *told]))
 
 
 def _guess_binary(first: bytes, readout: Readout) -> Guess:
@@ -127,8 +186,12 @@ def _guess_binary(first: bytes, readout: Readout) -> Guess:
 
 
 def look_like_words(words: Words, readout: Readout) -> bool:
-    """Tell whether more than half of some words could be words of ``readout``."""
-    return _share_of_words(words, readout) >= _LIKELY
+    """Tell whether a message of some words could be one; a short one may be without a hit."""
+    if len(words) >= _ENOUGH_FOR_HITS:
+        return _share_of_words(words, readout) >= _LIKELY
+    heads = head(words[(words != 0) & (words != ~np.uint64(0))], readout.version)
+    exist = np.isin(heads, [*ANCILLARY_HEADS[readout.version], readout.hit_head])
+    return np.count_nonzero(exist) >= max(1, _LIKELY * len(words))
 
 
 def _why_no_words(first: bytes, words: Words, share: float) -> str:
