@@ -15,7 +15,8 @@ from muonscope.errors import SourceError
 from muonscope.intake.checkpoints import Checkpoints
 from muonscope.intake.streams import StreamIntake, StreamPosition
 from muonscope.transports.base import Piece
-from muonscope.transports.files import FileSource, FollowSource
+from muonscope.transports.files import FileSource
+from muonscope.transports.following import FollowSource
 from muonscope.transports.memory import MemorySource
 from muonscope.words.layout import Words
 from muonscope.words.parquet import ParquetEncoder

@@ -67,7 +67,7 @@ def word_plan(options: DashboardOptions, detector: str, stop: Stop, tell: Tell) 
     asked = ProcessOptions(
         sources=options.sources, detector=options.detector or detector, run=options.run,
         window=options.window, follow=options.follow, kafka_config=options.kafka_config,
-        no_wait=options.no_wait,
+        no_wait=options.no_wait, allow_duplicates=options.allow_duplicates,
     )  # fmt: skip
     return plan_of(asked, stop, tell, group=GROUP)
 

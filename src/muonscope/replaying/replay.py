@@ -242,7 +242,10 @@ def _decoded(
 ) -> Iterator[Words]:
     """Give the words of the source; what cannot be decoded is told."""
     bad = 0
-    for batch in open_words(options.sources, detector, kafka).batches():
+    words = open_words(
+        options.sources, detector, kafka, tell=tell, allow_duplicates=options.allow_duplicates
+    )
+    for batch in words.batches():
         if batch.error:
             raise batch.error
         if batch.rejects and not bad:
