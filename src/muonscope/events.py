@@ -45,7 +45,8 @@ class EventKind(StrEnum):
     UNCOMPARED = "uncompared"
     """``files``, the first of them ``where``, overlap in orbits and were too long to compare."""
     READ_TWICE = "read twice"
-    """A file begins with ``words`` words that were read before, and cannot be entered later."""
+    """A file begins with ``words`` words of another one (``detail``), and can only be read from
+    its start."""
     MORE_FILES = "more files"
     """As much as was just told holds for ``files`` more."""
     LEFT_OUT = "left out"

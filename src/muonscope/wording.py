@@ -116,8 +116,8 @@ _TEXTS: dict[EventKind, Callable[[Event], str]] = {
         " long to be compared: if some are copies in part, words count twice"
     ),
     EventKind.READ_TWICE: lambda e: (
-        f"{e.where}: its first {_count(e, 'words')} words are read twice, for its format can only"
-        " be read from the start; convert it to csv or dat"
+        f"{e.where} begins with {_count(e, 'words')} words that {e.detail} holds, too: they are"
+        " read twice, for its format can only be read from the start; convert it to csv or dat"
     ),
     EventKind.MORE_FILES: lambda e: (
         f"{_count(e, 'files')} more files hold words that others hold, too; {_BOTH}"

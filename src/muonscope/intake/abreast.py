@@ -69,18 +69,28 @@ def _numbers(files: Sequence[FileFacts]) -> list[int]:
             (parts[placed] == parts[i]) & (parts[i] >= 0)
             & (common != 0) & (overlap > _SIDE_BY_SIDE * shorter)
         )  # fmt: skip
-        numbers[i] = _stream(numbers[placed], apart, common != 0)
+        numbers[i] = _stream(numbers[placed], apart, common != 0, is_part=parts[i] >= 0)
     return [int(number) for number in numbers]
 
 
 def _stream(
-    numbers: npt.NDArray[np.int64], apart: npt.NDArray[np.bool_], akin: npt.NDArray[np.bool_]
+    numbers: npt.NDArray[np.int64],
+    apart: npt.NDArray[np.bool_],
+    akin: npt.NDArray[np.bool_],
+    *,
+    is_part: bool,
 ) -> int:
-    """Return the stream for a file: the latest of its boards that it does not run beside."""
+    """Return the stream for a file beside those that have ``numbers``.
+
+    ``apart`` are those that it runs beside, ``akin`` those with which it shares an FPGA.
+    """
     free = ~np.isin(numbers, numbers[apart])
-    for choice in (free & akin, free if not apart.any() else free & False):
-        if choice.any():
-            return int(numbers[np.flatnonzero(choice)[-1]])
+    if (free & akin).any():
+        candidates = numbers[free & akin]
+        # a board goes on where it stood last; the parts of one job follow any of another
+        return int(candidates.min() if is_part else candidates[-1])
+    if len(numbers) and not apart.any():
+        return int(numbers[-1])
     return int(numbers.max(initial=-1)) + 1
 
 

@@ -21,7 +21,7 @@ from muonscope.words.detect import PREFIX_BYTES
 __all__ = ["AdmitOnce"]
 
 _SETTLE_S = 2.0
-"""A file that has not changed for so long, s, is decided on though it is short."""
+"""A file that has not changed for so long, s, is read though it does not look like words."""
 
 _COMPLETE_S = 60.0
 """A file that has not changed for so long, s, is taken to be complete."""
@@ -43,11 +43,13 @@ class AdmitOnce:
         compared, size = self._compared.get(path), _size(path)
         if begun is None and compared is not None and not _is_worth(size, compared, final=final):
             return Refusal.LEFT_OUT
-        facts = self._facts(path, begun, grows=not final and self._age_s(path) < _SETTLE_S)
+        facts = self._facts(path, begun, final=final)
         if begun is not None:
             return self._admit(path, facts, Turn(name=str(path), stream=begun))
-        if facts.grows and self._is_short(path, facts):
+        if not final and self._is_wordless(path, facts):
             return Refusal.NOT_YET
+        if not final and self._begins_another(path, facts):
+            return Refusal.LEFT_OUT
         if copied := self._copy_of_gone(facts):
             return self._go_on(path, facts, copied)
         return self._beside_others(path, facts, final=final)
@@ -62,9 +64,14 @@ class AdmitOnce:
         self._read[path] = replace(facts, stream=turn.stream)
         return turn
 
-    def _facts(self, path: Path, stream: int | None, *, grows: bool) -> FileFacts:
+    def _facts(self, path: Path, stream: int | None, *, final: bool) -> FileFacts:
         ends = replace(ends_of(path, END_BYTES, {}), stream=stream)
-        return replace(self._looker.facts_of(ends, grows=grows), label=shown(path))
+        facts = self._looker.facts_of(ends, grows=not final)
+        if not final and not len(facts.first):
+            # the last row of a text may be cut so that it is another one; a binary word is not
+            short = self._looker.facts_of(ends)
+            facts = replace(short, grows=True) if short.format in {"dat", "dat129"} else facts
+        return replace(facts, label=shown(path))
 
     def _age_s(self, path: Path) -> float:
         try:
@@ -72,14 +79,21 @@ class AdmitOnce:
         except OSError:
             return _COMPLETE_S
 
-    def _is_short(self, path: Path, facts: FileFacts) -> bool:
-        """Tell whether a file that grows is too short for an answer."""
-        if not len(facts.first):
-            return facts.format != "unknown" or facts.size < PREFIX_BYTES
-        others = (other.first for name, other in self._read.items() if name != path)
-        others_and_gone = (*others, *(facts.first for facts, _ in self._gone))
-        return not len(proof(facts.first)) and any(
-            begins_with(other, facts.first) for other in others_and_gone
+    def _is_wordless(self, path: Path, facts: FileFacts) -> bool:
+        """Tell whether words may still come in a file that has none so far."""
+        if len(facts.first):
+            return False
+        if facts.format != "unknown" or not facts.size:
+            return True
+        return facts.size < PREFIX_BYTES and self._age_s(path) < _SETTLE_S
+
+    def _begins_another(self, path: Path, facts: FileFacts) -> bool:
+        """Tell whether a file has too few words for an answer, and another begins with them."""
+        if not len(facts.first) or len(proof(facts.first)):
+            return False
+        others = [*(facts for facts, _ in self._gone), *self._read.values()]
+        return any(
+            begins_with(other.first, facts.first) for other in others if other.name != str(path)
         )
 
     def _copy_of_gone(self, facts: FileFacts) -> tuple[FileFacts, int] | None:
@@ -121,16 +135,16 @@ class AdmitOnce:
         )
         if facts.name in found.after and may_follow and not final:
             return Refusal.LEFT_OUT  # the other file may still get what this one has already
-        turns, uncut = self._looker.turns(found)
-        tell_some([*found.events, *uncut], self._once.tell)
+        turns = self._looker.turns(found)
+        tell_some(found.events, self._once.tell)
         return self._admit(path, facts, next(turn for turn in turns if turn.name == facts.name))
 
     def _others(self, path: Path) -> list[FileFacts]:
         """Return the files that are read, as they are now."""
         for other, facts in self._read.items():
-            grows = self._age_s(other) < _COMPLETE_S
-            if facts.grows or grows or facts.size != _size(other):
-                self._read[other] = self._facts(other, facts.stream, grows=grows)
+            complete = self._age_s(other) >= _COMPLETE_S
+            if facts.grows or not complete or facts.size != _size(other):
+                self._read[other] = self._facts(other, facts.stream, final=complete)
         return [facts for other, facts in self._read.items() if other != path]
 
 

@@ -16,7 +16,7 @@ from muonscope.words.layout import Words, fpga, head, orbit
 
 __all__ = ["ENDLESS", "END_BYTES", "FORMATS", "FileFacts", "facts_of", "with_words"]
 
-END_BYTES = 1 << 14
+END_BYTES = 1 << 16
 """Bytes of the head and of the tail of a file that are looked at."""
 
 _MOST_BYTES = 1 << 22

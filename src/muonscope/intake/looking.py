@@ -10,7 +10,6 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 
 from muonscope.detector import Readout
-from muonscope.errors import SourceError
 from muonscope.events import Event, EventKind, Tell, ignore
 from muonscope.intake.file_facts import END_BYTES, FileFacts, facts_of, with_words
 from muonscope.intake.overlap import joined_words
@@ -23,13 +22,16 @@ from muonscope.words.detect import PARQUET_MAGIC
 from muonscope.words.layout import Words
 from muonscope.words.parquet import parquet_ends
 
-__all__ = ["Looker", "Once", "state_after", "surveyed", "tell_some"]
+__all__ = ["Looker", "Once", "surveyed", "tell_some"]
 
 _END_WORDS = 1 << 11
 _WHOLE_BYTES = 8 << 20
 """Raw bytes of compressed files that are read to their ends for these, in all."""
 
 _CHUNK_BYTES = 1 << 16
+_PIECE_BYTES = 1 << 18
+"""Compressed bytes that give a whole block of zstd: 128 KiB, decompressed."""
+
 _MAGIC_BYTES = 8
 _TOLD = 20
 
@@ -54,9 +56,8 @@ def surveyed(source: FileSet, once: Once) -> None:
     looker = Looker(source.open, once.readout)
     facts = looker.facts(ends)
     found = arrange(facts, looker.words)
-    turns, uncut = looker.turns(found)
-    source.take(turns)
-    tell_some([*found.events, *uncut], once.tell)
+    source.take(looker.turns(found))
+    tell_some(found.events, once.tell)
 
 
 def tell_some(events: Sequence[Event], tell: Tell) -> None:
@@ -104,6 +105,8 @@ class Looker:
             facts = facts_of(
                 ends.name, ends.size, ends.first, ends.last, self._readout, grows=grows
             )
+            if facts.compression and not len(facts.first):
+                facts = self._unpacked(facts)
             return replace(facts, stream=ends.stream)
         facts = FileFacts(
             name=ends.name, size=ends.size, format="parquet", stream=ends.stream, grows=grows
@@ -113,41 +116,44 @@ class Looker:
             return with_words(facts, first, last, self._readout, rows)
         return facts
 
+    def _unpacked(self, facts: FileFacts) -> FileFacts:
+        """Return what the first words of a file tell that gives none before a larger piece."""
+        with suppress(Exception), self._open(facts.name) as file:  # who reads it finds out why
+            decoder = StreamDecoder(self._readout)
+            for decoded in decode(file, decoder, _PIECE_BYTES):
+                if len(decoded.words):
+                    form = decoder.guess.format if decoder.guess else facts.format
+                    about = len(decoded.words) * facts.size / min(file.tell(), facts.size)
+                    known = replace(facts, format=form, about=about)
+                    first = decoded.words[:_END_WORDS]
+                    return with_words(known, first, first[:0], self._readout, None)
+        return facts
+
     def words(self, name: str) -> Iterator[Words]:
         """Yield all words of a file; of one that cannot be read, those before that."""
         with suppress(Exception), self._open(name) as file:  # who reads it finds out why
             for decoded in decode(file, StreamDecoder(self._readout)):
                 yield decoded.words
 
-    def turns(self, found: Arrangement) -> tuple[list[Turn], list[Event]]:
-        """Return how files are read, and of which words are read twice all the same."""
-        turns, uncut = [], []
+    def turns(self, found: Arrangement) -> list[Turn]:
+        """Return how files are read."""
+        turns = []
         for number, names in enumerate(found.streams):
             for name in names:
-                turn = Turn(name=name, stream=number)
-                if after := found.after.get(name):
-                    state = self.state_after(name, after)
-                    if state is None:
-                        uncut.append(
-                            Event(
-                                kind=EventKind.READ_TWICE, where=shown(PurePath(name).name),
-                                numbers={"words": after},
-                            )
-                        )  # fmt: skip
-                    else:
-                        restart = 0 if state["compression"] else state["position"]
-                        turn = replace(turn, restart=restart, resume=state)
-                turns.append(turn)
-        return turns, uncut
+                state = self.state_after(name, found.after.get(name, 0))
+                restart = 0 if not state or state["compression"] else state["position"]
+                turns.append(Turn(name=name, stream=number, restart=restart, resume=state))
+        return turns
 
-    def state_after(self, name: str, n: int) -> Mapping[str, Any] | None:
+    def state_after(self, name: str, n: int) -> Mapping[str, Any]:
         """Return the state of a decoder that has given the first ``n`` words of a file.
 
-        None where it cannot be entered there: Parquet, a block, what cannot be read.
+        Nothing where it is read from its start, or cannot be read any more.
         """
-        with suppress(SourceError, OSError), self._open(name) as file:
-            return state_after(file, n, self._readout)
-        return None
+        if n:
+            with suppress(Exception), self._open(name) as file:  # who reads it finds out why
+                return _state_after(file, n, self._readout)
+        return {}
 
     def state_at(self, name: str, position: int) -> Mapping[str, Any]:
         """Return the state of a decoder that was fed so many raw bytes of a file."""
@@ -164,8 +170,8 @@ def _state_at(file: BinaryIO, position: int, readout: Readout) -> Mapping[str, A
     return decoder.state()
 
 
-def state_after(file: BinaryIO, n: int, readout: Readout) -> Mapping[str, Any] | None:
-    """Return the state of a decoder that has given the first ``n`` words of a file, or None."""
+def _state_after(file: BinaryIO, n: int, readout: Readout) -> Mapping[str, Any]:
+    """Return the state of a decoder that has given the first ``n`` words of a file."""
     compression = compression_of(file.read(_MAGIC_BYTES))
     file.seek(0)
     chunks = _plain(file, compression)
@@ -174,8 +180,6 @@ def state_after(file: BinaryIO, n: int, readout: Readout) -> Mapping[str, Any] |
     probe.feed(rest)
     probe.finish()
     form = probe.guess.format if probe.guess else ""
-    if form not in {"dat", "dat129", "csv", "json"}:
-        return None
     state, given, more = fresh_state(form, None, readout), 0, rest
     while more:
         decoder = StreamDecoder(readout)
@@ -187,7 +191,7 @@ def state_after(file: BinaryIO, n: int, readout: Readout) -> Mapping[str, Any] |
         state = decoder.state()
         more = next(chunks, b"")
         rest = rest[int(state["position"]) - begin :] + more
-    return None
+    return {}
 
 
 def _entered(state: Mapping[str, Any], data: bytes, n: int, readout: Readout) -> Mapping[str, Any]:

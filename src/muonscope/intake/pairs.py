@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from muonscope.intake.abreast import is_part
 from muonscope.intake.file_facts import FileFacts
 from muonscope.intake.overlap import Relation, begins_alike, find, proof
 
-__all__ = ["SKEW_ORBITS", "Pairs", "clusters"]
+__all__ = ["SKEW_ORBITS", "Pairs", "clusters", "is_ordinary"]
 
 SKEW_ORBITS = 1_123
 """Orbits (100 ms) by which files that follow each other overlap, as FPGAs are not in step."""
@@ -15,6 +16,13 @@ _SURE = 0.7
 """Part of a reckoned length, in orbits, that a file has for sure."""
 
 _MOST_PAIRS = 20_000
+
+
+def is_ordinary(a: FileFacts, b: FileFacts) -> bool:
+    """Tell whether ``b`` may just follow ``a``, or run beside it as a part file."""
+    if a.end is None or b.begin is None or (is_part(a.name) and is_part(b.name)):
+        return True
+    return 0 <= a.end - b.begin <= SKEW_ORBITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +71,14 @@ def _is_doubtful(a: FileFacts, b: FileFacts) -> bool:
         return False
     if a.end is None:
         return b.begin - a.begin < _SURE * (a.reckoned_end - a.begin)
-    overlap = a.end - b.begin
-    if overlap <= SKEW_ORBITS:
+    if b.begin > a.end:
         return a.end < a.begin <= b.begin  # in the stale buffer of a file, before its reset
-    return a.last_begin is None or a.last_begin + SKEW_ORBITS > b.begin
+    if a.last_begin is None:
+        return True
+    # A file that begins before the last words of another has hits before theirs. Few hits may be
+    # later than some of these, for FPGAs are not in step; such a file ends inside the other.
+    inside = b.end is not None and b.end <= a.end
+    return b.begin < a.last_begin + (SKEW_ORBITS if inside else 0)
 
 
 def clusters(pairs: Sequence[Relation]) -> list[list[str]]:

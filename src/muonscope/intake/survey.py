@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from muonscope.events import Event, EventKind
-from muonscope.intake.abreast import is_part, streams_of
+from muonscope.intake.abreast import streams_of
 from muonscope.intake.file_facts import FORMATS, FileFacts
 from muonscope.intake.overlap import (
     Relation,
@@ -36,7 +36,7 @@ from muonscope.intake.overlap import (
     relations,
     together,
 )
-from muonscope.intake.pairs import Pairs, clusters
+from muonscope.intake.pairs import Pairs, clusters, is_ordinary
 from muonscope.words.layout import Words
 
 __all__ = ["LOOK_BYTES", "Arrangement", "Look", "arrange"]
@@ -46,6 +46,9 @@ LOOK_BYTES = 64 << 20
 
 _MOST_WORDS = 1 << 24
 """Words that are compared at once, at most: 128 MiB."""
+
+_WHOLE = frozenset({"parquet", "block"})
+"""Formats that can only be read from the start."""
 
 _ALIKE, _ALIKE_PACKED = 0.05, 0.3
 """Relative errors of a number of words that is only reckoned from plain or compressed bytes."""
@@ -68,13 +71,13 @@ class Arrangement:
     """What there is to tell of it."""
 
 
-def arrange(files: Sequence[FileFacts], look: Look, most_bytes: int = LOOK_BYTES) -> Arrangement:
+def arrange(files: Sequence[FileFacts], look: Look) -> Arrangement:
     """Return how ``files`` are read so that each word is counted once.
 
     ``files`` are in order of their names; ``look`` is asked for the words of no more than
-    ``most_bytes`` of them.
+    ``LOOK_BYTES`` of them.
     """
-    survey = _Survey(files, look, most_bytes)
+    survey = _Survey(files, look)
     survey.find_copies()
     survey.find_overlaps()
     kept = [survey.facts[name] for name in survey.order if name not in survey.left_out]
@@ -95,12 +98,12 @@ def _rank(facts: FileFacts) -> tuple[bool, bool, int, int]:
 class _Survey:
     """What was found out so far."""
 
-    def __init__(self, files: Sequence[FileFacts], look: Look, most_bytes: int) -> None:
+    def __init__(self, files: Sequence[FileFacts], look: Look) -> None:
         self.facts = {facts.name: facts for facts in files}
         self.order = list(self.facts)
         self.left_out: dict[str, str] = {}
         self.after: dict[str, int] = {}
-        self._look, self._left = look, most_bytes
+        self._look, self._left = look, LOOK_BYTES
         self._told: list[tuple[EventKind, str, str, dict[str, float]]] = []
         self._uncompared: set[str] = set()
 
@@ -205,9 +208,16 @@ class _Survey:
             elif outer == name and at and relation.inner in kept:
                 self._tell(EventKind.PERHAPS_TWICE, name, relation.inner)
         if after:
-            self.after[name] = after
-            self._tell(EventKind.OVERLAP, name, before, words=after)
+            self._begin_after(name, after, before)
         return True
+
+    def _begin_after(self, name: str, n: int, other: str) -> None:
+        """Leave out the first words of a file, if it can be entered behind them."""
+        if self.facts[name].format in _WHOLE:
+            self._tell(EventKind.READ_TWICE, name, other, words=n)
+            return
+        self.after[name] = max(n, self.after.get(name, 0))
+        self._tell(EventKind.OVERLAP, name, other, words=n)
 
     def _put_in_order(self, names: Sequence[str], placed: Mapping[str, int]) -> None:
         """Put files that overlap in the order of their words, where they stand in the list."""
@@ -225,8 +235,7 @@ class _Survey:
                 self._reckon_tail(self.facts[pair.outer], pair.at, self.facts[pair.inner])
         for pair in pairs.doubtful:
             outer, inner = self.facts[pair.outer], self.facts[pair.inner]
-            silent = outer.end is None or (is_part(outer.name) and is_part(inner.name))
-            if inner.name in names and not silent:
+            if inner.name in names and not is_ordinary(outer, inner):
                 self._uncompared |= {outer.name, inner.name}
 
     def _reckon_head(self, outer: FileFacts, inner: FileFacts) -> None:
@@ -240,8 +249,7 @@ class _Survey:
         overlap = outer.last[at:]
         common = together(overlap, inner.first)
         if common.first == len(overlap) and inner.stream is None:
-            self.after[inner.name] = max(common.second, self.after.get(inner.name, 0))
-            self._tell(EventKind.OVERLAP, inner.name, outer.name, words=common.second)
+            self._begin_after(inner.name, common.second, outer.name)
         else:
             self._tell(EventKind.PERHAPS_TWICE, inner.name, outer.name)
 

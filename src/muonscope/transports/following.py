@@ -1,6 +1,7 @@
 """Local files as sources while they grow, and new ones as they appear."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -102,6 +103,7 @@ class FollowSource:
     def pieces(self) -> Iterator[Piece]:
         """Yield what is new, for ever or until nothing came for ``idle_exit_s``."""
         quiet_since = self._clock()
+        self._recall()
         while True:
             news = False
             for piece in self._poll():
@@ -121,6 +123,16 @@ class FollowSource:
                 yield from self._read(path, has_later=False, final=True)
         for piece in self._reading.values():
             yield replace(piece, data=b"", ended=True)
+
+    def _recall(self) -> None:
+        """Let the files that an earlier run began have their turns before all others."""
+        for path in self._list_files() if self._known else ():
+            with suppress(OSError):
+                if path.is_file():
+                    with path.open("rb") as handle:
+                        file = OpenFile(path, handle, self._known)
+                        if file.key in self._known:
+                            self._turn(file, final=False)
 
     def _poll(self) -> Iterator[Piece]:
         """Yield what is new in all files, and an idle piece where something was made to wait."""
