@@ -55,6 +55,8 @@ def _numbers(files: Sequence[FileFacts]) -> list[int]:
     spans = np.array([_spans(facts) for facts in files], np.int64).reshape(n, _SPANS, 2)
     folders: dict[PurePath, int] = {}
     parts = np.array([_folder(facts, folders) for facts in files], np.int64)
+    if n and np.bitwise_and.reduce(boards) and (parts < 0).all():
+        return [facts.stream or 0 for facts in files]
     length = (spans[..., 1] - spans[..., 0]).clip(0).sum(axis=1)
     for i, facts in enumerate(files):
         if facts.stream is not None:

@@ -4,6 +4,7 @@ Pure: bytes in, facts out. Orbits are those of hits; ancillary words run ahead o
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,11 @@ from muonscope.words.layout import Words, fpga, head, orbit
 
 __all__ = ["ENDLESS", "END_BYTES", "FORMATS", "FileFacts", "facts_of", "with_words"]
 
-END_BYTES = 1 << 16
-"""Bytes of the head and of the tail of a file that are looked at."""
+END_BYTES = _JSON_BYTES = 1 << 16
+"""Bytes of the head and of the tail of a file that are looked at, in JSON: some 600 words."""
+
+_BYTES = 1 << 14
+"""The same in other formats: at least as many words."""
 
 _MOST_BYTES = 1 << 22
 """Decompressed bytes of the head that are decoded, at most."""
@@ -103,6 +107,9 @@ def facts_of(
     not looked at. Of a file that ``grows`` the last, unfinished record is left out. Of Parquet
     nothing can be told in this way.
     """
+    n = _JSON_BYTES if first.lstrip()[:1] == b"{" else _BYTES
+    if size > n:
+        first, last = first[:n], (last or first[:size])[-n:]
     decoder = StreamDecoder(readout)
     begun, all_fed = _beginning(decoder, first)
     seen = all_fed and len(first) >= size
@@ -130,18 +137,23 @@ def with_words(
 ) -> FileFacts:
     """Return ``facts`` with what its first and last words tell."""
     early, late = _hits(first, readout), _hits(last, readout)
-    boards = np.unique(np.concatenate([fpga(early, readout.version), fpga(late, readout.version)]))
-    facts = replace(facts, first=first, last=last, words=words, fpgas=frozenset(boards.tolist()))
+    boards = {*fpga(early, readout.version).tolist(), *fpga(late, readout.version).tolist()}
+    told: dict[str, Any] = {
+        "first": first,
+        "last": last,
+        "words": words,
+        "fpgas": frozenset(boards),
+    }
     if words is not None:
-        facts = replace(facts, about=float(words))
+        told["about"] = float(words)
     if len(early):
         orbits = _near(orbit(early), 0)
         begin, reached = int(orbits.min()), int(orbits.max())
-        facts = replace(facts, begin=begin, orbits_a_word=(reached - begin) / len(first))
+        told |= {"begin": begin, "orbits_a_word": (reached - begin) / len(first)}
     if len(late):
         orbits = _near(orbit(late), -1)
-        facts = replace(facts, end=int(orbits.max()), last_begin=int(orbits.min()))
-    return facts
+        told |= {"end": int(orbits.max()), "last_begin": int(orbits.min())}
+    return replace(facts, **told)
 
 
 def _beginning(decoder: StreamDecoder, first: bytes) -> tuple[Decoded, bool]:

@@ -73,10 +73,12 @@ def proof(words: Words) -> Words:
 
     That is the first of the words, with ``PROOF_WORDS`` different ones among them.
     """
-    _, first = np.unique(words[: 8 * PROOF_WORDS], return_index=True)
-    if len(first) < PROOF_WORDS:
-        return words[:0]
-    return words[: int(np.sort(first)[PROOF_WORDS - 1]) + 1]
+    seen: set[int] = set()
+    for n, word in enumerate(words[: 8 * PROOF_WORDS].tolist(), start=1):
+        seen.add(word)
+        if len(seen) == PROOF_WORDS:
+            return words[:n]
+    return words[:0]
 
 
 def begins_alike(a: Words, b: Words) -> bool:

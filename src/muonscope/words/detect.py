@@ -134,7 +134,7 @@ def _share_of_words(words: Words, readout: Readout) -> float:
         return 0.0
     good = np.zeros(len(words), np.bool_)
     for kind in (heads == hit_head, heads != hit_head):
-        for lane in range(16):
+        for lane in set(fields.fpga.tolist()):
             rows = np.flatnonzero(kind & (fields.fpga == lane))
             good[rows] = _near_another(orbits[rows])
     return float((known & good).mean())
