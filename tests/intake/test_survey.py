@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -17,6 +18,7 @@ from helpers.recordings import encoded, read_once, recorded, written
 from muonscope.detector import shipped_detector
 from muonscope.events import Event, EventKind
 from muonscope.intake import looking, survey
+from muonscope.intake.file_facts import facts_of
 from muonscope.intake.looking import Once
 from muonscope.intake.opening import open_bytes
 from muonscope.wording import describe
@@ -348,6 +350,17 @@ def test_a_few_bytes_that_unpack_to_very_many_are_not_unpacked_to_be_compared(
     source = open_bytes([str(folder)], once=Once(readout=READOUT, tell=told.append))
     assert time.monotonic() - began < patience(2.0)
     assert source.size() == sum(path.stat().st_size for path in folder.iterdir())
+
+
+def test_a_file_that_was_begun_is_never_left_out() -> None:
+    data = encoded(WORDS, "csv")
+    facts = [
+        replace(facts_of(name, len(data), data, data, READOUT), stream=stream)
+        for name, stream in (("a", None), ("b", 0), ("c", 0))
+    ]
+    found = survey.arrange(facts, lambda _: [WORDS])
+    assert found.streams == (("b", "c"),)
+    assert found.left_out == {"a": "b"}
 
 
 # --- any cuts ------------------------------------------------------------------------------------

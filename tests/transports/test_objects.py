@@ -249,8 +249,7 @@ def test_of_many_objects_only_the_ends_are_read_to_survey_them(
         "many", {f"data_{n}.dat": encoded(part, "dat") for n, part in enumerate(np.split(words, 3))}
     )
     asked: list[int] = []
-    calls: list[int] = []
-    cat_file, cat_ranges = s3fs.S3FileSystem._cat_file, s3fs.S3FileSystem.cat_ranges
+    cat_file = s3fs.S3FileSystem._cat_file
 
     async def counted(self: object, path: str, start: int, end: int, **more: object) -> object:
         asked.append(end - start)
