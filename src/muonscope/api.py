@@ -25,12 +25,14 @@ from muonscope.counting.window_spec import WindowSpec
 from muonscope.counting.window_table import WindowTable, joined
 from muonscope.detector import Detector
 from muonscope.errors import AccountingError, FormatError, OptionError
+from muonscope.events import Event
 from muonscope.intake.opening import detector_for, load_detector, open_words
 from muonscope.simulation.faults import parse_fault
 from muonscope.simulation.options import Simulation, detector_of
 from muonscope.simulation.profiles import profile_named
 from muonscope.transports.kafka.options import KafkaOptions, kafka_settings
 from muonscope.transports.kafka.url import is_kafka_url
+from muonscope.wording import describe
 from muonscope.words.layout import Words
 from muonscope.words.rejects import Rejects
 
@@ -48,6 +50,8 @@ class Recording:
     detector: Detector
     kafka: KafkaOptions | None = field(default=None, compare=False)
     """How to deal with the brokers, where the source is a topic."""
+    allow_duplicates: bool = False
+    """Whether words that several files hold are given each time."""
 
     def __repr__(self) -> str:
         """Return one line."""
@@ -56,7 +60,8 @@ class Recording:
     def batches(self, rejects: Rejects | None = None) -> Iterator[Words]:
         """Yield the words in bounded pieces, each an array of shape (n,).
 
-        What cannot be decoded is added to ``rejects``, if that is given.
+        What cannot be decoded is added to ``rejects``, if that is given. Words that several
+        files hold are given once, with a warning that names the files.
 
         Raises
         ------
@@ -64,7 +69,11 @@ class Recording:
             If the source cannot be read, or nothing in it is of a known format.
         """
         words, mine = 0, Rejects()
-        for batch in open_words([self.source], self.detector, self.kafka).batches():
+        opened = open_words(
+            [self.source], self.detector, self.kafka,
+            tell=_warn, allow_duplicates=self.allow_duplicates,
+        )  # fmt: skip
+        for batch in opened.batches():
             if batch.error:
                 raise batch.error
             mine.add(batch.rejects)
@@ -103,12 +112,14 @@ def open_recording(
     detector: Detector | str | None = None,
     *,
     kafka_config: str | os.PathLike[str] = "",
+    allow_duplicates: bool = False,
 ) -> Recording:
     """Open a recording; ``detector`` is a shipped name, a TOML file, or a Detector.
 
     Without one, it is that of the profile for a ``sim:`` URL, else ``legnaro``. A topic is
     read with the client settings in the file ``kafka_config``, lines of ``name = value``, and
-    those of the environment (``MUONSCOPE_KAFKA_...``), which win.
+    those of the environment (``MUONSCOPE_KAFKA_...``), which win. Words that several files hold,
+    such as a recording and its copy, are read once unless ``allow_duplicates``.
 
     Raises
     ------
@@ -122,7 +133,11 @@ def open_recording(
     if is_kafka_url(name):
         kafka = KafkaOptions(settings=kafka_settings(os.fspath(kafka_config)))
     known = detector_for([name]) if detector is None else _detector(detector)
-    return Recording(name, known, kafka)
+    return Recording(name, known, kafka, allow_duplicates)
+
+
+def _warn(event: Event) -> None:
+    warnings.warn(describe(event), stacklevel=2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,29 @@ class EventKind(StrEnum):
     """A word's orbit is supported by no other word; numbers as for an epoch."""
     LATE = "late"
     """A word came after its window had closed; numbers as for an epoch."""
+    COPY = "copy"
+    """A file holds the same words as another one (``detail``), and is not read; ``lost`` words,
+    if any, are only in it."""
+    PART = "part"
+    """A file holds ``words`` words, all of them in another one (``detail``), and is not read;
+    ``lost`` as for a copy."""
+    OVERLAP = "overlap"
+    """A file begins with ``words`` words of another one (``detail``): they are read once."""
+    ALIKE = "alike"
+    """A file begins with ``words`` words of another one (``detail``), then they part: both are
+    read."""
+    TOO_FEW = "too few"
+    """A file holds the same ``words`` words as another one (``detail``), too few to be sure: both
+    are read."""
+    PERHAPS_TWICE = "perhaps twice"
+    """A file may hold words of another one (``detail``): both are read."""
+    UNCOMPARED = "uncompared"
+    """``files``, the first of them ``where``, overlap in orbits and were too long to compare."""
+    READ_TWICE = "read twice"
+    """A file begins with ``words`` words of another one (``detail``), and can only be read from
+    its start."""
+    MORE_FILES = "more files"
+    """As much as was just told holds for ``files`` more."""
     LEFT_OUT = "left out"
     """Data could not be decoded, as ``detail`` says."""
     LEFT_OUT_IN_ALL = "left out in all"

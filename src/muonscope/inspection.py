@@ -7,7 +7,7 @@ notes: noisy above max(5 x layer median, median + 8 sigma), silent with no hit, 
 median of all channels.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,12 +23,14 @@ from muonscope.counting.window_table import WindowTable
 from muonscope.counting.word_classes import Timeless, class_table
 from muonscope.detector import Detector, setup_names, shipped_detector
 from muonscope.errors import MuonscopeError
+from muonscope.events import Tell, ignore
 from muonscope.inspection_report import Epoch, OddChannel, OddWords, Report
 from muonscope.intake.batch import WordBatch, WordSource
 from muonscope.intake.message_book import ORDER_KEY
 from muonscope.intake.opening import (
     check_sources,
     detector_for,
+    first_bytes,
     is_simulated,
     open_bytes,
     open_words,
@@ -46,6 +48,7 @@ from muonscope.words.rejects import Rejects
 __all__ = ["inspect_bytes", "inspect_sources"]
 
 _ASKED = "as asked for"
+_FIRST_BYTES = 1 << 24
 _TOP = 1 << 15
 _EXAMPLES = 5
 _NOTES = 100
@@ -66,11 +69,22 @@ class _SeenBefore:
     def size(self) -> None:
         return None
 
+    def hold(self, streams: Collection[int]) -> None:
+        pass
+
 
 def inspect_sources(
-    sources: Sequence[str], detector: Detector | None = None, kafka: KafkaOptions | None = None
+    sources: Sequence[str],
+    detector: Detector | None = None,
+    kafka: KafkaOptions | None = None,
+    *,
+    tell: Tell = ignore,
+    allow_duplicates: bool = False,
 ) -> Report:
     """Read what ``sources`` hold to its end and report; choose the detector if none is given.
+
+    Words that several files hold are read once, and ``tell`` is told so, unless
+    ``allow_duplicates``.
 
     Raises
     ------
@@ -81,13 +95,18 @@ def inspect_sources(
     """
     check_sources(sources)
     if detector is not None:
-        return _report(open_words(sources, detector, kafka), detector, _ASKED)
+        words = open_words(sources, detector, kafka, tell=tell, allow_duplicates=allow_duplicates)
+        return _report(words, detector, _ASKED)
     if is_simulated(sources):
         detector = detector_for(sources)
         return _report(open_words(sources, detector), detector, _ASKED)
     if is_kafka_url(sources[0]):
         return _inspect_topic(sources, kafka)
-    return inspect_bytes(open_bytes(sources))
+    first = b"" if allow_duplicates else first_bytes(sources, _FIRST_BYTES)
+    if not first:
+        return inspect_bytes(open_bytes(sources))
+    detector, share = best_detector(first)
+    return _report(open_words(sources, detector, tell=tell), detector, _chosen(share))
 
 
 def inspect_bytes(source: ByteSource, detector: Detector | None = None) -> Report:

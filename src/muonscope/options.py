@@ -13,6 +13,7 @@ from muonscope.errors import OptionError
 
 __all__ = [
     "Option",
+    "allow_duplicates_option",
     "detector_option",
     "force_option",
     "kafka_config_option",
@@ -98,6 +99,11 @@ def sources_option(help: str = "File, folder, glob, s3://, kafka://, sim: or -."
 def detector_option(help: str = "Shipped name or TOML file; default: legnaro.") -> Any:  # noqa: A002
     """Return the option that names the detector."""
     return option("", "--detector", "-d", metavar="NAME|FILE", help=help)
+
+
+def allow_duplicates_option() -> Any:
+    """Return the option that reads words as often as files hold them."""
+    return option(False, "--allow-duplicates", help="Also read files whose words others hold.")
 
 
 def force_option() -> Any:

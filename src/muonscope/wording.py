@@ -19,6 +19,8 @@ _UNKEPT = (
     " NUMBA_CACHE_DIR can name one"
 )
 
+_BOTH = "--allow-duplicates reads both"
+
 _KINDS = {
     NoteKind.EPOCH: EventKind.EPOCH,
     NoteKind.HOLE: EventKind.HOLE,
@@ -84,7 +86,46 @@ def _count(event: Event, name: str) -> str:
     return f"{int(event.numbers[name]):,}"
 
 
+def _lost(event: Event) -> str:
+    lost = int(event.numbers.get("lost", 0))
+    return f", but for {lost:,} words that are lost" if lost else ""
+
+
 _TEXTS: dict[EventKind, Callable[[Event], str]] = {
+    EventKind.COPY: lambda e: (
+        f"{e.where} holds the same words as {e.detail}{_lost(e)}: read once; {_BOTH}"
+    ),
+    EventKind.PART: lambda e: (
+        f"{e.where} is a part of {e.detail}, which holds all of its {_count(e, 'words')} words"
+        f"{_lost(e)}: read once; {_BOTH}"
+    ),
+    EventKind.OVERLAP: lambda e: (
+        f"{e.where} begins with {_count(e, 'words')} words that {e.detail} holds, too: only what"
+        f" follows is read; {_BOTH}"
+    ),
+    EventKind.ALIKE: lambda e: (
+        f"{e.where} begins with {_count(e, 'words')} words of {e.detail}, then they differ: both"
+        " are read, as two runs with the same stale buffer"
+    ),
+    EventKind.TOO_FEW: lambda e: (
+        f"{e.where} holds the same words as {e.detail}, but {_count(e, 'words')} are too few"
+        " to tell a copy: both are read; remove one if it is a copy"
+    ),
+    EventKind.PERHAPS_TWICE: lambda e: (
+        f"{e.where} seems to hold words of {e.detail}: both are read, and words may count twice;"
+        " remove one if it is a copy"
+    ),
+    EventKind.UNCOMPARED: lambda e: (
+        f"{_count(e, 'files')} files, such as {e.where}, are of the same orbits as others and too"
+        " long to be compared: if some are copies in part, words count twice"
+    ),
+    EventKind.READ_TWICE: lambda e: (
+        f"{e.where} begins with {_count(e, 'words')} words that {e.detail} holds, too: they are"
+        " read twice, for its format can only be read from the start; convert it to csv or dat"
+    ),
+    EventKind.MORE_FILES: lambda e: (
+        f"{_count(e, 'files')} more files hold words that others hold, too; {_BOTH}"
+    ),
     EventKind.LEFT_OUT: lambda e: f"{e.detail}; left out",
     EventKind.LEFT_OUT_IN_ALL: lambda e: (
         f"{_count(e, 'pieces')} pieces in all could not be decoded and were left out"

@@ -2,7 +2,7 @@
 
 import gzip
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ from muonscope.errors import SourceError
 from muonscope.intake.checkpoints import Checkpoints
 from muonscope.intake.streams import StreamIntake, StreamPosition
 from muonscope.transports.base import Piece
-from muonscope.transports.files import FileSource, FollowSource
+from muonscope.transports.files import FileSource
+from muonscope.transports.following import FollowSource
 from muonscope.transports.memory import MemorySource
 from muonscope.words.layout import Words
 from muonscope.words.parquet import ParquetEncoder
@@ -71,6 +72,9 @@ def test_streams_that_take_turns_do_not_mix(legnaro: Detector) -> None:
                         yield Piece(key=name, name=name, data=part, read=at + len(part))
             for name, data in streams.items():
                 yield Piece(key=name, name=name, read=len(data), ended=True)
+
+        def hold(self, streams: Collection[int]) -> None:
+            pass
 
         def size(self) -> None:
             return None
@@ -162,6 +166,9 @@ def test_what_was_read_before_an_error_is_decoded(legnaro: Detector) -> None:
             yield Piece(key="a", name="a", data=WORDS[:100].tobytes(), read=800)
             yield Piece(key="a", name="a", error=SourceError("a: it broke"))
 
+        def hold(self, streams: Collection[int]) -> None:
+            pass
+
         def size(self) -> None:
             return None
 
@@ -180,6 +187,9 @@ def test_a_file_that_was_ended_while_its_format_was_unknown_may_grow(legnaro: De
             yield Piece(key="b", name="b", data=WORDS[:50].tobytes(), read=400)
             yield Piece(key="a", name="a", data=text[2:], read=len(text))
             yield Piece(key="a", name="a", read=len(text), ended=True)
+
+        def hold(self, streams: Collection[int]) -> None:
+            pass
 
         def size(self) -> None:
             return None

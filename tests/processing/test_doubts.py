@@ -201,7 +201,7 @@ def run_of_topic(values: Sequence[bytes], folder: Path, stop: Stop | None = None
     with open_output(plan) as output:
         source, readout = TopicSource(topic), plan.detector.readout
         intake = TopicIntake(source, readout, book_of(source, readout), Ending())
-        words = Input(words=intake, watch=FileWatch(lambda: None))
+        words = Input(words=intake, watch=FileWatch())
         with watched_run(plan, output, words, LogReporter()) as watched:
             watched.go_on()
             return watched.conclude(stop, paused=False)

@@ -1,7 +1,7 @@
 """A run: every word and byte accounted for, and the same again after a crash."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +177,9 @@ def test_a_stream_that_fails_is_noted_and_the_others_are_counted(legnaro: Detect
             yield Piece(key="good", name="good", read=8 * len(WORDS), ended=True)
             yield Piece(key="worse", name="worse", error=SourceError("worse: gone"))
 
+        def hold(self, streams: Collection[int]) -> None:
+            pass
+
         def size(self) -> None:
             return None
 
@@ -306,6 +309,9 @@ def save_halfway(detector: Detector, data: bytes) -> Restored:
 
         def size(self) -> None:
             return None
+
+        def hold(self, streams: Collection[int]) -> None:
+            pass
 
     ledger = PackedLedger()
     intake = StreamIntake(Growing(), detector.readout)

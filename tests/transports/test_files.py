@@ -1,14 +1,9 @@
-"""Files as sources: which ones and in what order, once or as they grow."""
+"""Files as sources: which ones and in what order, read once."""
 
 import os
 import random
-import shutil
-import tempfile
-import time
 import zlib
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -16,115 +11,18 @@ import pytest
 from pyarrow import parquet
 
 import muonscope
+from helpers.pieces import append, as_nobody, contents, places
 from muonscope.detector import shipped_detector
 from muonscope.errors import SourceDeniedError, SourceError, SourceNotFoundError
 from muonscope.transports import files as files_module
-from muonscope.transports.base import FilePosition, Piece
-from muonscope.transports.files import (
-    FileSource,
-    FollowSource,
-    StreamSource,
-    find_files,
-    natural_key,
-)
+from muonscope.transports.base import FilePosition
+from muonscope.transports.files import FileSource, StreamSource, find_files, natural_key
 from muonscope.words.parquet import ParquetEncoder
-
-NOBODY = 65_534
-
-
-class FakeTime:
-    """A clock that only moves when someone waits; then the next thing happens."""
-
-    def __init__(self, *happenings: Callable[[], object]) -> None:
-        self.now = time.time()
-        self._happenings = list(happenings)
-
-    def clock(self) -> float:
-        return self.now
-
-    def wait(self, seconds: float) -> None:
-        assert seconds > 0
-        self.now += seconds
-        if self._happenings:
-            self._happenings.pop(0)()
-
-
-def follow(
-    paths: Path | Sequence[Path],
-    *happenings: Callable[[], object],
-    known: dict[str, FilePosition] | None = None,
-    idle_exit_s: float = 3.0,
-) -> list[Piece]:
-    """Follow a folder, or a list of files, while things happen; return the pieces."""
-    fake = FakeTime(*happenings)
-
-    def list_files() -> Sequence[Path]:
-        if not isinstance(paths, Path):
-            return paths
-        return [path for path in find_files([str(paths)]) if path.exists()]
-
-    source = FollowSource(
-        list_files, clock=fake.clock, wait=fake.wait, idle_exit_s=idle_exit_s, known=known
-    )
-    return [piece for piece in source.pieces() if not piece.idle]
-
-
-def contents(pieces: Sequence[Piece]) -> list[bytes]:
-    """Return the bytes of each stream, in the order of the streams' begin."""
-    streams: dict[str, bytes] = defaultdict(bytes)
-    for piece in pieces:
-        if not piece.error:
-            streams[piece.key] += piece.data
-    return list(streams.values())
-
-
-def places(pieces: Sequence[Piece], *, ended: bool = False) -> dict[str, FilePosition]:
-    """Return how far each stream was read, as a run saves it."""
-    return {
-        p.key: FilePosition(restart=p.read, read=p.read, mark=p.mark, ended=p.ended and ended)
-        for p in pieces
-        if not p.error
-    }
-
-
-def append(path: Path, data: bytes) -> Callable[[], None]:
-    """Return what appends to a file."""
-
-    def happen() -> None:
-        with path.open("ab") as file:
-            file.write(data)
-
-    return happen
-
-
-def nothing() -> None:
-    """Let time pass."""
 
 
 def names(found: Sequence[Path]) -> list[str]:
     """Return the last parts of paths."""
     return [path.name for path in found]
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Lose the rights of root, if there are any."""
-    before = os.geteuid()
-    if before == 0:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(before)
-
-
-@pytest.fixture
-def public() -> Iterator[Path]:
-    """Give a folder that everybody may enter."""
-    folder = Path(tempfile.mkdtemp(dir="/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 # --- which files, in what order ------------------------------------------------------------
@@ -436,30 +334,6 @@ def test_a_file_that_was_marked_by_its_first_bytes_alone_is_known_again(tmp_path
     assert b"".join(piece.data for piece in again) == LONG[500:]
 
 
-# --- files that grow -----------------------------------------------------------------------
-
-
-def test_a_growing_file_is_read_as_it_grows(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(b"123")
-    pieces = follow(tmp_path, append(path, b"4"), nothing, append(path, b"567"), nothing)
-    assert [p.data for p in pieces] == [b"123", b"4", b"567", b""]
-    assert [p.read for p in pieces] == [3, 4, 7, 7]
-    assert pieces[-1].ended
-    assert len({p.key for p in pieces}) == 1
-
-
-@pytest.mark.parametrize("more", [b"", b"and more of it" * 60])
-def test_a_file_truncated_and_written_anew_while_it_is_followed_is_read_from_its_start(
-    tmp_path: Path, more: bytes
-) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(LONG)
-    anew = LONG[:100] + b"another run" + more
-    pieces = follow(tmp_path, nothing, lambda: path.write_bytes(anew), append(path, b"!"), nothing)
-    assert contents(pieces) == [LONG, anew + b"!"]
-
-
 @pytest.mark.parametrize("name", ["data[1].dat", "run[1]/a", "what?.dat", "a*b.dat", "[x]/[y]/[z]"])
 def test_names_with_letters_of_patterns_are_read_as_they_are_written(
     tmp_path: Path, name: str
@@ -471,160 +345,6 @@ def test_names_with_letters_of_patterns_are_read_as_they_are_written(
     assert find_files([str(path)]) == [path]
     assert path in find_files([str(path.parent / "*")])
     assert find_files([str(tmp_path / "data[0-9].dat")]) == [tmp_path / "data1.dat"]
-
-
-def test_new_files_are_read_when_they_appear(tmp_path: Path) -> None:
-    pieces = follow(tmp_path, append(tmp_path / "b", b"bb"), nothing, append(tmp_path / "c", b"cc"))
-    assert contents(pieces) == [b"bb", b"cc"]
-
-
-def test_a_file_is_ended_when_a_later_one_is_there_and_it_is_quiet(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"aa")
-    pieces = follow(tmp_path, append(tmp_path / "b", b"bb"), *[nothing] * 20)
-    ended = [(Path(p.name).name, p.data) for p in pieces if p.ended]
-    assert ended == [("a", b""), ("b", b"")]
-
-
-def test_each_file_is_ended_once(tmp_path: Path) -> None:
-    happenings = [append(tmp_path / f"data_{n}", b"x" * n) for n in range(1, 30)]
-    pieces = follow(tmp_path, *happenings, idle_exit_s=6.0)
-    ended = [p.key for p in pieces if p.ended]
-    assert len(ended) == len(set(ended)) == 29
-    assert contents(pieces) == [b"x" * n for n in range(1, 30)]
-
-
-def test_rotation_by_rename_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
-    current = tmp_path / "zz.dat"
-    current.write_bytes(b"first")
-
-    def rotate() -> None:
-        append(current, b" last words")()
-        current.rename(tmp_path / "data_1.dat")
-        current.write_bytes(b"second")
-
-    pieces = follow(tmp_path, nothing, rotate, nothing, append(current, b" more"))
-    assert contents(pieces) == [b"first last words", b"second more"]
-
-
-def test_a_truncated_file_is_a_new_one(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(b"0123456789")
-
-    def truncate() -> None:
-        path.write_bytes(b"abc")
-
-    pieces = follow(tmp_path, truncate, append(path, b"def"))
-    assert contents(pieces) == [b"0123456789", b"abcdef"]
-
-
-def test_a_file_replaced_by_a_longer_one_at_the_same_inode_is_a_new_one(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(b"0123456789")
-    inode = path.stat().st_ino
-
-    def replace() -> None:
-        path.write_bytes(b"abcdefghijklmnop")
-        assert path.stat().st_ino == inode
-
-    assert contents(follow(tmp_path, nothing, replace)) == [b"0123456789", b"abcdefghijklmnop"]
-
-
-def test_a_file_that_vanishes_while_followed_is_ended_and_the_others_go_on(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"aa")
-    (tmp_path / "b").write_bytes(b"bb")
-    pieces = follow(tmp_path, (tmp_path / "a").unlink, append(tmp_path / "b", b"b"))
-    assert contents(pieces) == [b"aa", b"bbb"]
-    assert sum(p.ended for p in pieces) == 2
-    assert not any(p.error for p in pieces)
-
-
-def test_a_folder_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
-    def list_files() -> list[Path]:
-        return sorted(tmp_path.glob("run/*"))
-
-    fake = FakeTime(nothing, (tmp_path / "run").mkdir, append(tmp_path / "run/a", b"aa"))
-    source = FollowSource(list_files, clock=fake.clock, wait=fake.wait, idle_exit_s=2.0)
-    assert contents([p for p in source.pieces() if not p.idle]) == [b"aa"]
-
-
-def test_a_refused_file_is_told_of_once_and_read_when_it_is_allowed(public: Path) -> None:
-    (public / "a").write_bytes(b"aa")
-    (public / "a").chmod(0o600)
-    (public / "b").write_bytes(b"bb")
-
-    def allow() -> None:
-        os.seteuid(0 if os.getuid() == 0 else os.geteuid())
-        (public / "a").chmod(0o644)
-        if os.getuid() == 0:
-            os.seteuid(NOBODY)
-
-    with as_nobody():
-        pieces = follow([public / "a", public / "b"], nothing, nothing, allow)
-    assert [str(p.error) for p in pieces if p.error] == [f"{public / 'a'}: permission denied"]
-    assert contents(pieces) == [b"bb", b"aa"]
-
-
-def test_following_stops_after_the_idle_time_and_not_before(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(b"1")
-    fake = FakeTime()
-    start = fake.now
-    source = FollowSource(
-        lambda: [path], clock=fake.clock, wait=fake.wait, idle_exit_s=7.0, poll_s=0.5
-    )
-    signs = sum(piece.idle for piece in source.pieces())
-    assert fake.now - start == pytest.approx(7.0, abs=0.51)
-    assert signs == pytest.approx(14, abs=1)
-
-
-def test_data_puts_the_idle_time_off(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(b"1")
-    happenings = [append(path, b"x") if n % 10 == 9 else nothing for n in range(100)]
-    assert contents(follow(tmp_path, *happenings, idle_exit_s=2.5)) == [b"1" + b"x" * 10]
-
-
-def test_following_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / name).write_bytes(b"0123456789")
-    before = follow(tmp_path)
-    known = places(before)
-    append(tmp_path / "b", b"ab")()
-    after = follow(tmp_path, append(tmp_path / "a", b"cd"), known=known)
-    got = {Path(p.name).name: b"" for p in after}
-    for piece in after:
-        got[Path(piece.name).name] += piece.data
-    assert got == {"a": b"cd", "b": b"ab"}
-    assert {p.key for p in after} == {p.key for p in before}
-
-
-def test_a_stream_whose_decoder_must_begin_again_is_read_from_its_restart(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(b"0123456789")
-    before = follow(tmp_path)
-    known = {
-        key: FilePosition(restart=0, read=p.read, mark=p.mark, ended=False)
-        for key, p in places(before).items()
-    }
-    after = follow(tmp_path, append(path, b"ab"), known=known)
-    assert contents(after) == [b"0123456789ab"]
-
-
-def test_many_arbitrary_pieces_of_many_files_all_arrive_once(tmp_path: Path) -> None:
-    rng = random.Random(3)
-    wanted = {f"data_{n}": rng.randbytes(rng.randint(0, 300)) for n in range(8)}
-    happenings: list[Callable[[], object]] = []
-    for name, data in wanted.items():
-        at = 0
-        while at < len(data):
-            size = rng.choice([1, 3, 7, 8, 50])
-            happenings.append(append(tmp_path / name, data[at : at + size]))
-            at += size
-    pieces = follow(tmp_path, *happenings)
-    got = {name: b"" for name, data in wanted.items()}
-    for piece in pieces:
-        got[Path(piece.name).name] += piece.data
-    assert got == wanted
 
 
 # --- standard input ------------------------------------------------------------------------

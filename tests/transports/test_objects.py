@@ -7,13 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
 
+from helpers.recordings import encoded, read_once, recorded
+from muonscope.detector import shipped_detector
 from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
+from muonscope.intake.file_facts import END_BYTES
+from muonscope.intake.looking import Once
+from muonscope.intake.opening import open_bytes
 from muonscope.transports.base import FilePosition, Piece
-from muonscope.transports.listing import named_files
+from muonscope.transports.listing import listed_files
 from muonscope.transports.objects import ObjectSource, is_object_url
+from muonscope.words.layout import fpga
 
 SECRET = "wJalrXUtnFEMI-very-secret"
 BUCKET = "minidt"
@@ -101,8 +108,9 @@ def test_keys_with_letters_of_patterns_are_read_as_they_are_written(
         client.put_object(Bucket="odd", Key=key, Body=data)
     client.close()
     assert list(contents(list(ObjectSource([url]).pieces())).values()) == expected
-    opened, opener = named_files([url])
-    assert [opener(name).read() for name, _ in opened] == expected
+    files, (address_of, opener) = listed_files([url])
+    names = [piece.key for piece in files.pieces() if piece.ended]
+    assert [opener(address_of(name)).read() for name in names] == expected
 
 
 def test_several_urls_keep_their_order(server: str) -> None:
@@ -233,3 +241,56 @@ def test_a_run_over_objects_gives_what_files_give(server: str, realdata: Path) -
     client.close()
     total = muonscope.open("s3://recorded").summarise().total()
     assert total.hits_per_chamber.tolist() == [80, 171, 103, 143]
+
+
+def test_words_that_several_objects_hold_are_read_once(server: str) -> None:
+    words = recorded(4000)
+    boards = [words[fpga(words, 2) == board] for board in (0, 1)]
+    put(
+        "twins",
+        {
+            "run/a.dat": encoded(words, "dat"), "run/a.txt": encoded(words, "csv"),
+            "run/a.dat.gz": encoded(words, "dat.gz"), "run/a.parquet": encoded(words, "parquet"),
+            "run/b.json": encoded(words[:900], "json"),
+            "log/1.csv": encoded(words[:2500], "csv"), "log/2.csv": encoded(words[1900:], "csv"),
+            "boards/0.csv": encoded(boards[0], "csv"), "boards/1.csv": encoded(boards[1], "csv"),
+        },
+    )  # fmt: skip
+    read, told = read_once("s3://twins/run")
+    assert np.array_equal(read, words)
+    assert {event.where for event in told} == {"a.txt", "a.dat.gz", "a.parquet", "b.json"}
+    assert np.array_equal(read_once("s3://twins/log")[0], words)
+    assert len(read_once("s3://twins/run", allow_duplicates=True)[0]) == 16_900
+    once = Once(readout=shipped_detector().readout)
+    streams = {p.name: p.stream for p in open_bytes(["s3://twins/boards"], once=once).pieces()}
+    assert streams == {"twins/boards/0.csv": 0, "twins/boards/1.csv": 1}
+
+
+def test_of_many_objects_only_the_ends_are_read_to_survey_them(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3fs = pytest.importorskip("s3fs")
+    words = recorded(60_000)
+    put(
+        "many", {f"data_{n}.dat": encoded(part, "dat") for n, part in enumerate(np.split(words, 3))}
+    )
+    asked: list[int] = []
+    cat_file = s3fs.S3FileSystem._cat_file
+
+    async def counted(self: object, path: str, start: int, end: int, **more: object) -> object:
+        asked.append(end - start)
+        return await cat_file(self, path, start=start, end=end, **more)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_cat_file", counted)
+    monkeypatch.setattr(ObjectSource, "open", None)  # nothing is read but the ends
+    open_bytes(["s3://many"], once=Once(readout=shipped_detector().readout))
+    assert asked == [END_BYTES] * 6
+
+
+def put(bucket: str, objects: dict[str, bytes]) -> None:
+    """Make a bucket with some objects."""
+    client = boto3.client("s3")
+    client.create_bucket(Bucket=bucket)
+    for name, data in objects.items():
+        client.put_object(Bucket=bucket, Key=name, Body=data)
+    client.close()

@@ -40,7 +40,9 @@ def inspect_command(options: InspectOptions) -> None:
     kafka = kafka_options(options.kafka_config, stop=Stop(), tell=tell)
     kernels.load(kernels.needed_to_count(options.sources), tell=tell)
     detector = load_detector(options.detector) if options.detector else None
-    report = inspect_sources(options.sources, detector, kafka)
+    report = inspect_sources(
+        options.sources, detector, kafka, tell=tell, allow_duplicates=options.allow_duplicates
+    )
     if options.json:
         text = orjson.dumps(report.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
         print(text.decode())  # noqa: T201

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from muonscope.options import (
+    allow_duplicates_option,
     detector_option,
     kafka_config_option,
     no_wait_option,
@@ -24,6 +25,7 @@ class InspectOptions:
 
     sources: tuple[str, ...] = sources_option()
     detector: str = detector_option("Default: the shipped one that fits best.")
+    allow_duplicates: bool = allow_duplicates_option()
     json: bool = _json()
     kafka_config: str = kafka_config_option()
 

@@ -68,7 +68,7 @@ def word_plan(options: DashboardOptions, detector: str, stop: Stop, tell: Tell) 
     asked = ProcessOptions(
         sources=options.sources, detector=options.detector or detector, run=options.run,
         window=options.window, follow=options.follow, kafka_config=options.kafka_config,
-        no_wait=options.no_wait,
+        no_wait=options.no_wait, allow_duplicates=options.allow_duplicates,
     )  # fmt: skip
     return plan_of(asked, stop, tell, group=GROUP)
 
@@ -91,7 +91,10 @@ class WordFeed:
                 words = Paced(words, plan.detector.readout, self._speed, stop)
             timed = _Timed(words)
             run = Run(plan.name, timed, Counter(plan.detector, plan.spec), output)
-            teller = _Teller(live, run, source.watch, timed)
+            found = source.watch.events()  # of files, before the first is read
+            for event in found:
+                self._tell(event)
+            teller = _Teller(live, run, source.watch, timed, found)
             for status in run.steps():
                 teller.tell(status)
             if stop:
@@ -159,10 +162,12 @@ class _Timed:
 class _Teller:
     """Tells a dashboard how far a run is: when windows have closed, and now and then."""
 
-    def __init__(self, live: Live, run: Run, watch: Watch, timed: _Timed) -> None:
+    def __init__(
+        self, live: Live, run: Run, watch: Watch, timed: _Timed, found: Sequence[Event]
+    ) -> None:
         self._live, self._run, self._watch, self._timed = live, run, watch, timed
         self._windows, self._next = 0, 0.0
-        self._notes: list[str] = []
+        self._notes = list(map(describe, found))
         self._status: Status | None = None
 
     def tell(self, status: Status) -> None:

@@ -18,7 +18,8 @@ from muonscope.results.read_message import MAX_MESSAGE_BYTES
 from muonscope.results.schemas import SCHEMA_NAME, version_problem
 from muonscope.simulation.options import SCHEME
 from muonscope.stopping import Stop
-from muonscope.transports.files import FollowSource, find_files
+from muonscope.transports.files import find_files
+from muonscope.transports.following import FollowSource
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl, is_kafka_url
 from muonscope.transports.objects import is_object_url

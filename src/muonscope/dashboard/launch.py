@@ -303,7 +303,8 @@ def _plain(value: Any) -> Any:
 def _shown(options: DashboardOptions, kafka: Mapping[str, str]) -> dict[str, Any]:
     """Return the configuration to show, secrets masked."""
     names = (
-        "sources", "detector", "run", "window", "speed", "follow", "history", "reference",
+        "sources", "detector", "run", "window", "speed", "follow", "allow_duplicates",
+        "history", "reference",
         "host", "port", "insecure_open", "allow_host", "prefix", "kafka_config",
     )  # fmt: skip
     config = {name.replace("_", "-"): _plain(getattr(options, name)) for name in names}

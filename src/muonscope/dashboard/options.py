@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from muonscope.options import (
+    allow_duplicates_option,
     detector_option,
     kafka_config_option,
     no_wait_option,
@@ -58,6 +59,7 @@ class DashboardOptions:
         None, "--speed", metavar="X", help="Speed relative to detector time (1 = real time)."
     )
     follow: bool = option(False, "--follow", help="Keep reading as files grow.")
+    allow_duplicates: bool = allow_duplicates_option()
     history: str | float = option(
         "2h", "--history", metavar="TIME", help="How long full detail is kept."
     )

@@ -8,21 +8,27 @@ from typing import Any
 
 from muonscope.detector import Detector, parse_detector, setup_names, shipped_detector
 from muonscope.errors import DetectorError, OptionError, SourceError, SourceNotFoundError
+from muonscope.events import Tell, ignore
+from muonscope.intake.admission import AdmitOnce
 from muonscope.intake.batch import Position, WordBatch, WordSource
+from muonscope.intake.looking import Once, surveyed
 from muonscope.intake.message_book import topic_position
 from muonscope.intake.streams import StreamIntake, StreamPosition
 from muonscope.intake.topic import TopicIntake, book_of
 from muonscope.simulation.options import SCHEME, Simulation, detector_of, simulation_of, split_url
 from muonscope.transports.base import ByteSource, FilePosition
-from muonscope.transports.files import FileSource, FollowSource, StreamSource, find_files
+from muonscope.transports.files import FileSource, StreamSource, find_files
+from muonscope.transports.following import FollowSource
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl, is_kafka_url
 from muonscope.transports.objects import ObjectSource, is_object_url
+from muonscope.words.detect import PREFIX_BYTES
 
 __all__ = [
     "STDIN",
     "check_sources",
     "detector_for",
+    "first_bytes",
     "is_simulated",
     "load_detector",
     "open_bytes",
@@ -123,12 +129,18 @@ def saved_position(sources: Sequence[str]) -> Callable[[str, Mapping[str, Any]],
 
 
 def open_words(
-    sources: Sequence[str], detector: Detector, kafka: KafkaOptions | None = None
+    sources: Sequence[str],
+    detector: Detector,
+    kafka: KafkaOptions | None = None,
+    *,
+    tell: Tell = ignore,
+    allow_duplicates: bool = False,
 ) -> WordSource:
     """Return the words that files, folders, globs, URLs or ``-`` hold now.
 
     ``detector`` says what words look like, and is the one that ``sim:`` URLs simulate;
-    ``kafka`` says how to deal with the brokers of a topic.
+    ``kafka`` says how to deal with the brokers of a topic. Words that several files hold are
+    read once, and ``tell`` is told so, unless ``allow_duplicates``.
 
     Raises
     ------
@@ -144,7 +156,8 @@ def open_words(
         from muonscope.intake.simulated import SimulatedIntake  # brings the simulation
 
         return SimulatedIntake(simulations_in(sources, detector))
-    return StreamIntake(open_bytes(sources), detector.readout)
+    once = None if allow_duplicates else Once(readout=detector.readout, tell=tell)
+    return StreamIntake(open_bytes(sources, once=once), detector.readout)
 
 
 class _TopicNow:
@@ -185,11 +198,13 @@ def open_bytes(
     idle_exit_s: float | None = None,
     exclude: Sequence[Path] = (),
     known: Mapping[str, FilePosition] | None = None,
+    once: Once | None = None,
 ) -> ByteSource:
     """Return the bytes of files, folders, globs, objects or ``-``.
 
     ``exclude`` are files that are never read (the run's own results). ``known`` says how
-    far each stream was read before.
+    far each stream was read before. ``once`` says that words which several files hold are to
+    be read once; without it all files are read.
 
     Raises
     ------
@@ -200,28 +215,51 @@ def open_bytes(
     """
     match _kind(sources[0]):
         case "objects":
-            return ObjectSource(sources, known=known)
+            objects = ObjectSource(sources, known=known)
+            if once:
+                surveyed(objects, once)
+            return objects
         case "stdin":
             if sys.stdin is None:
                 raise SourceError("standard input is closed")
             return StreamSource(sys.stdin.buffer, "standard input")
         case _:
-            return _files(sources, exclude, known, follow=follow, idle_exit_s=idle_exit_s)
+            if follow:
+                return _growing(sources, exclude, known, once, idle_exit_s=idle_exit_s)
+            files = find_files(sources, exclude=exclude)
+            if not files:
+                raise SourceNotFoundError(f"{' '.join(sources)}: no file is there")
+            source = FileSource(files, known=known)
+            if once:
+                surveyed(source, once)
+            return source
 
 
-def _files(
+def first_bytes(sources: Sequence[str], n: int) -> bytes:
+    """Return the first bytes of the first of several files or objects.
+
+    Nothing where there is only one, or the first can be read only once, as a pipe.
+    """
+    if STDIN in sources:
+        return b""
+    source = open_bytes(sources)
+    assert isinstance(source, (FileSource, ObjectSource))
+    ends = source.ends(PREFIX_BYTES)
+    if len(ends) < 2 or not ends[0].first:
+        return b""
+    with source.open(ends[0].name) as file:
+        return file.read(n)
+
+
+def _growing(
     sources: Sequence[str],
     exclude: Sequence[Path],
     known: Mapping[str, FilePosition] | None,
+    once: Once | None,
     *,
-    follow: bool,
     idle_exit_s: float | None,
 ) -> ByteSource:
-    files = find_files(sources, exclude=exclude)
-    if not follow:
-        if not files:
-            raise SourceNotFoundError(f"{' '.join(sources)}: no file is there")
-        return FileSource(files, known=known)
+    find_files(sources, exclude=exclude)
 
     def list_files() -> list[Path]:
         try:
@@ -230,5 +268,10 @@ def _files(
             return []
 
     return FollowSource(
-        list_files, clock=time.time, wait=time.sleep, idle_exit_s=idle_exit_s, known=known
+        list_files,
+        clock=time.time,
+        wait=time.sleep,
+        idle_exit_s=idle_exit_s,
+        known=known,
+        admission=AdmitOnce(once, time.time) if once else None,
     )

@@ -156,7 +156,7 @@ class StreamIntake:
             return
         if not new and piece.read - len(data) < self._read.get(key, 0):
             del self._decoders[key]  # it is read again from an earlier place
-        decoder = self._decoder(key)
+        decoder = self._decoder(piece)
         self._read[key] = piece.read
         yield from self._take_back(key)
         for part in decoder.feed_in_parts(data):
@@ -175,7 +175,7 @@ class StreamIntake:
             if key in self._spools:
                 yield from self._end_parquet(piece)
                 continue
-            decoder = self._decoder(key)
+            decoder = self._decoder(piece)
             for part in decoder.feed_in_parts(self._first.pop(key, b"")):
                 yield self._batch(replace(piece, ended=False), part, decoder)
             yield self._end(piece, decoder)
@@ -207,8 +207,9 @@ class StreamIntake:
 
     def _batch(self, piece: Piece, decoded: Decoded, decoder: StreamDecoder) -> WordBatch:
         file = FilePosition(
-            restart=decoder.restart, read=piece.read, mark=piece.mark, ended=piece.ended
-        )
+            restart=decoder.restart, read=piece.read, mark=piece.mark, ended=piece.ended,
+            stream=piece.stream,
+        )  # fmt: skip
         position = StreamPosition(
             name=piece.name, file=file, bytes_in=decoder.position, decoder=decoder.state()
         )
@@ -224,11 +225,12 @@ class StreamIntake:
             checkpoint=self._checkpoint_due(),
         )
 
-    def _decoder(self, key: str) -> StreamDecoder:
+    def _decoder(self, piece: Piece) -> StreamDecoder:
+        key = piece.key
         if key not in self._decoders:
+            known = self._positions.get(key)
             self._decoders[key] = StreamDecoder(self._readout)
-            if key in self._positions:
-                self._decoders[key].resume(self._positions[key].decoder)
+            self._decoders[key].resume(known.decoder if known else piece.resume)
         return self._decoders[key]
 
     def _end_parquet(self, piece: Piece) -> Iterator[WordBatch]:
@@ -248,7 +250,9 @@ class StreamIntake:
         except FormatError as exc:
             error = FormatError(f"{piece.name}: {exc}")
         spool.close()
-        file = FilePosition(restart=0, read=piece.read, mark=piece.mark, ended=True)
+        file = FilePosition(
+            restart=0, read=piece.read, mark=piece.mark, ended=True, stream=piece.stream
+        )
         rejects = [] if error is None else [_whole(piece.name, size, error)]
         left = tuple((reject.code.name, reject.length) for reject in rejects)
         position = StreamPosition(name=piece.name, file=file, bytes_in=size, left=left)

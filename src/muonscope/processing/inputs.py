@@ -1,6 +1,7 @@
 """Where the words of a run come from, and what there is to tell of it meanwhile."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -54,13 +55,19 @@ class Input:
 class FileWatch:
     """Watches files, objects, simulations, standard input."""
 
-    def __init__(self, size: Callable[[], int | None]) -> None:
-        """Take what tells the bytes there are to read; None where that is not known."""
-        self._size = size
+    def __init__(self) -> None:
+        """Watch nothing yet."""
+        self.size: Callable[[], int | None] = lambda: None
+        """Tells the bytes there are to read; None where that is not known."""
+        self._told: deque[Event] = deque()
+
+    def tell(self, event: Event) -> None:
+        """Take note of what happened; may be called in another thread."""
+        self._told.append(event)
 
     def standing(self, positions: Mapping[str, Position]) -> list[SourceStatus]:
         """Return how far all streams together were read, and the last ones that were begun."""
-        read, there = sum(p.read for p in positions.values()), self._size()
+        read, there = sum(p.read for p in positions.values()), self.size()
         behind = None if there is None else max(0, there - read)
         last = [
             SourceStatus(name=p.name, read=p.read, behind=0 if p.ended else None)
@@ -72,8 +79,8 @@ class FileWatch:
         return [SourceStatus(name=name, read=read, behind=behind), *last]
 
     def events(self, *, last: bool = False) -> list[Event]:
-        """Return nothing: what happens to a stream comes with its words."""
-        return []
+        """Return what has happened since the last call."""
+        return [self._told.popleft() for _ in range(len(self._told))]
 
     def notices(self) -> dict[str, int]:
         """Return nothing."""
@@ -159,17 +166,20 @@ def open_input(plan: Plan, output: Output, stop: Stop) -> Iterator[Input]:
     checkpoints = Checkpoints(time.monotonic, wanted=output.ledger.keeps_state)
     if is_simulated(plan.sources):
         words = _simulated_words(plan, output, stop, checkpoints)
-        yield Input(words=words, watch=FileWatch(lambda: None))
+        yield Input(words=words, watch=FileWatch())
         return
     positions = output.positions.items()
     known = {key: p for key, p in positions if isinstance(p, StreamPosition)}
+    watch = FileWatch()
     source = open_bytes(
         plan.sources,
         follow=plan.options.follow,
         idle_exit_s=plan.idle_exit_s,
         exclude=[Path(p) for p in (plan.results, plan.options.state) if p],
         known={key: position.file for key, position in known.items()},
+        once=plan.once(watch.tell),
     )
+    watch.size = source.size
     intake = StreamIntake(
         source,
         plan.detector.readout,
@@ -178,7 +188,7 @@ def open_input(plan: Plan, output: Output, stop: Stop) -> Iterator[Input]:
         checkpoints=checkpoints,
         grows=plan.options.follow,
     )
-    yield Input(words=intake, watch=FileWatch(source.size))
+    yield Input(words=intake, watch=watch)
 
 
 def _simulated_words(

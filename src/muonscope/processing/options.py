@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from muonscope.options import (
+    allow_duplicates_option,
     detector_option,
     force_option,
     kafka_config_option,
@@ -38,6 +39,7 @@ class ProcessOptions:
         "5s", "--idle-timeout", metavar="TIME", help="Stop waiting for an FPGA this far behind."
     )
     follow: bool = option(False, "--follow", help="Keep reading as files grow.")
+    allow_duplicates: bool = allow_duplicates_option()
     idle_exit: str | float = option(
         "", "--idle-exit", metavar="TIME",
         help="Growing sources: stop when idle for this long.",

@@ -10,6 +10,7 @@ from muonscope.counting.window_spec import WindowSpec
 from muonscope.detector import Detector
 from muonscope.errors import OptionError
 from muonscope.events import Tell
+from muonscope.intake.looking import Once
 from muonscope.intake.opening import STDIN, check_sources, detector_for
 from muonscope.processing.options import ProcessOptions
 from muonscope.simulation.options import SCHEME
@@ -61,6 +62,12 @@ class Plan:
     def results(self) -> Path | None:
         """The file that results go to, if they do."""
         return None if self.destination else results_path(self.options.to)
+
+    def once(self, tell: Tell) -> Once | None:
+        """Return the wish that words are counted once, unless duplicates are allowed."""
+        if self.options.allow_duplicates:
+            return None
+        return Once(readout=self.detector.readout, tell=tell)
 
     @property
     def group(self) -> str:

@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -176,8 +176,11 @@ def _query_folder(checkpoint: str) -> Iterator[str]:
 class _Files:
     """The words of files that workers decode."""
 
-    def __init__(self, parts: Callable[[], Iterator[Part]], names: list[str], stop: Stop) -> None:
-        self._parts, self._names, self._stop = parts, names, stop
+    def __init__(
+        self, parts: Callable[[], Iterator[Part]], names: list[str], after: Mapping[str, int],
+        stop: Stop,
+    ) -> None:  # fmt: skip
+        self._parts, self._names, self._after, self._stop = parts, names, dict(after), stop
 
     def batches(self) -> Iterator[WordBatch]:
         """Yield the words of all files, in order."""
@@ -187,8 +190,13 @@ class _Files:
             read[name] = read.get(name, 0) + part.size
             file = FilePosition(restart=0, read=read[name], mark=0, ended=False)
             position = StreamPosition(name=name, file=file, bytes_in=read[name])
+            skipped = min(len(part.words), self._after[name])
+            self._after[name] -= skipped
             yield WordBatch(
-                words=part.words, rejects=part.rejects, stream=name, positions={name: position}
+                words=part.words[skipped:],
+                rejects=part.rejects,
+                stream=name,
+                positions={name: position},
             )
             if self._stop:
                 return
@@ -197,21 +205,23 @@ class _Files:
 def _process_files(plan: Plan, session: "SparkSession", reporter: Reporter, stop: Stop) -> Account:
     """Process files once, each decoded by a worker."""
     from muonscope.engines.spark.files import decode_ranges, ranges_of
-    from muonscope.transports.listing import named_files
+    from muonscope.intake.chosen import chosen_files
 
     if plan.options.state:
         raise OptionError("--engine spark reads files in one go: leave out --state, --checkpoint")
-    files, opener = named_files(plan.sources)
-    readout = plan.detector.readout
+    watch, readout = FileWatch(), plan.detector.readout
+    files, opener = chosen_files(plan.sources, plan.once(watch.tell))
     with ExitStack() as stack:
         output = stack.enter_context(open_output(plan))
-        ranges = [r for name, size in files for r in ranges_of(name, size, opener, readout)]
+        ranges = [r for f in files for r in ranges_of(f.name, f.size, opener, readout)]
 
         def parts() -> Iterator[Part]:
             return decode_ranges(session, ranges, opener, readout)
 
-        words = _Files(parts, [task.name for task in ranges], stop)
-        source = Input(words=words, watch=FileWatch(lambda: sum(size for _, size in files)))
+        after = {file.name: file.after for file in files}
+        words = _Files(parts, [task.name for task in ranges], after, stop)
+        watch.size = lambda: sum(file.size for file in files)
+        source = Input(words=words, watch=watch)
         watched = stack.enter_context(watched_run(plan, output, source, reporter))
         watched.go_on()
         return watched.conclude(stop, paused=False)

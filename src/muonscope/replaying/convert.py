@@ -40,7 +40,9 @@ def convert_words(options: ConvertOptions, tell: Tell) -> tuple[int, str]:
     kafka = kafka_options(options.kafka_config, stop=stop, tell=tell, partitions=options.partitions)
     needed = kernels.needed_to_read([options.source]) | kernels.needed_to_write(name)
     kernels.load(needed, tell=tell)
-    source = open_words([options.source], detector, kafka)
+    source = open_words(
+        [options.source], detector, kafka, tell=tell, allow_duplicates=options.allow_duplicates
+    )
     written = 0
     with _destination(options, name, detector, kafka, stop) as write:
         for words in _all_words(source, options.source, Passing(detector, tell)):

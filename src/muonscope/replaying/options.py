@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from muonscope.options import (
+    allow_duplicates_option,
     detector_option,
     force_option,
     kafka_config_option,
@@ -36,6 +37,7 @@ class ReplayOptions:
     keep_orbits: bool = option(
         False, "--keep-orbits", help="With --loop: repeat orbits as they are."
     )
+    allow_duplicates: bool = allow_duplicates_option()
     state: str = option(
         "", "--state", metavar="DIR", help="Go on exactly where a replay was killed."
     )
@@ -63,6 +65,7 @@ class ConvertOptions:
         help="csv, json, dat, block or parquet; default: by the ending of DEST.",
     )  # fmt: skip
     detector: str = detector_option()
+    allow_duplicates: bool = allow_duplicates_option()
     force: bool = force_option()
     kafka_config: str = kafka_config_option()
     partitions: int | None = partitions_option()

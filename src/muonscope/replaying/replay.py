@@ -251,7 +251,10 @@ def _decoded(
         If nothing could be decoded.
     """
     passing = Passing(detector, tell)
-    for batch in open_words(options.sources, detector, kafka).batches():
+    words = open_words(
+        options.sources, detector, kafka, tell=tell, allow_duplicates=options.allow_duplicates
+    )
+    for batch in words.batches():
         if batch.error:
             raise batch.error
         if batch.rejects and not passing.rejects.total:

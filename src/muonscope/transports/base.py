@@ -6,9 +6,9 @@ both visible together, so that what is published again after a crash counts once
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy.typing as npt
 
@@ -18,7 +18,9 @@ from muonscope.words.rejects import Reject
 
 __all__ = [
     "ByteSource",
+    "Ends",
     "FilePosition",
+    "FileSet",
     "Ledger",
     "PartitionPosition",
     "Piece",
@@ -26,6 +28,8 @@ __all__ = [
     "Rejected",
     "SourceStatus",
     "State",
+    "Turn",
+    "side_by_side",
 ]
 
 
@@ -42,6 +46,35 @@ class FilePosition:
     before ``read`` above it (bits 32-63; 0: not looked at)."""
     ended: bool
     """Whether it was read to an end."""
+    stream: int = 0
+    """Number of the ordered stream that it is a part of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """How one file or object is read: in which stream, and from where."""
+
+    name: str
+    stream: int = 0
+    """Number of its stream; streams run side by side, each in the order of its turns."""
+    restart: int = 0
+    """Raw byte to read from."""
+    resume: Mapping[str, Any] = field(default_factory=dict)
+    """State of the decoder to begin with, where the first words are not to be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """The first and last bytes of a file or object."""
+
+    name: str
+    size: int = 0
+    """Raw bytes."""
+    first: bytes = b""
+    last: bytes = b""
+    """Empty where ``first`` is all of it."""
+    stream: int | None = None
+    """Number of the stream in which an earlier run began to read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +106,10 @@ class Piece:
     """Nothing more comes from this stream, as far as is known."""
     error: SourceError | None = None
     """Why the stream could not be read (further); the other streams go on."""
+    stream: int = 0
+    """Number of the ordered stream that it is a part of; streams run side by side."""
+    resume: Mapping[str, Any] = field(default_factory=dict)
+    """State of a decoder to begin with, where the stream is not read from its start."""
     idle: bool = False
     """No data, only a sign of life from a source that waits for more."""
 
@@ -97,6 +134,31 @@ class ByteSource(Protocol):
 
     def size(self) -> int | None:
         """Return the raw bytes there are to read, as far as is known."""
+
+    def hold(self, streams: Collection[int]) -> None:
+        """Give no more of some streams, by number, until the next call.
+
+        A source of which nothing else is left gives signs of life.
+        """
+
+
+class FileSet(ByteSource, Protocol):
+    """Files or objects, each of which can be looked at before they are read."""
+
+    def ends(self, n: int) -> Sequence[Ends]:
+        """Return the first and last ``n`` bytes of each, in the order of reading."""
+
+    def open(self, name: str) -> BinaryIO:
+        """Open one of them by its name.
+
+        Raises
+        ------
+        SourceError
+            If it cannot be read.
+        """
+
+    def take(self, turns: Sequence[Turn]) -> None:
+        """Read these and no others, in this order."""
 
 
 class Published(NamedTuple):
@@ -148,3 +210,19 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """Let go; what was not committed is given up where that is possible."""
+
+
+def side_by_side(streams: Mapping[int, Iterator[Piece]], held: Collection[int]) -> Iterator[Piece]:
+    """Yield the pieces of streams, the first one first, but for those that are ``held`` back.
+
+    ``held`` may change meanwhile.
+    """
+    left = dict(streams)
+    while left:
+        number = next((n for n in left if n not in held), None)
+        if number is None:
+            yield Piece(key="", name="", idle=True)
+        elif (piece := next(left[number], None)) is None:
+            del left[number]
+        else:
+            yield piece

@@ -1,4 +1,4 @@
-"""Local files as sources, once or as they grow; standard input.
+"""Local files as sources, read once; standard input.
 
 A file is known by device, inode, its first bytes and the last ones that were read, so it is
 the same after a rename, and another one, read from its start, when it shrinks, was replaced,
@@ -9,7 +9,7 @@ in natural order of their paths (``data_2`` before ``data_10``).
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -20,19 +20,27 @@ from select import select
 from typing import BinaryIO
 
 from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
-from muonscope.transports.base import FilePosition, Piece
+from muonscope.transports.base import Ends, FilePosition, Piece, Turn, side_by_side
 from muonscope.transports.patterns import is_pattern, pattern_of
 from muonscope.words.compression import compression_of
 from muonscope.words.detect import PARQUET_MAGIC
 from muonscope.words.parquet import is_truth
 
-__all__ = ["FileSource", "FollowSource", "StreamSource", "find_files", "natural_key"]
+__all__ = [
+    "FileSource",
+    "OpenFile",
+    "StreamSource",
+    "ends_of",
+    "error_of",
+    "find_files",
+    "natural_key",
+    "open_file",
+    "shown",
+    "size_of",
+]
 
 CHUNK_BYTES = 1 << 21
 MARK_BYTES = 64
-
-_SETTLE_S = 1.0
-"""A file that has not changed for so long, s, has ended where a later one is there."""
 
 
 def natural_key(path: str) -> list[tuple[int, str]]:
@@ -72,7 +80,7 @@ def find_files(sources: Sequence[str], *, exclude: Sequence[Path] = ()) -> list[
                     status = file.stat()
                     found.setdefault((status.st_dev, status.st_ino), file)
         except OSError as exc:
-            raise _error(Path(exc.filename or source), exc) from exc
+            raise error_of(Path(exc.filename or source), exc) from exc
     return list(found.values())
 
 
@@ -139,7 +147,8 @@ def shown(name: Path | str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def _error(path: Path, exc: OSError) -> SourceError:
+def error_of(path: Path, exc: OSError) -> SourceError:
+    """Return what hinders a file from being read."""
     if isinstance(exc, PermissionError):
         return SourceDeniedError(f"{shown(path)}: permission denied")
     if isinstance(exc, FileNotFoundError):
@@ -147,10 +156,11 @@ def _error(path: Path, exc: OSError) -> SourceError:
     return SourceError(f"{shown(path)}: {exc.strerror or exc}")
 
 
-class _Open:
+class OpenFile:
     """An open file: known by device, inode and the mark of what was read of it."""
 
     def __init__(self, path: Path, file: BinaryIO, known: Mapping[str, FilePosition]) -> None:
+        """Find out whether it is one of those ``known``."""
         status = os.fstat(file.fileno())
         self.path, self.size, self.changed = path, status.st_size, status.st_mtime
         self._file, self._first = file, file.read(MARK_BYTES)
@@ -204,7 +214,8 @@ class _Open:
         )  # fmt: skip
 
 
-def _size(files: Iterable[Path]) -> int:
+def size_of(files: Iterable[Path]) -> int:
+    """Return the bytes of those files that are there."""
     total = 0
     for path in files:
         with suppress(OSError):
@@ -212,8 +223,43 @@ def _size(files: Iterable[Path]) -> int:
     return total
 
 
+def open_file(path: Path) -> BinaryIO:
+    """Open a file.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read.
+    """
+    try:
+        return path.open("rb")
+    except OSError as exc:
+        raise error_of(path, exc) from exc
+
+
+def ends_of(path: Path, n: int, known: Mapping[str, FilePosition]) -> Ends:
+    """Return the first and last ``n`` bytes of a file; nothing of one that cannot be looked at."""
+    try:
+        if not path.is_file():
+            return Ends(name=str(path))
+        with path.open("rb", buffering=0) as handle:
+            status = os.fstat(handle.fileno())
+            first = handle.read(n)
+            rest = min(n, status.st_size - len(first))
+            last = os.pread(handle.fileno(), rest, status.st_size - rest) if rest > 0 else b""
+            stream = None
+            if known:
+                handle.seek(0)
+                file = OpenFile(path, handle, known)
+                stream = known[file.key].stream if file.key in known else None
+            size = max(len(first), status.st_size)
+            return Ends(name=str(path), size=size, first=first, last=last, stream=stream)
+    except OSError:  # who reads it finds out why
+        return Ends(name=str(path))
+
+
 class FileSource:
-    """Reads files once, one after the other.
+    """Reads files once, one stream after the other unless some are held back.
 
     ``known`` says how far each was read before; those read to their end are left out.
     """
@@ -221,143 +267,72 @@ class FileSource:
     def __init__(
         self, files: Sequence[Path], *, known: Mapping[str, FilePosition] | None = None
     ) -> None:
-        """Remember the files; they are opened when their turn comes."""
-        self._files, self._known = files, known or {}
+        """Remember the files, one stream in this order; they are opened when their turn comes."""
+        self._known = known or {}
+        self._turns = [Turn(name=str(path)) for path in files]
+        self._held: set[int] = set()
 
     def size(self) -> int:
         """Return the bytes of all files that are there."""
-        return _size(self._files)
+        return size_of(Path(turn.name) for turn in self._turns)
+
+    def hold(self, streams: Collection[int]) -> None:
+        """Give no more of some streams until the next call."""
+        self._held.clear()
+        self._held.update(streams)
+
+    def ends(self, n: int) -> list[Ends]:
+        """Return the first and last ``n`` bytes of each file; of none that is a pipe."""
+        return [ends_of(Path(turn.name), n, self._known) for turn in self._turns]
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file.
+
+        Raises
+        ------
+        SourceError
+            If it cannot be read.
+        """
+        return open_file(Path(name))
+
+    def take(self, turns: Sequence[Turn]) -> None:
+        """Read these files and no others."""
+        self._turns = list(turns)
 
     def pieces(self) -> Iterator[Piece]:
         """Yield each file to its end."""
-        for path in self._files:
-            key = shown(path)
-            try:
-                if not path.is_file() and path.exists():
-                    # a pipe is opened at once, also before anybody writes to it
-                    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as pipe:
-                        yield from StreamSource(pipe, key).pieces()
-                    continue
-                with path.open("rb") as handle:
-                    file = _Open(path, handle, self._known)
-                    key = file.key
-                    if file.unchanged:
-                        continue
-                    read = file.place.restart
-                    for piece in file.pieces(read):
-                        read = piece.read
-                        yield piece
-                    end = file.piece(b"", max(read, file.place.read))
-                    yield replace(end, ended=True)
-            except OSError as exc:
-                yield Piece(key=key, name=shown(path), error=_error(path, exc))
+        numbers = sorted({turn.stream for turn in self._turns})
+        return side_by_side({number: self._stream(number) for number in numbers}, self._held)
 
+    def _stream(self, number: int) -> Iterator[Piece]:
+        for turn in self._turns:
+            if turn.stream == number:
+                for piece in self._file(Path(turn.name), turn):
+                    yield replace(piece, stream=number)
 
-class FollowSource:
-    """Reads files as they are written, and new ones as they appear, until told to stop.
-
-    A file is taken to be ended when a later one is there and it has not changed for
-    a second; if it grows all the same, what is new is read. ``list_files`` is asked
-    at each poll; ``clock`` gives wall time in s, ``wait`` sleeps.
-    """
-
-    def __init__(
-        self,
-        list_files: Callable[[], Sequence[Path]],
-        *,
-        clock: Callable[[], float],
-        wait: Callable[[float], None],
-        poll_s: float = 0.2,
-        idle_exit_s: float | None = None,
-        known: Mapping[str, FilePosition] | None = None,
-    ) -> None:
-        """Begin where ``known`` says."""
-        self._list_files, self._clock, self._wait = list_files, clock, wait
-        self._poll_s, self._idle_exit_s = poll_s, idle_exit_s
-        self._known = dict(known or {})
-        self._reading: dict[str, Piece] = {}
-        self._failed: set[Path] = set()
-        self._begun: set[Path] = set()
-        self._ended: dict[Path, tuple[int, int, int, int]] = {}
-        self._waiting: dict[Path, float] = {}
-
-    def size(self) -> int:
-        """Return the bytes of all files that are there now."""
-        return _size(self._list_files())
-
-    def pieces(self) -> Iterator[Piece]:
-        """Yield what is new, for ever or until nothing came for ``idle_exit_s``."""
-        quiet_since = self._clock()
-        while True:
-            files = list(self._list_files())
-            news = False
-            for place, path in enumerate(files):
-                if self._must_wait(path, files[:place]):
-                    news = True
-                    break
-                for piece in self._read(path, has_later=place + 1 < len(files)):
-                    news = news or bool(piece.data)
-                    yield piece
-            now = self._clock()
-            if news:
-                quiet_since = now
-            elif self._idle_exit_s is not None and now - quiet_since >= self._idle_exit_s:
-                break
-            yield Piece(key="", name="", idle=True)
-            self._wait(self._poll_s)
-        for piece in self._reading.values():
-            yield replace(piece, data=b"", ended=True)
-
-    def _must_wait(self, path: Path, earlier: Sequence[Path]) -> bool:
-        """Tell whether a new file comes too early: those before it are not ended yet.
-
-        It waits twice the time in which they would be taken to be ended, and no longer,
-        for a DAQ may write several files at once.
-        """
-        if path in self._begun:
-            return False
-        unended = {piece.name for piece in self._reading.values()}
-        if not any(shown(file) in unended for file in earlier):
-            self._begun.add(path)
-            return False
-        since = self._waiting.setdefault(path, self._clock())
-        return self._clock() - since < 2 * _SETTLE_S
-
-    def _read(self, path: Path, *, has_later: bool) -> Iterator[Piece]:
+    def _file(self, path: Path, turn: Turn) -> Iterator[Piece]:
+        key = shown(path)
         try:
-            status = path.stat()
-            looks = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-            if self._ended.get(path) == looks or not path.is_file():
+            if not path.is_file() and path.exists():
+                # a pipe is opened at once, also before anybody writes to it
+                with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as pipe:
+                    yield from StreamSource(pipe, key).pieces()
                 return
             with path.open("rb") as handle:
-                file = _Open(path, handle, self._known)
-                resumed = file.key not in self._reading
-                start = file.place.restart if resumed else file.place.read
-                if file.size > file.place.read or (resumed and not file.place.ended):
-                    for piece in file.pieces(start):
-                        self._remember(piece)
-                        yield piece
-                last = self._reading.get(file.key)
-                if last and has_later and self._clock() - file.changed >= _SETTLE_S:
-                    del self._reading[file.key]
-                    self._known[file.key] = replace(
-                        self._known[file.key], ended=True, restart=file.restart(last.read)
-                    )
-                    yield replace(last, data=b"", ended=True)
-                if file.key not in self._reading and file.size == status.st_size:
-                    self._ended[path] = looks
-        except FileNotFoundError:
-            return
+                file = OpenFile(path, handle, self._known)
+                key = file.key
+                if file.unchanged:
+                    return
+                begun = key in self._known
+                read = file.place.restart if begun else turn.restart
+                resume = {} if begun else turn.resume
+                for piece in file.pieces(read):
+                    read = piece.read
+                    yield replace(piece, resume=resume)
+                end = file.piece(b"", max(read, file.place.read))
+                yield replace(end, resume=resume, ended=True)
         except OSError as exc:
-            if path not in self._failed:
-                self._failed.add(path)
-                yield Piece(key=shown(path), name=shown(path), error=_error(path, exc))
-
-    def _remember(self, piece: Piece) -> None:
-        self._reading[piece.key] = piece
-        self._known[piece.key] = FilePosition(
-            restart=piece.read, read=piece.read, mark=piece.mark, ended=False
-        )
+            yield Piece(key=key, name=shown(path), error=error_of(path, exc))
 
 
 class StreamSource:
@@ -373,6 +348,9 @@ class StreamSource:
     def size(self) -> None:
         """Return nothing: the end is not known."""
 
+    def hold(self, streams: Collection[int]) -> None:
+        """Hold nothing back: there is one stream, and none that it could wait for."""
+
     def pieces(self) -> Iterator[Piece]:
         """Yield what comes, as it comes."""
         read = 0
@@ -383,7 +361,7 @@ class StreamSource:
             try:
                 data = os.read(self._file.fileno(), CHUNK_BYTES)
             except OSError as exc:
-                yield Piece(key=self._name, name=self._name, error=_error(Path(self._name), exc))
+                yield Piece(key=self._name, name=self._name, error=error_of(Path(self._name), exc))
                 return
             read += len(data)
             yield Piece(

@@ -1,23 +1,26 @@
-"""Files and objects by name and size, and what opens them: for readers on other machines."""
+"""Files and objects that can be opened by their names on other machines, too."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from muonscope.errors import OptionError, SourceError, SourceNotFoundError
+from muonscope.errors import OptionError, SourceNotFoundError
 from muonscope.simulation.options import SCHEME
-from muonscope.transports.files import find_files
-from muonscope.transports.objects import is_object_url, list_objects
+from muonscope.transports.base import FileSet
+from muonscope.transports.files import FileSource, find_files
+from muonscope.transports.objects import ObjectSource, is_object_url
 
-__all__ = ["named_files"]
+__all__ = ["Opening", "listed_files"]
+
+Opening = tuple[Callable[[str], str], Callable[[str], BinaryIO]]
+"""A function that gives the address of a file by its name, and one that opens an address.
+
+The second can be sent to another process.
+"""
 
 
-def named_files(
-    sources: Sequence[str],
-) -> tuple[list[tuple[str, int]], Callable[[str], BinaryIO]]:
-    """Return the (name, bytes) of all files that ``sources`` name, in order, and an opener.
-
-    The opener can be sent to another process.
+def listed_files(sources: Sequence[str]) -> tuple[FileSet, Opening]:
+    """Return all files that ``sources`` name, and how they are opened elsewhere.
 
     Raises
     ------
@@ -27,16 +30,14 @@ def named_files(
         If nothing is there, or it cannot be looked at.
     """
     if all(map(is_object_url, sources)):
-        return [found for url in sources for found in list_objects(url)], open_object
+        objects = ObjectSource(sources)
+        return objects, (objects.url, open_object)
     if any(is_object_url(source) or source.startswith(SCHEME) for source in sources):
         raise OptionError("expected files, or objects, alone: found " + " ".join(sources))
-    try:
-        files = [(str(path.resolve()), path.stat().st_size) for path in find_files(sources)]
-    except OSError as exc:
-        raise SourceError(f"{exc.filename}: cannot be read: {exc.strerror or exc}") from exc
+    files = [path.resolve() for path in find_files(sources)]
     if not files:
         raise SourceNotFoundError(f"{' '.join(sources)}: no file is there")
-    return files, open_file
+    return FileSource(files), (str, open_file)
 
 
 def open_file(name: str) -> BinaryIO:

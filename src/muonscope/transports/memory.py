@@ -1,6 +1,6 @@
 """Streams of bytes and a ledger in memory, for tests and notebooks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from muonscope.transports.base import Piece, Published, Rejected, State
 
@@ -13,6 +13,9 @@ class MemorySource:
     def __init__(self, streams: Mapping[str, bytes], chunk_bytes: int = 1 << 22) -> None:
         """Keep the streams; their order is that of reading."""
         self._streams, self._chunk = dict(streams), chunk_bytes
+
+    def hold(self, streams: Collection[int]) -> None:
+        """Hold nothing back: all is one stream."""
 
     def pieces(self) -> Iterator[Piece]:
         """Yield each stream to its end."""

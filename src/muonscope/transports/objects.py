@@ -6,17 +6,19 @@ environment, ``~/.aws``, ``AWS_ENDPOINT_URL``); none is taken from the URL.
 
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
 
 from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
 from muonscope.simulation.options import SCHEME
-from muonscope.transports.base import FilePosition, Piece
+from muonscope.transports.base import Ends, FilePosition, Piece, Turn, side_by_side
 from muonscope.transports.files import CHUNK_BYTES, MARK_BYTES, natural_key
 from muonscope.transports.kafka.url import is_kafka_url
 from muonscope.transports.patterns import is_pattern, pattern_of
 
-__all__ = ["ObjectSource", "is_object_url", "list_objects"]
+__all__ = ["ObjectSource", "is_object_url"]
 
 
 def is_object_url(source: str) -> bool:
@@ -40,45 +42,120 @@ class ObjectSource:
             If the bucket or prefix is missing, refused, or cannot be reached.
         """
         self._known = known or {}
-        self._objects: list[tuple[Any, str, int, str]] = []
-        for url in urls:
-            self._objects += _objects_of(url)
+        found = [item for url in urls for item in _objects_of(url)]
+        self._objects = {item.name: item for item in found}
+        self._turns = [Turn(name=item.name) for item in found]
+        self._held: set[int] = set()
 
     def size(self) -> int:
         """Return the bytes of all objects."""
-        return sum(size for _, _, size, _ in self._objects)
+        return sum(self._objects[turn.name].size for turn in self._turns)
+
+    def hold(self, streams: Collection[int]) -> None:
+        """Give no more of some streams until the next call."""
+        self._held.clear()
+        self._held.update(streams)
+
+    def ends(self, n: int) -> list[Ends]:
+        """Return the first and last ``n`` bytes of each object; requests run concurrently."""
+        items = [self._objects[turn.name] for turn in self._turns]
+        firsts = _ranges([(item, 0, min(n, item.size)) for item in items])
+        lasts = _ranges([(item, max(n, item.size - n), item.size) for item in items])
+        return [
+            Ends(
+                name=item.name,
+                size=item.size,
+                first=first,
+                last=last,
+                stream=self._known[item.key].stream if item.key in self._known else None,
+            )
+            for item, first, last in zip(items, firsts, lasts, strict=True)
+        ]
+
+    def open(self, name: str) -> BinaryIO:
+        """Open an object.
+
+        Raises
+        ------
+        SourceError
+            If it cannot be read.
+        """
+        try:
+            opened: BinaryIO = self._objects[name].system.open(name, "rb")
+        except Exception as exc:
+            raise _error(name, exc) from exc
+        return opened
+
+    def url(self, name: str) -> str:
+        """Return the URL of an object, by which another process can open it."""
+        url: str = self._objects[name].system.unstrip_protocol(name)
+        return url
+
+    def take(self, turns: Sequence[Turn]) -> None:
+        """Read these objects and no others."""
+        self._turns = list(turns)
 
     def pieces(self) -> Iterator[Piece]:
         """Yield each object to its end."""
-        for system, name, size, tag in self._objects:
-            key = f"{name}:{tag}"
-            place = self._known.get(key, FilePosition(restart=0, read=0, mark=0, ended=False))
-            if place.ended and place.read == size:
-                continue
-            read, first = place.restart, b""
-            try:
-                with system.open(name, "rb") as file:
-                    first = file.read(MARK_BYTES)
-                    file.seek(read)
-                    while data := file.read(CHUNK_BYTES):
-                        read += len(data)
-                        mark = zlib.crc32(first[: min(MARK_BYTES, read)])
-                        yield Piece(key=key, name=name, data=data, read=read, mark=mark)
-            except Exception as exc:
-                yield Piece(key=key, name=name, error=_error(name, exc))
-            mark = zlib.crc32(first[: min(MARK_BYTES, read)])
-            yield Piece(key=key, name=name, read=read, mark=mark, ended=True)
+        numbers = sorted({turn.stream for turn in self._turns})
+        return side_by_side({number: self._stream(number) for number in numbers}, self._held)
+
+    def _stream(self, number: int) -> Iterator[Piece]:
+        for turn in self._turns:
+            if turn.stream == number:
+                for piece in self._object(self._objects[turn.name], turn):
+                    yield replace(piece, stream=number)
+
+    def _object(self, item: "_Object", turn: Turn) -> Iterator[Piece]:
+        key, name = item.key, item.name
+        fresh = FilePosition(restart=turn.restart, read=0, mark=0, ended=False)
+        place = self._known.get(key, fresh)
+        if place.ended and place.read == item.size:
+            return
+        read, first = place.restart, b""
+        resume = {} if key in self._known else turn.resume
+        try:
+            with item.system.open(name, "rb") as file:
+                first = file.read(MARK_BYTES)
+                file.seek(read)
+                while data := file.read(CHUNK_BYTES):
+                    read += len(data)
+                    mark = zlib.crc32(first[: min(MARK_BYTES, read)])
+                    yield Piece(key=key, name=name, data=data, read=read, mark=mark, resume=resume)
+        except Exception as exc:
+            yield Piece(key=key, name=name, error=_error(name, exc))
+        mark = zlib.crc32(first[: min(MARK_BYTES, read)])
+        yield Piece(key=key, name=name, read=read, mark=mark, resume=resume, ended=True)
 
 
-def list_objects(url: str) -> list[tuple[str, int]]:
-    """Return (URL, bytes) of the objects that ``url`` names, in natural order.
+@dataclass(frozen=True, slots=True)
+class _Object:
+    system: Any
+    name: str
+    size: int
+    tag: str
 
-    Raises
-    ------
-    OptionError, SourceError
-        As :class:`ObjectSource`.
-    """
-    return [(system.unstrip_protocol(name), size) for system, name, size, _ in _objects_of(url)]
+    @property
+    def key(self) -> str:
+        """Identity: another object under the same name is another one."""
+        return f"{self.name}:{self.tag}"
+
+
+def _ranges(wanted: Sequence[tuple[_Object, int, int]]) -> list[bytes]:
+    """Return ranges of bytes; nothing of an object that cannot be read: who reads it finds out."""
+    got = [b""] * len(wanted)
+    systems: dict[int, list[int]] = {}
+    for i, (item, begin, end) in enumerate(wanted):
+        if begin < end:
+            systems.setdefault(id(item.system), []).append(i)
+    for rows in systems.values():
+        system = wanted[rows[0]][0].system
+        names, begins, ends = zip(*((wanted[i][0].name, *wanted[i][1:]) for i in rows), strict=True)
+        with suppress(Exception):
+            found = system.cat_ranges(list(names), list(begins), list(ends), on_error="return")
+            for i, data in zip(rows, found, strict=True):
+                got[i] = data if isinstance(data, bytes) else b""
+    return got
 
 
 def _masked(url: str) -> str:
@@ -86,7 +163,7 @@ def _masked(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//***@", url)
 
 
-def _objects_of(url: str) -> list[tuple[Any, str, int, str]]:
+def _objects_of(url: str) -> list[_Object]:
     from fsspec.core import url_to_fs
 
     try:
@@ -111,7 +188,7 @@ def _objects_of(url: str) -> list[tuple[Any, str, int, str]]:
     if not files:
         raise SourceNotFoundError(f"{_masked(url)}: no object is there")
     return [
-        (
+        _Object(
             system,
             name,
             int(files[name].get("size") or 0),

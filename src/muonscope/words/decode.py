@@ -19,7 +19,7 @@ from muonscope.words.parquet import read_parquet
 from muonscope.words.rejects import SLICE_BYTES, Reject, RejectCode, evidence
 from muonscope.words.text import CsvDecoder, JsonDecoder
 
-__all__ = ["FORMATS", "StreamDecoder", "decode"]
+__all__ = ["FORMATS", "StreamDecoder", "decode", "fresh_state"]
 
 FORMATS = ("csv", "json", "bologna", "dat", "dat129", "block", "parquet")
 """Formats that can be read."""
@@ -148,6 +148,12 @@ class StreamDecoder:
         self._decoder = _new_decoder(self.guess, self.readout)
         data, self._first = self._first, b""
         return self._decoder.feed(data)
+
+
+def fresh_state(name: str, compression: str | None, readout: Readout) -> dict[str, Any]:
+    """Return the state of a decoder of the format ``name`` before the first byte."""
+    decoder = _new_decoder(Guess(name, 1.0, ""), readout).state()
+    return {"format": name, "compression": compression, "position": 0, "decoder": decoder}
 
 
 def decode(file: BinaryIO, decoder: StreamDecoder, chunk_bytes: int = 1 << 22) -> Iterator[Decoded]:

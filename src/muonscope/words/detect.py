@@ -191,7 +191,7 @@ def look_like_words(words: Words, readout: Readout) -> bool:
         return _share_of_words(words, readout) >= _LIKELY
     heads = head(words[(words != 0) & (words != ~np.uint64(0))], readout.version)
     exist = np.isin(heads, [*ANCILLARY_HEADS[readout.version], readout.hit_head])
-    return np.count_nonzero(exist) >= max(1, _LIKELY * len(words))
+    return bool(np.count_nonzero(exist) >= max(1, _LIKELY * len(words)))
 
 
 def _why_no_words(first: bytes, words: Words, share: float) -> str:

@@ -21,7 +21,14 @@ from muonscope.words.text import CsvDecoder
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["METADATA_KEY", "TRUTH", "ParquetEncoder", "is_truth", "read_parquet"]
+__all__ = [
+    "METADATA_KEY",
+    "TRUTH",
+    "ParquetEncoder",
+    "is_truth",
+    "parquet_ends",
+    "read_parquet",
+]
 
 METADATA_KEY = "muonscope"
 """Where the metadata of a file stand that muonscope wrote, as JSON."""
@@ -30,6 +37,8 @@ TRUTH = "truth"
 """Their ``content`` where the file holds the truth of a simulation, and no words."""
 
 _ROWS = 1 << 20
+_PAGE_BYTES = 1 << 16
+_SHORT_ROWS = 1 << 18
 _WORD = "WORD"
 
 
@@ -48,21 +57,43 @@ def read_parquet(file: BinaryIO, readout: Readout) -> Iterator[Decoded]:
 
     try:
         source = parquet.ParquetFile(file)
-        names = source.schema_arrow.names
-        if _content(source.schema_arrow) == TRUTH:
-            raise FormatError("parquet: the truth of a simulation, no words")
-        if _WORD not in names and not set(COLUMNS) <= set(names):
-            raise FormatError(
-                f"parquet: found columns {', '.join(names)};"
-                f" expected {_WORD} (uint64) or {', '.join(COLUMNS)}"
-            )
         row = 0
-        columns = [_WORD] if _WORD in names else list(COLUMNS)
-        for batch in source.iter_batches(_ROWS, columns=columns):
-            yield _words(batch) if _WORD in names else _packed(batch, readout, row)
+        for batch in source.iter_batches(_ROWS, columns=_columns(source.schema_arrow)):
+            yield _decoded(batch, readout, row)
             row += batch.num_rows
     except (pa.ArrowException, OSError, ValueError) as exc:  # ValueError: names that are no UTF-8
         raise FormatError(f"parquet: damaged or cut short: {exc}") from exc
+
+
+def parquet_ends(file: BinaryIO, readout: Readout, n: int) -> tuple[Words, Words, int]:
+    """Return the first and last ``n`` words of a seekable ``file`` and the number of its rows.
+
+    Of long row groups only the first pages are read, and there are no last words then.
+
+    Raises
+    ------
+    FormatError
+        If it holds no words, as :func:`read_parquet`.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    none = np.empty(0, np.uint64)
+    try:
+        source = parquet.ParquetFile(file, buffer_size=_PAGE_BYTES)
+        columns = _columns(source.schema_arrow)
+        about = source.metadata
+        if not about.num_rows:
+            return none, none, 0
+        first = _decoded(next(source.iter_batches(n, columns=columns)), readout, 0)
+        last = none
+        if about.row_group(about.num_row_groups - 1).num_rows <= _SHORT_ROWS:
+            rows = source.read_row_group(about.num_row_groups - 1, columns=columns)
+            ending = rows.slice(max(0, rows.num_rows - n)).combine_chunks().to_batches()
+            last = np.concatenate([none, *(_decoded(batch, readout, 0).words for batch in ending)])
+    except (pa.ArrowException, OSError, ValueError) as exc:
+        raise FormatError(f"parquet: damaged or cut short: {exc}") from exc
+    return first.words, last, int(about.num_rows)
 
 
 def is_truth(file: BinaryIO) -> bool:
@@ -83,6 +114,23 @@ def _content(schema: "pa.Schema") -> Any:
         return about.get("content")
     except (ValueError, AttributeError):
         return None
+
+
+def _columns(schema: "pa.Schema") -> list[str]:
+    """Return the columns to read; refuse a table that holds no words."""
+    names = schema.names
+    if _content(schema) == TRUTH:
+        raise FormatError("parquet: the truth of a simulation, no words")
+    if _WORD not in names and not set(COLUMNS) <= set(names):
+        raise FormatError(
+            f"parquet: found columns {', '.join(names)};"
+            f" expected {_WORD} (uint64) or {', '.join(COLUMNS)}"
+        )
+    return [_WORD] if _WORD in names else list(COLUMNS)
+
+
+def _decoded(batch: "pa.RecordBatch", readout: Readout, row: int) -> Decoded:
+    return _words(batch) if batch.schema.names == [_WORD] else _packed(batch, readout, row)
 
 
 def _words(batch: "pa.RecordBatch") -> Decoded:
