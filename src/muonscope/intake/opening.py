@@ -13,7 +13,8 @@ from muonscope.intake.admission import AdmitOnce
 from muonscope.intake.batch import Position, WordBatch, WordSource
 from muonscope.intake.looking import Once, surveyed
 from muonscope.intake.message_book import topic_position
-from muonscope.intake.streams import StreamIntake, StreamPosition
+from muonscope.intake.side_by_side import intake_of
+from muonscope.intake.streams import StreamPosition
 from muonscope.intake.topic import TopicIntake, book_of
 from muonscope.simulation.options import SCHEME, Simulation, detector_of, simulation_of, split_url
 from muonscope.transports.base import ByteSource, FilePosition
@@ -157,7 +158,7 @@ def open_words(
 
         return SimulatedIntake(simulations_in(sources, detector))
     once = None if allow_duplicates else Once(readout=detector.readout, tell=tell)
-    return StreamIntake(open_bytes(sources, once=once), detector.readout)
+    return intake_of(open_bytes(sources, once=once), detector.readout)
 
 
 class _TopicNow:

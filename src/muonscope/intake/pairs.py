@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from muonscope.intake.abreast import is_part
+from muonscope.intake.boards import is_part
 from muonscope.intake.file_facts import FileFacts
 from muonscope.intake.overlap import Relation, begins_alike, find, proof
 

@@ -36,6 +36,8 @@ class StreamPosition:
     """State of its decoder."""
     left: tuple[tuple[str, int], ...] = ()
     """Codes and lengths of what was rejected at its end, to be taken back if it grows."""
+    taken: int = 0
+    """Words that follow and are taken already: streams side by side go on within a batch."""
 
     @property
     def read(self) -> int:
@@ -55,6 +57,7 @@ class StreamPosition:
             "bytes_in": self.bytes_in,
             "decoder": self.decoder,
             "left": self.left,
+            "taken": self.taken,
         }
 
     @classmethod
@@ -66,6 +69,7 @@ class StreamPosition:
             bytes_in=value["bytes_in"],
             decoder=value["decoder"],
             left=tuple((code, length) for code, length in value["left"]),
+            taken=value.get("taken", 0),
         )
 
 
@@ -97,7 +101,8 @@ class StreamIntake:
         self._read: dict[str, int] = {}
         self._ended: dict[str, Piece] = {}
         self._last: dict[str, Piece] = {}
-        self._grows, self._closing = grows, False
+        self._origins: dict[str, StreamPosition] = {}
+        self._grows, self.closing = grows, False
 
     def batches(self) -> Iterator[WordBatch]:
         """Yield the words of all pieces.
@@ -119,12 +124,14 @@ class StreamIntake:
                     return
                 self._ended |= self._last
                 break
-        self._closing = True
+        self.closing = True
         # Only here can a run save streams that it does not take to be complete.
         yield WordBatch(checkpoint=Checkpoint(int(self._checkpoints.wanted)))
         yield from self._end_all()
 
     def _take(self, piece: Piece) -> Iterator[WordBatch]:
+        if piece.key not in self._origins:
+            self._origins[piece.key] = self._positions.get(piece.key) or _origin(piece)
         if piece.data:
             self._last[piece.key] = piece
             self._ended.pop(piece.key, None)
@@ -133,6 +140,12 @@ class StreamIntake:
         if piece.ended:
             self._ended[piece.key] = piece
             self._last.pop(piece.key, None)
+            if piece.beside and not self._grows:  # others may wait for its last words
+                yield from self._end_all()
+
+    def begins_at(self, key: str) -> StreamPosition:
+        """Return where a stream began in this run."""
+        return self._origins[key]
 
     def _decode(self, piece: Piece) -> Iterator[WordBatch]:
         key, data = piece.key, self._first.pop(piece.key, b"") + piece.data
@@ -221,7 +234,7 @@ class StreamIntake:
             positions={piece.key: position},
             guess=decoder.guess,
             compression=decoder.compression,
-            final=self._closing,
+            final=self.closing,
             checkpoint=self._checkpoint_due(),
         )
 
@@ -245,7 +258,7 @@ class StreamIntake:
                     rejects=_named(decoded.rejects, piece.name),
                     stream=piece.key,
                     guess=decoder.guess,
-                    final=self._closing,
+                    final=self.closing,
                 )
         except FormatError as exc:
             error = FormatError(f"{piece.name}: {exc}")
@@ -263,13 +276,21 @@ class StreamIntake:
             positions={piece.key: position},
             guess=decoder.guess,
             error=error,
-            final=self._closing,
+            final=self.closing,
         )
 
     def _checkpoint_due(self) -> Checkpoint:
-        if self._closing or self._spools:  # what a spool holds is in no state
+        if self.closing or self._spools:  # what a spool holds is in no state
             return Checkpoint.NO
         return self._checkpoints.due()
+
+
+def _origin(piece: Piece) -> StreamPosition:
+    """Return where a stream begins that begins with ``piece``."""
+    file = FilePosition(
+        restart=piece.read - len(piece.data), read=0, mark=0, ended=False, stream=piece.stream
+    )
+    return StreamPosition(name=piece.name, file=file, decoder=dict(piece.resume))
 
 
 def _named(rejects: list[Reject], name: str) -> list[Reject]:

@@ -16,7 +16,7 @@ some files are asked for through an argument. The rules:
   for in one another like that.
 * What cannot be compared is read, and told, except part files: they overlap by nature.
 * The order is that of names; files found to overlap are put in the order of their words.
-* Which files run side by side is decided by :mod:`muonscope.intake.abreast`.
+* Which files run side by side is decided by :mod:`muonscope.intake.boards`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from muonscope.events import Event, EventKind
-from muonscope.intake.abreast import streams_of
+from muonscope.intake.boards import streams_of
 from muonscope.intake.file_facts import FORMATS, FileFacts
 from muonscope.intake.overlap import (
     Relation,

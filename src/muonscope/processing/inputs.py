@@ -14,7 +14,8 @@ from muonscope.intake.batch import Position, WordSource
 from muonscope.intake.checkpoints import Checkpoints
 from muonscope.intake.message_book import MessageBook, partitions_in
 from muonscope.intake.opening import is_simulated, open_bytes, simulations_in
-from muonscope.intake.streams import StreamIntake, StreamPosition
+from muonscope.intake.side_by_side import FileEnding, intake_of
+from muonscope.intake.streams import StreamPosition
 from muonscope.intake.topic import Ending, TopicIntake, book_of
 from muonscope.processing.outputs import Output
 from muonscope.processing.plan import Plan
@@ -180,13 +181,12 @@ def open_input(plan: Plan, output: Output, stop: Stop) -> Iterator[Input]:
         once=plan.once(watch.tell),
     )
     watch.size = source.size
-    intake = StreamIntake(
+    intake = intake_of(
         source,
         plan.detector.readout,
         positions=known,
-        stop=lambda: bool(stop),
         checkpoints=checkpoints,
-        grows=plan.options.follow,
+        ending=FileEnding(stop=lambda: bool(stop), grows=plan.options.follow),
     )
     yield Input(words=intake, watch=watch)
 

@@ -124,6 +124,20 @@ class Abreast(Generic[T]):
         self._streams = [_Stream[T]() for _ in range(count)]
         self._resets = _Resets()
 
+    @property
+    def count(self) -> int:
+        """Number of streams."""
+        return len(self._streams)
+
+    def expect(self, count: int) -> None:
+        """Wait for so many streams, if there are fewer so far."""
+        self._streams += [_Stream[T]() for _ in range(count - len(self._streams))]
+
+    def furthest_behind(self, but_for: Collection[int]) -> int | None:
+        """Return the stream of which least is known, of all ``but_for`` some; None if of none."""
+        left = [(stream.last, s) for s, stream in enumerate(self._streams) if s not in but_for]
+        return min(left)[1] if left else None
+
     def push(
         self, stream: int, words: Words, item: T, seen_s: float, times_ms: IntArray | None = None
     ) -> None:

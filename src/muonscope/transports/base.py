@@ -7,7 +7,7 @@ both visible together, so that what is published again after a crash counts once
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy.typing as npt
@@ -110,6 +110,8 @@ class Piece:
     """Number of the ordered stream that it is a part of; streams run side by side."""
     resume: Mapping[str, Any] = field(default_factory=dict)
     """State of a decoder to begin with, where the stream is not read from its start."""
+    beside: bool = False
+    """Whether other streams run beside this one."""
     idle: bool = False
     """No data, only a sign of life from a source that waits for more."""
 
@@ -225,4 +227,4 @@ def side_by_side(streams: Mapping[int, Iterator[Piece]], held: Collection[int]) 
         elif (piece := next(left[number], None)) is None:
             del left[number]
         else:
-            yield piece
+            yield replace(piece, beside=True) if len(streams) > 1 else piece

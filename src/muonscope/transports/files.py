@@ -276,6 +276,11 @@ class FileSource:
         """Return the bytes of all files that are there."""
         return size_of(Path(turn.name) for turn in self._turns)
 
+    @property
+    def streams(self) -> int:
+        """Number of streams that run side by side."""
+        return 1 + max((turn.stream for turn in self._turns), default=0)
+
     def hold(self, streams: Collection[int]) -> None:
         """Give no more of some streams until the next call."""
         self._held.clear()

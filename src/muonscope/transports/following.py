@@ -96,6 +96,11 @@ class FollowSource:
         """Return the bytes of all files that are there now and are read."""
         return size_of(path for path in self._list_files() if path not in self._refused)
 
+    @property
+    def streams(self) -> int:
+        """Number of streams that run side by side, as far as files have come."""
+        return 1 + max((turn.stream for turn in self._turns.values()), default=0)
+
     def hold(self, streams: Collection[int]) -> None:
         """Give no more of some streams until the next call."""
         self._held = frozenset(streams)

@@ -51,6 +51,11 @@ class ObjectSource:
         """Return the bytes of all objects."""
         return sum(self._objects[turn.name].size for turn in self._turns)
 
+    @property
+    def streams(self) -> int:
+        """Number of streams that run side by side."""
+        return 1 + max((turn.stream for turn in self._turns), default=0)
+
     def hold(self, streams: Collection[int]) -> None:
         """Give no more of some streams until the next call."""
         self._held.clear()
