@@ -125,6 +125,9 @@ FIELDS = [
     *_field(
         "20 digits after a zero and an exponent", "0.00000000617866000001e14", Code.NOT_AN_INTEGER
     ),
+    *_field(
+        "a one in the 22nd digit and an exponent", "6.178660000000000000001e5", Code.NOT_AN_INTEGER
+    ),
     *_field("exponent without digits", "6e", Code.NOT_A_NUMBER),
     *_field("exponent with only a sign", "6e+", Code.NOT_A_NUMBER),
     *_field("exponent with a fraction", "6e5.0", Code.NOT_A_NUMBER),

@@ -130,9 +130,14 @@ def test_orbits_unfold_whatever_the_phase_the_rate_and_the_drift(
     assert (found.pop() - ahead) % 4096 == 0
 
 
-def test_lines_that_are_written_late_do_not_move_the_orbits_after_them() -> None:
+@pytest.mark.parametrize(("latest_s", "rises"), [(0.17, False), (0.25, True)])
+def test_lines_that_are_written_late_do_not_move_the_orbits_after_them(
+    latest_s: float, rises: bool
+) -> None:
     rows = hits(20_000)
-    late = [0.0] * 5000 + [max(0.0, 0.2 - n / 1152) for n in range(2000)] + [0.0] * 13_000
+    falling = [max(0.0, latest_s - n / 1152) for n in range(2000)]
+    rising = falling[::-1] if rises else [0.0] * 2000  # at once, or by and by
+    late = [0.0] * 5000 + rising + falling + [0.0] * 11_000
     assert shifts(text_of(rows, late_s=late), rows) == {0}
 
 
