@@ -282,13 +282,14 @@ def test_files_of_the_same_orbits_that_are_too_long_to_compare_are_told(
 # --- what is no copy ---------------------------------------------------------------------------
 
 
-def test_two_runs_that_begin_alike_are_both_read(tmp_path: Path) -> None:
-    one = np.concatenate([WORDS[:1500], recorded(2000, 2)])
-    two = np.concatenate([WORDS[:1500], recorded(2000, 3)])
+@pytest.mark.parametrize("n", [20, 1500, 3000])
+def test_two_runs_that_begin_alike_are_both_read(tmp_path: Path, n: int) -> None:
+    one = np.concatenate([WORDS[:n], recorded(2000, 2)])
+    two = np.concatenate([WORDS[:n], recorded(2000, 3)])
     words, told = read_once(written(tmp_path, {"a.dat": one, "b.dat": two}))
-    assert len(words) == 7000
+    assert len(words) == 4000 + 2 * n
     assert kinds(told) == [EventKind.ALIKE]
-    assert told[0].numbers == {"words": 1500}
+    assert told[0].numbers == {"words": n}
 
 
 def test_a_longer_run_of_the_same_seed_holds_the_shorter_one(tmp_path: Path) -> None:
