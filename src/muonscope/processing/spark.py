@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,18 +15,17 @@ from muonscope.intake.batch import WordBatch
 from muonscope.intake.checkpoints import Checkpoints
 from muonscope.intake.message_book import MessageBook, partitions_in
 from muonscope.intake.opening import STDIN
-from muonscope.intake.streams import StreamPosition
 from muonscope.intake.topic import book_of
 from muonscope.processing.inputs import FileWatch, Input, TopicWatch
 from muonscope.processing.options import ProcessOptions
 from muonscope.processing.outputs import Output, open_output
 from muonscope.processing.plan import Plan, plan_of
 from muonscope.processing.reporter import Account, Reporter
+from muonscope.processing.spark_files import SparkFiles, interleaved
 from muonscope.processing.watched import supervised, watched_run
 from muonscope.stopping import Stop
 from muonscope.stream.messages import Part
 from muonscope.stream.ordering import Front
-from muonscope.transports.base import FilePosition
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -173,35 +172,6 @@ def _query_folder(checkpoint: str) -> Iterator[str]:
         yield Path(folder).as_uri()
 
 
-class _Files:
-    """The words of files that workers decode."""
-
-    def __init__(
-        self, parts: Callable[[], Iterator[Part]], names: list[str], after: Mapping[str, int],
-        stop: Stop,
-    ) -> None:  # fmt: skip
-        self._parts, self._names, self._after, self._stop = parts, names, dict(after), stop
-
-    def batches(self) -> Iterator[WordBatch]:
-        """Yield the words of all files, in order."""
-        read: dict[str, int] = {}
-        for part in self._parts():
-            name = self._names[part.partition]
-            read[name] = read.get(name, 0) + part.size
-            file = FilePosition(restart=0, read=read[name], mark=0, ended=False)
-            position = StreamPosition(name=name, file=file, bytes_in=read[name])
-            skipped = min(len(part.words), self._after[name])
-            self._after[name] -= skipped
-            yield WordBatch(
-                words=part.words[skipped:],
-                rejects=part.rejects,
-                stream=name,
-                positions={name: position},
-            )
-            if self._stop:
-                return
-
-
 def _process_files(plan: Plan, session: "SparkSession", reporter: Reporter, stop: Stop) -> Account:
     """Process files once, each decoded by a worker."""
     from muonscope.engines.spark.files import decode_ranges, ranges_of
@@ -213,13 +183,13 @@ def _process_files(plan: Plan, session: "SparkSession", reporter: Reporter, stop
     files, opener = chosen_files(plan.sources, plan.once(watch.tell))
     with ExitStack() as stack:
         output = stack.enter_context(open_output(plan))
-        ranges = [r for f in files for r in ranges_of(f.name, f.size, opener, readout)]
+        in_order = [r for f in files for r in ranges_of(f.name, f.size, opener, readout)]
+        ranges = interleaved(in_order, {file.name: file.stream for file in files})
 
         def parts() -> Iterator[Part]:
             return decode_ranges(session, ranges, opener, readout)
 
-        after = {file.name: file.after for file in files}
-        words = _Files(parts, [task.name for task in ranges], after, stop)
+        words = SparkFiles(ranges, parts, files, readout, stop)
         watch.size = lambda: sum(file.size for file in files)
         source = Input(words=words, watch=watch)
         watched = stack.enter_context(watched_run(plan, output, source, reporter))
