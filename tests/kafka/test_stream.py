@@ -171,6 +171,11 @@ producer.flush()
     account = process(command, topic)
     assert account["words in"] == account["hits"] == 3000
     assert account["late"] == 0
+    found = [orjson.loads(line) for line in topic.lines(windows_only=True)]
+    orbits = 3_000_000_000 + 20 * np.arange(3000)
+    expected = dict(zip(*np.unique(orbits // 11_223, return_counts=True), strict=True))
+    assert {m["window"]: m["total_hits"] for m in found} == expected
+    assert {m["epoch"] for m in found} == {0}
 
 
 ORIGINAL_CONSUMER = """

@@ -406,6 +406,18 @@ def choose_epoch(st: State, lane: int, orbit: int) -> int:
     return best
 
 
+@inlined
+def shown(st: State, lane: int, kind: int, epoch: int, orbit: int) -> bool:
+    """Tell whether a lane of the same FPGA in another stream is there already, so it was noted."""
+    other = lane % STREAM_LANES
+    while other < len(st.lanes):
+        if other != lane and st.lanes[other, LANE_EPOCH] == epoch and kind != NOTE_BACK:
+            if kind == NOTE_EPOCH or abs(st.lanes[other, LANE_MARK] - orbit) <= st.spec[SPEC_LEAP]:
+                return True
+        other += STREAM_LANES
+    return False
+
+
 @part
 def settle(st: State, lane: int) -> None:
     """Believe a jump: move the lane to where the held words say, and place them."""
@@ -417,7 +429,8 @@ def settle(st: State, lane: int) -> None:
     before, mark = lanes[lane, LANE_EPOCH], lanes[lane, LANE_MARK]
     epoch = choose_epoch(st, lane, orbit)
     kind = NOTE_EPOCH if epoch != before else NOTE_HOLE if orbit >= mark else NOTE_BACK
-    note(st.ctrl, st.notes, kind, lane, mark, orbit)
+    if not shown(st, lane, kind, epoch, orbit):
+        note(st.ctrl, st.notes, kind, lane, mark, orbit)
     if epoch == before:
         begin_after_hole(st, epoch, orbit)
     ring = epoch % EPOCH_RING

@@ -36,8 +36,11 @@ class Readout:
     text_tdc_base: int = 1
     """What the text files write for TDC 1 of the binary: 1 (v2) or 0 (v1)."""
 
-    pins: tuple[int, ...] = ()
+    pins: tuple[int, ...] = field(default=(), repr=False)  # what is saved knows it by its repr
     """The OBDT pin, 0 .. 239, of each channel from 0 on; none where no text names pins."""
+
+    blocks_of: str = field(default="", repr=False, compare=False)
+    """Name of the detector that packed blocks must be of; none where any may be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 from muonscope.detector import Readout
+from muonscope.errors import SourceError
 from muonscope.intake.batch import Position, WordBatch
 from muonscope.intake.checkpoints import Checkpoints
 from muonscope.stream.messages import Part
@@ -280,10 +281,23 @@ class MessageBook:
         return replace(part, words=part.words[begun[1] :])
 
     def ready(self, front: Front) -> Iterator[WordBatch]:
-        """Yield what is in order by now; an empty batch if nothing is."""
+        """Yield what is in order by now; an empty batch if nothing is.
+
+        Raises
+        ------
+        SourceError
+            If two numbered streams arrive at once.
+        """
         self._live = front.behind() < _LIVE_MESSAGES
         now = self._clock()
         released = self._ordering.release(front, now) + self._unnumbered.release(front, now)
+        if self._ordering.mixed:
+            one, other = self._ordering.mixed
+            raise SourceError(
+                f"{self._topic.name}: two streams of words arrive at once (numbers {one} and"
+                f" {other}): two replays, or two telescopes; one run takes one. Send each to a topic"
+                " of its own, or stop one, and start this again with a new ?group= and --run"
+            )
         yield from self._batches(released)
 
     def rest(self) -> Iterator[WordBatch]:

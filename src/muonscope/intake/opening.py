@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,8 @@ def load_detector(name: str) -> Detector:
 def detector_for(sources: Sequence[str], name: str = "") -> Detector:
     """Return the detector called ``name``; without a name, the one that the sources are of.
 
-    That is the detector of the profile for a simulation, else the default.
+    That is the detector of the profile for a simulation, else the default, as which no packed
+    blocks are read that name another detector.
 
     Raises
     ------
@@ -81,7 +83,10 @@ def detector_for(sources: Sequence[str], name: str = "") -> Detector:
     """
     if not name and is_simulated(sources):
         return detector_of(split_url(sources[0])[0])
-    return load_detector(name) if name else shipped_detector()
+    if name:
+        return load_detector(name)
+    default = shipped_detector()
+    return replace(default, readout=replace(default.readout, blocks_of=default.name))
 
 
 def is_simulated(sources: Sequence[str]) -> bool:

@@ -33,6 +33,8 @@ MAX_PENDING_BYTES = 256 << 20
 """What may wait altogether; past it the oldest missing chunk is given up."""
 
 _STREAMS = 256
+_RETURNS = 2
+"""Times that a stream goes on after another one has given words, from which on both are at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +129,23 @@ class Ordering:
         self._partitions = partitions
         self._streams = {stream: _Stream(stream, at) for stream, at in (streams or {}).items()}
         self._again: list[Part] = []
+        self._turns: list[int] = []
+        """Streams that gave words, the latest one last; each once."""
+        self._returns = 0
         self.pending_bytes = [0] * partitions
         """Bytes that wait, by partition."""
 
     def streams(self) -> dict[int, int]:
         """Return the number of the next word of each stream, those used last at the end."""
         return {stream: state.next for stream, state in self._streams.items()}
+
+    @property
+    def mixed(self) -> list[int]:
+        """Numbers of streams that go on at once; none as long as they follow one another.
+
+        One that goes on after another one has begun may be a sender that was started again.
+        """
+        return self._turns[-2:] if self._returns >= _RETURNS else []
 
     def push(self, part: Part, front: Front, now_s: float) -> None:
         """Take the next part of a partition; it bears a number."""
@@ -220,11 +233,20 @@ class Ordering:
         parts = tuple(chunk.have.values())
         if chunk.end <= stream.next:
             return [self._released(np.empty(0, np.uint64), parts, duplicate=True)]
+        self._note_turn(stream.number)
         words, missing = chunk.taken(max(stream.next, chunk.first))
         missing += max(0, chunk.first - stream.next)
         stream.next = chunk.end
         release = self._released(words, parts)
         return [replace(release, next=(stream.number, chunk.end), missing=missing)]
+
+    def _note_turn(self, number: int) -> None:
+        if self._turns and self._turns[-1] == number:
+            return
+        if number in self._turns:
+            self._returns += 1
+            self._turns.remove(number)
+        self._turns = [*self._turns[-_STREAMS:], number]
 
     def _give_up(self, stream: _Stream) -> list[Release]:
         return self._take(stream, stream.chunks[0])

@@ -180,7 +180,7 @@ class BlockDecoder:
     def __init__(self, readout: Readout) -> None:
         """Expect words of the version of ``readout``."""
         self.position = 0
-        self._version, self._tail = readout.version, b""
+        self._readout, self._tail = readout, b""
 
     def feed(self, data: bytes) -> Decoded:
         """Take the next bytes."""
@@ -227,7 +227,7 @@ class BlockDecoder:
         if len(head) < _HEADER.size:
             return 0, None
         _, version, name_size, _, count, _, checksum, _ = _HEADER.unpack(head)
-        if version != self._version or name_size > 64 or count > _MAX_BLOCK_WORDS:
+        if name_size > 64 or count > _MAX_BLOCK_WORDS:
             return 1, None
         begin = at + _HEADER.size + -(-name_size // _WORD) * _WORD
         end = begin + count * _WORD
@@ -236,8 +236,23 @@ class BlockDecoder:
         body = data[at + _HEADER.size : end]
         if zlib.crc32(body) != checksum:
             return 1, None
+        name = body[:name_size].decode("utf-8", "replace")
+        if version != self._readout.version or self._readout.blocks_of not in {"", name}:
+            return end - at, Decoded(rejects=[self._foreign(data[at:end], name, version)])
         words = np.frombuffer(data, "<u8", count, begin).astype(np.uint64, copy=False)
         return end - at, Decoded(words)
+
+    def _foreign(self, block: bytes, name: str, version: int) -> Reject:
+        """Return the reject of a good block of another detector."""
+        expected = self._readout.blocks_of or f"words of version {self._readout.version}"
+        reason = (
+            f"a block of detector {name or 'without a name'}, words of version {version};"
+            f" expected {expected}: use --detector {name or 'NAME'}"
+        )
+        return Reject(
+            code=RejectCode.BAD_BLOCK, offset=self.position, length=len(block),
+            evidence=evidence(block), reason=reason,
+        )  # fmt: skip
 
 
 class BlockEncoder:
