@@ -145,6 +145,7 @@ def test_hits_of_one_orbit_and_steps_back_stay_where_they_are() -> None:
     orbits = [4000, 4090, 4090, 4096, 4093, 4100, 3900, 4200, 8191, 8193, 8190]
     rows = [(orbit, 5, 6, 7) for orbit in orbits]
     assert shifts(text_of(rows), rows) == {0}
+    assert shifts(text_of(rows, late_s=[0.0, *[0.12] * 10]), rows) == {0}
 
 
 def test_a_pause_of_many_turns_is_told_by_the_seconds() -> None:
