@@ -4,11 +4,13 @@ import gzip
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import zstandard
 
+from helpers.damaged import recorded_words
 from helpers.simulated import simulated_words
 from muonscope.detector import Detector
 from muonscope.errors import SourceError
@@ -197,6 +199,42 @@ def test_a_file_that_was_ended_while_its_format_was_unknown_may_grow(legnaro: De
     batches = list(StreamIntake(Growing(), legnaro.readout, grows=True).batches())
     mine = [b.words for b in batches if b.stream == "a"]
     assert np.array_equal(np.concatenate(mine), WORDS)
+
+
+@pytest.mark.parametrize("size", [8 * 20, 8 * 20 + 5, 8 * 600, 8 * 600 + 3])
+@pytest.mark.parametrize("grows", [True, False])
+def test_words_that_waited_at_an_end_are_given_once(
+    legnaro: Detector, size: int, grows: bool
+) -> None:
+    """Binary words wait for those that follow; at an end they do not, and it may be none."""
+    data = recorded_words(1500).tobytes()
+
+    class Growing:
+        def pieces(self) -> Iterator[Piece]:
+            yield Piece(key="a", name="a", data=data[:size], read=size)
+            yield Piece(key="a", name="a", read=size, ended=True)
+            yield Piece(key="b", name="b", data=WORDS[:50].tobytes(), read=400)
+
+        def size(self) -> None:
+            return None
+
+    class Grown(Growing):
+        def pieces(self) -> Iterator[Piece]:
+            if grows:
+                yield from super().pieces()
+            yield Piece(key="a", name="a", data=data[begin:], read=len(data))
+            yield Piece(key="a", name="a", read=len(data), ended=True)
+
+    begin, known = size, cast("dict[str, StreamPosition]", {})
+    given: list[int] = []
+    if not grows:
+        for batch in StreamIntake(Growing(), legnaro.readout).batches():
+            given += batch.words.tolist() if batch.stream == "a" else []
+            known |= {key: cast("StreamPosition", p) for key, p in batch.positions.items()}
+        begin = known["a"].file.restart
+    for batch in StreamIntake(Grown(), legnaro.readout, positions=known, grows=grows).batches():
+        given += batch.words.tolist() if batch.stream == "a" else []
+    assert given == np.frombuffer(data, "<u8").tolist()
 
 
 def test_a_damaged_parquet_file_is_an_error_and_all_its_bytes_are_rejected(

@@ -42,7 +42,7 @@ def rows() -> Path:
 
 @pytest.fixture(scope="module")
 def of_file(command: Command, rows: Path) -> dict[tuple[int, int], Any]:
-    return windows(command("process", rows, "--run", "r").out.encode().splitlines())
+    return windows(command("process", rows, "--run", "r").out.splitlines())
 
 
 def messages(rows: Path, style: str) -> list[bytes]:
@@ -88,7 +88,7 @@ def test_a_topic_that_was_filled_before_gives_the_windows_of_the_file(
     send_in_turn(topic.servers, topic.name, messages(rows, style), partitions, 0)
     done = command("process", topic.stream, "--run", "r", "--idle-exit", "1500ms")
     assert done.code == 0, done.err
-    assert windows(done.out.encode().splitlines()) == of_file
+    assert windows(done.out.splitlines()) == of_file
     assert done.err.count("new epoch") == 2, done.err  # one line for each FPGA
 
 

@@ -18,7 +18,7 @@ from muonscope.detector import Detector, Readout
 from muonscope.words._realign import find_gaps, trusted_blocks
 from muonscope.words.alignment import MOST_BYTES
 from muonscope.words.binary import DatDecoder, DatEncoder
-from muonscope.words.layout import head, pack_hits
+from muonscope.words.layout import head, pack_ancillary, pack_hits
 from muonscope.words.rejects import RejectCode
 
 FILLING, MISALIGNED = RejectCode.FILLING, RejectCode.MISALIGNED
@@ -277,6 +277,20 @@ def test_headers_of_transfers_are_found_again(damaged: bytes, most: int) -> None
     missing, _ = lost_and_wrong(WORDS[2], outcome)
     assert missing <= most
     assert 591 not in outcome.words
+
+
+@pytest.mark.parametrize("place", [-28, 0, 1, 60, 126, 127, 128])
+@pytest.mark.parametrize("stop", [0, 1032, 1032 + 8 * 50])
+def test_a_trigger_word_of_the_first_orbits_is_no_header(place: int, stop: int) -> None:
+    words = WORDS[2].copy()
+    words[128 + place] = pack_ancillary(0, 0, 17, 5)[0]
+    data = DatEncoder(591).encode(words)
+    first = DatDecoder(V2, headers=True)
+    found = first.feed(data[:stop]).words.tolist()
+    second = DatDecoder(V2, headers=True)
+    second.resume(first.position, first.state())
+    found += second.feed(data[first.position :]).words.tolist()
+    assert found + second.finish().words.tolist() == words.tolist()
 
 
 @pytest.mark.parametrize("end", [1032 * 9, 1032 * 9 + 480, 1032 * 9 + 483])

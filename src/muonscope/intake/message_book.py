@@ -295,8 +295,8 @@ class MessageBook:
             one, other = self._ordering.mixed
             raise SourceError(
                 f"{self._topic.name}: two streams of words arrive at once (numbers {one} and"
-                f" {other}): two replays, or two telescopes; one run takes one. Send each to a topic"
-                " of its own, or stop one, and start this again with a new ?group= and --run"
+                f" {other}): two replays, or two telescopes. Send each to a topic of its own, or"
+                " stop one and start this again with a new ?group= and --run"
             )
         yield from self._batches(released)
 

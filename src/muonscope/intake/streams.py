@@ -16,7 +16,7 @@ from muonscope.errors import AccountingError, FormatError, SinkError
 from muonscope.intake.batch import Checkpoint, WordBatch
 from muonscope.intake.checkpoints import Checkpoints
 from muonscope.transports.base import ByteSource, FilePosition, Piece
-from muonscope.words.codec import Decoded
+from muonscope.words.codec import Decoded, joined
 from muonscope.words.decode import StreamDecoder, decode
 from muonscope.words.detect import PARQUET_MAGIC
 from muonscope.words.rejects import Reject, RejectCode
@@ -199,8 +199,9 @@ class StreamIntake:
         A compressed one has no copy: if it grows, it is read again from its start.
         """
         twin = decoder.compression is None and self._grows
+        settled = decoder.settle()
         last = deepcopy(decoder) if twin else self._decoders.pop(piece.key)
-        before = self._batch(piece, Decoded(), decoder)
+        before = self._batch(piece, settled, decoder)
         rest = last.finish()
         if last.position != last.bytes_in:
             raise AccountingError(
@@ -208,12 +209,13 @@ class StreamIntake:
                 f" {last.position} were decoded or rejected"
             )
         left = tuple((reject.code.name, reject.length) for reject in rest.rejects)
+        decoded = joined([settled, rest])
         position = replace(self._positions[piece.key], bytes_in=last.position, left=left)
         self._positions[piece.key] = position
         return replace(
             before,
-            words=rest.words,
-            rejects=_named(rest.rejects, piece.name),
+            words=decoded.words,
+            rejects=_named(decoded.rejects, piece.name),
             positions={piece.key: position},
             guess=last.guess,
         )

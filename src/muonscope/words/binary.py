@@ -69,9 +69,13 @@ class DatDecoder:
         """Take the next bytes."""
         return self._take(self._tail + data if self._tail else data, complete=False)
 
+    def settle(self) -> Decoded:
+        """Decode what has waited for what follows it, but for a word that is cut short."""
+        return self._take(self._tail, complete=True)
+
     def finish(self) -> Decoded:
         """Decode what has waited, and reject a word that is cut short."""
-        decoded = self._take(self._tail, complete=True)
+        decoded = self.settle()
         rest, self._tail = self._tail, b""
         decoded.rejects.extend(_rejected(RejectCode.TRUNCATED, rest, self.position))
         self.position += len(rest)

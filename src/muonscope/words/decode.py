@@ -72,6 +72,23 @@ class StreamDecoder:
         else:
             yield from map(self._plain, self._decompressor.feed(data))
 
+    def settle(self) -> Decoded:
+        """Decode binary words that wait for what follows them; the stream may go on.
+
+        What has been given once is not given again, so this is called before a stream is
+        taken to have ended that may grow all the same.
+        """
+        if self.compression or not self._compression_known:
+            return Decoded()
+        begun = Decoded()
+        if self._decoder is None:
+            guess = guess_format(self._first, self.readout, complete=True)
+            if guess and guess.format in {"dat", "dat129"}:
+                begun = self._begin(complete=True)
+        if isinstance(self._decoder, DatDecoder):
+            return joined([begun, self._decoder.settle()])
+        return begun
+
     def finish(self) -> Decoded:
         """Take it that no more comes."""
         parts = [Decoded()]
