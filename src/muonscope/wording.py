@@ -241,6 +241,8 @@ _CAUSES = {
     RejectCode.BAD_BLOCK: "blocks are damaged: bytes were changed or lost on the way; send again",
     RejectCode.UNKNOWN_FORMAT: "bytes of no known format: unpack, convert or leave them out",
     RejectCode.BAD_HEADER: f"a header without the six names {_SIX}",
+    RejectCode.FILLING: "zero or 0xFF bytes: files were preallocated, or cut off by a power cut",
+    RejectCode.MISALIGNED: "bytes were lost or added: copy the files again, as binary",
 }
 
 

@@ -215,6 +215,9 @@ def test_words_that_waited_at_an_end_are_given_once(
             yield Piece(key="a", name="a", read=size, ended=True)
             yield Piece(key="b", name="b", data=WORDS[:50].tobytes(), read=400)
 
+        def hold(self, streams: Collection[int]) -> None:
+            pass
+
         def size(self) -> None:
             return None
 

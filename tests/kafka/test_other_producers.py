@@ -1,7 +1,7 @@
 """Everyone's producers: messages without numbers give every window of the file they are from."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ def windows(lines: Iterable[bytes]) -> dict[tuple[int, int], Any]:
         if message.get("window") is not None:
             counts = {name: value for name, value in message.items() if name not in OWN}
             for name, value in counts.items():
-                if isinstance(value, Mapping) and "DRIFTIME" in value:
+                if isinstance(value, dict) and "DRIFTIME" in value:
                     counts[name] = value | {"DRIFTIME": sorted(value["DRIFTIME"])}
             found[message["epoch"], message["window"]] = counts
     return found

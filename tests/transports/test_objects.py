@@ -109,7 +109,7 @@ def test_keys_with_letters_of_patterns_are_read_as_they_are_written(
     client.close()
     assert list(contents(list(ObjectSource([url]).pieces())).values()) == expected
     files, (address_of, opener) = listed_files([url])
-    names = [piece.key for piece in files.pieces() if piece.ended]
+    names = [end.name for end in files.ends(0)]
     assert [opener(address_of(name)).read() for name in names] == expected
 
 

@@ -411,9 +411,10 @@ def shown(st: State, lane: int, kind: int, epoch: int, orbit: int) -> bool:
     """Tell whether a lane of the same FPGA in another stream is there already, so it was noted."""
     other = lane % STREAM_LANES
     while other < len(st.lanes):
-        if other != lane and st.lanes[other, LANE_EPOCH] == epoch and kind != NOTE_BACK:
-            if kind == NOTE_EPOCH or abs(st.lanes[other, LANE_MARK] - orbit) <= st.spec[SPEC_LEAP]:
-                return True
+        near = abs(st.lanes[other, LANE_MARK] - orbit) <= st.spec[SPEC_LEAP]
+        there = st.lanes[other, LANE_EPOCH] == epoch and (kind == NOTE_EPOCH or near)
+        if other != lane and there and kind != NOTE_BACK:
+            return True
         other += STREAM_LANES
     return False
 

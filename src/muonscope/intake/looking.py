@@ -10,12 +10,14 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 
 from muonscope.detector import Readout
+from muonscope.errors import FormatError
 from muonscope.events import Event, EventKind, Tell, ignore
 from muonscope.intake.file_facts import END_BYTES, FileFacts, facts_of, with_words
 from muonscope.intake.overlap import joined_words
 from muonscope.intake.survey import Arrangement, arrange
 from muonscope.transports.base import Ends, FileSet, Turn
 from muonscope.transports.files import shown
+from muonscope.words.binary import TRANSFER_WORDS
 from muonscope.words.compression import Decompressor, compression_of
 from muonscope.words.decode import StreamDecoder, decode, fresh_state
 from muonscope.words.detect import PARQUET_MAGIC
@@ -33,6 +35,7 @@ _PIECE_BYTES = 1 << 18
 """Compressed bytes that give a whole block of zstd: 128 KiB, decompressed."""
 
 _MAGIC_BYTES = 8
+_BINARY = frozenset({"dat", "dat129"})
 _TOLD = 20
 
 Opener = Callable[[str], BinaryIO]
@@ -180,6 +183,8 @@ def _state_after(file: BinaryIO, n: int, readout: Readout) -> Mapping[str, Any]:
     probe.feed(rest)
     probe.finish()
     form = probe.guess.format if probe.guess else ""
+    if form in _BINARY:
+        return _entered_binary(form, rest, chunks, n, readout) | {"compression": compression}
     state, given, more = fresh_state(form, None, readout), 0, rest
     while more:
         decoder = StreamDecoder(readout)
@@ -194,16 +199,31 @@ def _state_after(file: BinaryIO, n: int, readout: Readout) -> Mapping[str, Any]:
     return {}
 
 
+def _entered_binary(
+    form: str, first: bytes, chunks: Iterator[bytes], n: int, readout: Readout
+) -> dict[str, Any]:
+    """Return the state after ``n`` binary words: they stand in their places, or it is none.
+
+    A decoder of such words waits for those that follow, so it cannot be fed up to one.
+    """
+    position = 8 * (n + n // TRANSFER_WORDS if form == "dat129" else n)
+    decoder, data, left = StreamDecoder(readout), first, position
+    decoded = []
+    while data and left:
+        decoded.append(decoder.feed(data[:left]))
+        left -= min(left, len(data))
+        data = next(chunks, b"") if left else b""
+    decoded.append(decoder.finish())
+    if sum(len(some.words) for some in decoded) != n or any(some.rejects for some in decoded):
+        raise FormatError("words are missing before those that are known")
+    return {"format": form, "position": position, "decoder": {}}
+
+
 def _entered(state: Mapping[str, Any], data: bytes, n: int, readout: Readout) -> Mapping[str, Any]:
     """Return the state after ``n`` words of ``data``, which holds as many: record by record."""
     decoder = StreamDecoder(readout)
     decoder.resume(state)
-    records = (
-        data.splitlines(keepends=True)
-        if state["format"] in {"csv", "json"}
-        else (data[at : at + 8] for at in range(0, len(data), 8))
-    )
-    for record in records:
+    for record in data.splitlines(keepends=True):
         if n <= 0:
             break
         n -= len(decoder.feed(record).words)

@@ -231,14 +231,13 @@ class BlockDecoder:
         if len(head) < _HEADER.size:
             return 0, None
         _, version, name_size, _, count, _, checksum, _ = _HEADER.unpack(head)
-        if name_size > 64 or count > _MAX_BLOCK_WORDS:
-            return 1, None
         begin = at + _HEADER.size + -(-name_size // _WORD) * _WORD
         end = begin + count * _WORD
-        if end > len(data):
+        is_good = name_size <= 64 and count <= _MAX_BLOCK_WORDS
+        if is_good and end > len(data):
             return 0, None
         body = data[at + _HEADER.size : end]
-        if zlib.crc32(body) != checksum:
+        if not is_good or zlib.crc32(body) != checksum:
             return 1, None
         name = body[:name_size].decode("utf-8", "replace")
         if version != self._readout.version or self._readout.blocks_of not in {"", name}:

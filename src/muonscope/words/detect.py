@@ -17,7 +17,7 @@ from muonscope.units import BX_PER_ORBIT
 from muonscope.words.binary import BLOCK_MAGIC, TRANSFER_WORDS, DatDecoder
 from muonscope.words.bologna import BOLOGNA_COLUMNS, share_of_rows
 from muonscope.words.codec import joined
-from muonscope.words.layout import ANCILLARY_HEADS, Fields, Words, head, unpack
+from muonscope.words.layout import ANCILLARY_HEADS, Fields, Words, unpack
 from muonscope.words.magics import foreign_kind
 from muonscope.words.rejects import RejectCode
 from muonscope.words.tables import (
@@ -186,12 +186,19 @@ def _guess_binary(first: bytes, readout: Readout) -> Guess:
 
 
 def look_like_words(words: Words, readout: Readout) -> bool:
-    """Tell whether a message of some words could be one; a short one may be without a hit."""
+    """Tell whether a message of several words could be one.
+
+    A short one may have no hit, or none near another of its FPGA; then all of it must fit.
+    """
     if len(words) >= _ENOUGH_FOR_HITS:
         return _share_of_words(words, readout) >= _LIKELY
-    heads = head(words[(words != 0) & (words != ~np.uint64(0))], readout.version)
-    exist = np.isin(heads, [*ANCILLARY_HEADS[readout.version], readout.hit_head])
-    return bool(np.count_nonzero(exist) >= max(1, _LIKELY * len(words)))
+    fields = unpack(words, readout.version, readout.hit_head)
+    is_hit = fields.head == readout.hit_head
+    fit = is_hit | np.isin(fields.head, ANCILLARY_HEADS[readout.version])
+    fit &= ~is_hit | ((fields.bx < BX_PER_ORBIT) & (fields.tdc > 0))
+    orbits = fields.orbit[is_hit]
+    together = len(orbits) < 2 or bool(np.ptp(orbits) < _NEAR_ORBITS)
+    return bool(fit.all()) and together and bool(np.any(words)) and bool(np.any(~words))
 
 
 def _why_no_words(first: bytes, words: Words, share: float) -> str:
