@@ -159,6 +159,20 @@ def test_the_run_is_named_after_the_source_or_as_told(command: Command, folder: 
     assert runs("data_9.dat", "--run", "a b", cwd=folder) == {"a b"}
 
 
+def test_blocks_of_another_detector_are_read_only_if_one_is_asked_for(
+    command: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.block"
+    made = command("simulate", path, "--profile", "bologna", "--seconds", "2s")
+    assert made.code == 0, made.err
+    refused = command("process", path)
+    assert refused.code == 4
+    assert "a block of detector bologna" in refused.err
+    name = refused.err.split("use --detector ")[-1].split()[0].strip(".;:,'")
+    assert command("process", path, "--detector", name).account()["hits"] > 1000
+    assert command("process", path, "--detector", "legnaro").code == 0
+
+
 def test_a_name_that_is_no_utf_8_is_read(command: Command, tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"\xff\xfe.dat")
     path.write_bytes(WORDS.tobytes())

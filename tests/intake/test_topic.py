@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from helpers.examples import examples
 from helpers.messages import READOUT, Topic, TopicSource, mixed_in, scattered_words
+from muonscope.errors import SourceError
 from muonscope.intake import message_book
 from muonscope.intake import topic as topic_intake
 from muonscope.intake.batch import Checkpoint, Position, WordBatch
@@ -242,6 +243,23 @@ def test_missing_words_are_saved_with_the_batch_that_lacks_them() -> None:
         if ORDER_KEY in batch.positions:
             order = order_in(batch.positions)
             assert order.next_words == {1: seen + order.notices.missing_words}
+
+
+def test_two_replays_at_once_are_refused() -> None:
+    words, topic = scattered_words(400, 1), Topic.empty(1)
+    source = TopicSource(topic, most=50, lasting=True)
+    batches = intake_of(source, clock=Ticking()).batches()
+
+    def send_both(first: int) -> None:
+        for stream in (1, 2):
+            topic.send_json(words[first : first + 50], stream=stream, first=first)
+            for _ in range(8):
+                next(batches)
+
+    send_both(0)
+    with pytest.raises(SourceError, match=r"two streams of words arrive at once.*topic of its own"):
+        for first in range(50, 400, 50):
+            send_both(first)
 
 
 class Losing(TopicSource):

@@ -315,6 +315,26 @@ def test_a_stream_that_was_begun_does_not_wait_again(saved: dict[int, int] | Non
     assert words_of(order.release(unread, 0.0)) == numbers(10, 20)
 
 
+def test_two_streams_that_go_on_at_once_are_noticed() -> None:
+    order = Ordering(1)
+    for n in range(3):
+        assert order.mixed == []
+        for stream in (1, 2):
+            order.push(part(10 * n, stream=stream), READ, 0.0)
+            order.release(READ, 0.0)
+        if n:
+            break
+    assert order.mixed == [1, 2]
+
+
+def test_a_sender_that_is_started_again_after_another_one_is_no_second_stream() -> None:
+    order = Ordering(1)
+    for first, stream in [(0, 1), (10, 1), (0, 2), (10, 2), (20, 1), (30, 1)]:
+        order.push(part(first, stream=stream), READ, 0.0)
+        order.release(READ, 0.0)
+    assert order.mixed == []
+
+
 def test_only_the_streams_used_last_are_kept() -> None:
     order = Ordering(1)
     for stream in range(300):

@@ -39,7 +39,7 @@ HITS = st.builds(
 CUTS = st.lists(st.floats(0, 1), max_size=8)
 
 
-def pieces(data: bytes, cuts: list[float]) -> list[bytes]:
+def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     """Cut ``data`` at some parts of its length."""
     return cut(data, [int(at * len(data)) for at in cuts])
 
@@ -98,6 +98,30 @@ def test_a_name_that_fits_no_block_is_refused() -> None:
     assert BlockEncoder(READOUT, "ü" * 32).encode(some_words(1))
     with pytest.raises(FormatError, match=r"64 bytes, found 'üüü"):
         BlockEncoder(READOUT, "ü" * 33)
+
+
+@pytest.mark.parametrize("cuts", [[], [40, 250, 700]])
+def test_blocks_of_another_detector_are_refused_unless_any_may_be_read(cuts: list[float]) -> None:
+    mine, other = (BlockEncoder(READOUT, name) for name in ("legnaro", "bologna2"))
+    old = BlockEncoder(Readout(version=1, hit_head=1), "run000591")
+    words = some_words(20)
+    blocks = [mine.encode(words), other.encode(words), old.encode(words), mine.encode(words)]
+    data = b"".join(blocks)
+    bound = Readout(version=2, hit_head=2, blocks_of="legnaro")
+    decoder = BlockDecoder(bound)
+    pieces = [decoder.feed(piece) for piece in cut(data, cuts)] + [decoder.finish()]
+    assert [w for p in pieces for w in p.words.tolist()] == words.tolist() * 2
+    rejects = [reject for piece in pieces for reject in piece.rejects]
+    begin = len(blocks[0])
+    assert [(r.code, r.offset, r.length) for r in rejects] == [
+        (RejectCode.BAD_BLOCK, begin, len(blocks[1])),
+        (RejectCode.BAD_BLOCK, begin + len(blocks[1]), len(blocks[2])),
+    ]
+    assert "of detector bologna2" in rejects[0].reason
+    assert "use --detector bologna2" in rejects[0].reason
+    assert "use --detector run000591" in rejects[1].reason
+    asked = feed(BlockDecoder(READOUT), [data])
+    assert asked.words == words.tolist() * 3
 
 
 @given(
