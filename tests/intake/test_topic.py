@@ -256,10 +256,12 @@ def test_two_replays_at_once_are_refused() -> None:
             for _ in range(8):
                 next(batches)
 
-    send_both(0)
-    with pytest.raises(SourceError, match=r"two streams of words arrive at once.*topic of its own"):
-        for first in range(50, 400, 50):
+    def send_all() -> None:
+        for first in range(0, 400, 50):
             send_both(first)
+
+    with pytest.raises(SourceError, match=r"two streams of words arrive at once.*topic of its own"):
+        send_all()
 
 
 class Losing(TopicSource):
