@@ -17,13 +17,17 @@ from muonscope.counting.counter import Counter
 from muonscope.counting.window_spec import WindowSpec
 from muonscope.detector import shipped_detector
 from muonscope.errors import FormatError
+from muonscope.events import ignore
+from muonscope.intake.admission import AdmitOnce
 from muonscope.intake.batch import Position, WordBatch, WordSource
 from muonscope.intake.checkpoints import Checkpoints
+from muonscope.intake.looking import Once
 from muonscope.intake.opening import open_words
 from muonscope.intake.side_by_side import FileEnding, intake_of
 from muonscope.intake.streams import StreamPosition
 from muonscope.transports.base import FilePosition, Turn
 from muonscope.transports.files import FileSource
+from muonscope.transports.following import FollowSource
 from muonscope.words.binary import DatEncoder
 from muonscope.words.layout import Words, fpga
 from muonscope.words.text_encode import TextEncoder
@@ -118,6 +122,33 @@ def test_two_boards_that_write_files_of_their_own_lose_nothing() -> None:
     expected = windows_of(in_turn, idle_s=60.0)
     assert windows_of(abreast) == expected
     assert windows_of(in_turn) != expected
+
+
+@pytest.mark.parametrize("pieces", [1, 20])
+def test_boards_are_read_abreast_while_their_files_grow(tmp_path: Path, pieces: int) -> None:
+    names = [f"board{n}_000000.csv" for n in (0, 1)]
+    folder = case("8-two-boards") / "run000043"
+    data = [(folder / name).read_bytes() for name in names]
+    polls = iter(range(100))
+
+    def wait(_: float) -> None:
+        poll = next(polls)
+        for name, some in zip(names, data, strict=True):
+            begin, end = (min(len(some), len(some) * n // pieces) for n in (poll, poll + 1))
+            with (tmp_path / name).open("ab") as file:
+                file.write(some[begin:end])
+
+    clock = Ticking()
+    source = FollowSource(
+        lambda: sorted(tmp_path.iterdir()), clock=clock, wait=wait, idle_exit_s=30.0,
+        admission=AdmitOnce(Once(readout=READOUT, tell=ignore), clock),
+    )  # fmt: skip
+    due = Checkpoints(clock, wanted=False)
+    intake = intake_of(source, READOUT, checkpoints=due, ending=FileEnding(grows=True))
+    batches = list(intake.batches())
+    assert sum(len(batch.words) for batch in batches) == 40_288
+    in_turn = list(open_words([str(folder)], LEGNARO, allow_duplicates=True).batches())
+    assert windows_of(batches) == windows_of(in_turn, idle_s=60.0)
 
 
 def boards(words: Words) -> list[Words]:

@@ -39,7 +39,7 @@ HITS = st.builds(
 CUTS = st.lists(st.floats(0, 1), max_size=8)
 
 
-def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
+def pieces(data: bytes, cuts: list[float]) -> list[bytes]:
     """Cut ``data`` at some parts of its length."""
     return cut(data, [int(at * len(data)) for at in cuts])
 
@@ -101,7 +101,7 @@ def test_a_name_that_fits_no_block_is_refused() -> None:
 
 
 @pytest.mark.parametrize("cuts", [[], [40, 250, 700]])
-def test_blocks_of_another_detector_are_refused_unless_any_may_be_read(cuts: list[float]) -> None:
+def test_blocks_of_another_detector_are_refused_unless_any_may_be_read(cuts: list[int]) -> None:
     mine, other = (BlockEncoder(READOUT, name) for name in ("legnaro", "bologna2"))
     old = BlockEncoder(Readout(version=1, hit_head=1), "run000591")
     words = some_words(20)

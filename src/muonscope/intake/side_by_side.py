@@ -152,10 +152,13 @@ class SideBySideIntake:
             self._exhausted.add(behind)
 
     def _hold(self) -> None:
-        """Hold all streams but the one that is furthest behind; none if all is read."""
+        """Hold the streams that are ahead of the one that is furthest behind.
+
+        Those that had nothing more may get something at any time.
+        """
         behind = self._abreast.furthest_behind(self._exhausted)
-        everything = range(self._abreast.count)
-        self._source.hold([s for s in everything if behind is not None and s != behind])
+        ahead = set(range(self._abreast.count)) - self._exhausted - {behind}
+        self._source.hold(sorted(ahead) if behind is not None else ())
 
     def _given(self, released: Released[_Waiting] | None) -> Iterator[WordBatch]:
         """Yield the words, with the positions and rejects of batches that are done."""

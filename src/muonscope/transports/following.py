@@ -142,6 +142,8 @@ class FollowSource:
     def _poll(self) -> Iterator[Piece]:
         """Yield what is new in all files, and an idle piece where something was made to wait."""
         files = list(self._list_files())
+        for path in files if not self._begun else ():
+            self._look(path)
         for place, path in enumerate(files):
             if self._must_wait(path, files[:place]):
                 yield Piece(key="", name="", idle=True)
@@ -153,15 +155,28 @@ class FollowSource:
                 yield Piece(key="", name="", idle=True)
                 break
 
+    def _look(self, path: Path) -> None:
+        """Find out in which stream a new file is, before it is read."""
+        with suppress(OSError):
+            if path.is_file():
+                with path.open("rb") as handle:
+                    self._turn(OpenFile(path, handle, self._known), final=False)
+
+    def _stream_of(self, path: Path) -> int:
+        turn = self._turns.get(self._keys.get(path, ""))
+        return turn.stream if turn else 0
+
     def _must_wait(self, path: Path, earlier: Sequence[Path]) -> bool:
-        """Tell whether a new file comes too early: those before it are not ended yet.
+        """Tell whether a new file comes too early: those of its stream are not ended yet.
 
         It waits twice the time in which they would be taken to be ended, and no longer,
         for a DAQ may write several files at once.
         """
         if path in self._begun:
             return False
-        unended = {piece.name for piece in self._reading.values()}
+        self._look(path)
+        mine = self._stream_of(path)
+        unended = {piece.name for piece in self._reading.values() if piece.stream == mine}
         if not any(shown(file) in unended for file in earlier):
             return False
         return self._waits(path)
