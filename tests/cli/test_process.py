@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.cases import case
 from helpers.command import MUONSCOPE, Command, Finished, hits, until, windows_of
 from helpers.simulated import BRIGHT, simulated_words
 from muonscope.detector import Detector
@@ -219,6 +220,24 @@ def test_an_html_page_is_an_error(command: Command, tmp_path: Path) -> None:
     done = command("process", tmp_path / "data.txt")
     assert refused(done, 4, "unknown format", "data.txt", "<!DOCTYPE html>")
     assert closed(done)["rejected"] == len(PAGE)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("hits_table.npy", "a NumPy array: save"), ("exported_utf16.csv", "save it as UTF-8")],
+)
+def test_what_is_not_words_is_an_error_that_says_what_to_do(
+    command: Command, tmp_path: Path, name: str, told: str
+) -> None:
+    done = command("process", case("2-not-words") / name, "--to", tmp_path / "o.jsonl")
+    assert refused(done, 4, told)
+
+
+def test_a_lost_byte_is_named_and_the_hits_after_it_are_counted(command: Command) -> None:
+    done = command("process", case("3-lost-byte") / "lost_byte.dat")
+    assert done.code == 0
+    assert closed(done)["hits"] in (563, 564)
+    assert "on the words are shifted by 7 bytes" in done.err
 
 
 def test_random_bytes_are_an_error(command: Command, tmp_path: Path) -> None:

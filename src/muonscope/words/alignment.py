@@ -26,7 +26,7 @@ MOST_BYTES = SLICE_BYTES + WINDOW_BYTES
 
 _WORD = 8
 _BLOCK_WORDS = 32
-_SCANNED_WORDS = 1 << 13
+_COPIED_WORDS = 1 << 13
 _AHEAD_BYTES = 1 << 10
 _AMBIGUOUS_BYTES = 3
 _SAME_RUN_ORBITS = 1 << 16
@@ -58,7 +58,7 @@ def trusted_words(data: bytes, at: int, readout: Readout) -> int:
     how = np.uint32(shift), np.uint32(readout.hit_head), np.uint32(heads), enough
     whole, trusted = (len(data) - at) // _WORD // _BLOCK_WORDS * _BLOCK_WORDS, 0
     while trusted < whole - _BLOCK_WORDS:
-        count = min(_SCANNED_WORDS, whole - trusted)
+        count = whole - trusted if at % _WORD == 0 else min(_COPIED_WORDS, whole - trusted)
         found = np.frombuffer(data, "<u8", count, at + trusted * _WORD)
         words = np.require(found, np.uint64, "A")  # what is shifted is no array for kernels
         good = _BLOCK_WORDS * int(trusted_blocks(words, *how))
