@@ -86,12 +86,12 @@ class SideBySideIntake:
 
     def batches(self) -> Iterator[WordBatch]:
         """Yield all words, each stream's in order."""
-        for batch in self._inner.batches():
+        for given in self._inner.batches():
+            batch, skipped = self._continued(given)
             position = batch.positions.get(batch.stream)
-            skipped = self._skipped(batch)
             if self._source.streams <= 1 and not self._abreast.count:
                 self._note(batch.stream, position)
-                yield replace(batch, words=batch.words[skipped:]) if skipped else batch
+                yield batch
                 continue
             self._abreast.expect(self._source.streams)
             if self._inner.closing:
@@ -111,12 +111,16 @@ class SideBySideIntake:
         if not (self._ending.stop() and self._checkpoints.wanted):
             yield from self._given(self._abreast.flush())
 
-    def _skipped(self, batch: WordBatch) -> int:
-        """Return how many words of a batch an earlier run took."""
-        skipped = min(self._left.get(batch.stream, 0), len(batch.words))
-        if skipped:
-            self._left[batch.stream] -= skipped
-        return skipped
+    def _continued(self, batch: WordBatch) -> tuple[WordBatch, int]:
+        """Return a batch without the words that an earlier run took, and how many these are."""
+        key = batch.stream
+        left, position = self._left.get(key, 0), batch.positions.get(key)
+        if not left or not isinstance(position, StreamPosition):
+            return batch, 0
+        skipped = min(left, len(batch.words))
+        self._left[key] = left - skipped
+        position = replace(position, taken=left - skipped)
+        return replace(batch, words=batch.words[skipped:], positions={key: position}), skipped
 
     def _note(self, key: str, position: Position | None) -> None:
         if isinstance(position, StreamPosition):
@@ -125,11 +129,10 @@ class SideBySideIntake:
     def _push(self, batch: WordBatch, position: StreamPosition, skipped: int) -> None:
         key, number = batch.stream, position.file.stream
         begin = self._positions.get(key) or self._inner.begins_at(key)
-        before = 0 if key in self._positions else begin.taken
         self._note(key, position)
         self._exhausted.discard(number)
-        entry = _Waiting(batch=batch, begin=begin, before=before or skipped)
-        self._abreast.push(number, batch.words[skipped:], entry, self._checkpoints.clock())
+        entry = _Waiting(batch=batch, begin=begin, before=skipped)
+        self._abreast.push(number, batch.words, entry, self._checkpoints.clock())
 
     def _with_streams(self, batch: WordBatch) -> WordBatch:
         """Return a batch that comes at the end with the number of its stream."""
