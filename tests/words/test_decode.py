@@ -8,6 +8,7 @@ import lzma
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.damaged import recorded_words
 from helpers.examples import examples
 from helpers.feeding import HEADER, Outcome, assert_law, feed, from_file, some_words, stream
 from muonscope.detector import Detector, Readout
@@ -181,6 +183,36 @@ def test_a_stream_says_what_it_is_and_how_far_it_has_come() -> None:
     assert 0 < decoder.position <= decoder.bytes_in
     assert decoder.restart == 0
     assert decoder.guess.format in FORMATS
+
+
+@pytest.mark.parametrize(
+    ("form", "decoder"),
+    [
+        ("csv", {"header": "FPGA,HEAD,TDC_CHANNEL,ORBIT_CNT,BX_COUNTER,TDC_MEAS",
+                 "order": [1, 0, 2, 3, 4, 5], "unusable": False}),
+        ("csv", {"header": "", "order": [1, 0, 2, 3, 4, 5], "unusable": False}),
+        ("json", {}),
+        ("dat", {}),
+        ("unknown", {}),
+    ],
+)  # fmt: skip
+def test_a_state_of_the_first_version_is_resumed(form: str, decoder: dict[str, Any]) -> None:
+    words = recorded_words(300) if form in {"dat", "unknown"} else some_words(300)
+    lines = {"line": 7, "long_begin": None, "long_evidence": ""} if form in {"csv", "json"} else {}
+    state = {"format": form, "compression": None, "position": 800, "decoder": lines | decoder}
+    data = words.tobytes()
+    if form == "json":
+        data = TextEncoder(READOUT, json=True).encode(words)
+    elif form == "csv":
+        rows = TextEncoder(READOUT, json=False).encode(words).splitlines()[-len(words) :]
+        swapped = [row.split(b",") for row in rows]
+        data = b"".join(b",".join([b, a, *rest]) + b"\n" for a, b, *rest in swapped)
+    resumed = StreamDecoder(READOUT)
+    resumed.resume(state)
+    parts = [resumed.feed(data), resumed.finish()]
+    found = [word for part in parts for word in part.words.tolist()]
+    assert found == ([] if form == "unknown" else words.tolist())
+    assert resumed.position == 800 + len(data)
 
 
 def test_a_state_of_nothing_resumes_at_the_beginning() -> None:

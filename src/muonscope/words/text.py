@@ -64,12 +64,13 @@ class CsvDecoder(LineDecoder):
         }
 
     def resume(self, position: int, state: Mapping[str, Any]) -> None:
-        """Go on from ``position``."""
+        """Go on from ``position``; states of 0.1.0 know commas and six columns only."""
         super().resume(position, state)
         self._header = None if state["header"] is None else state["header"].encode("latin-1")
-        columns = tuple(map(int, state["columns"]))
-        self._rows.layout = Layout(separator=state["separator"], columns=columns)
-        self._is_told, self._unusable = bool(state["told"]), bool(state["unusable"])
+        columns = tuple(map(int, state["columns"] if "columns" in state else state["order"]))
+        self._rows.layout = Layout(separator=state.get("separator", ","), columns=columns)
+        self._is_told = bool(state.get("told", self._header is not None))
+        self._unusable = bool(state["unusable"])
 
     def _decode(self, data: bytes, *, final: bool) -> tuple[Decoded, int]:
         begin, parts = 0, [Decoded()]
@@ -205,9 +206,9 @@ class JsonDecoder(LineDecoder):
         return super().state() | {"begun": self._is_begun, "items": items}
 
     def resume(self, position: int, state: Mapping[str, Any]) -> None:
-        """Go on from ``position``."""
+        """Go on from ``position``; states of 0.1.0 know lines of objects only."""
         super().resume(position, state)
-        self._is_begun, items = bool(state["begun"]), state["items"]
+        self._is_begun, items = bool(state.get("begun", position > 0)), state.get("items")
         self._items = None if items is None else ArrayItems(*items)
 
     def _decode(self, data: bytes, *, final: bool) -> tuple[Decoded, int]:
