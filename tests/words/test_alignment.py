@@ -14,7 +14,11 @@ from helpers.cases import case
 from helpers.damaged import decoded, lost_and_wrong, recorded_words
 from helpers.examples import examples
 from helpers.feeding import Outcome, cut, stream
-from muonscope.detector import Detector, Readout
+from muonscope.detector import Detector, Readout, shipped_detector
+from muonscope.simulation.faults import parse_fault
+from muonscope.simulation.options import Simulation
+from muonscope.simulation.profiles import PROFILES
+from muonscope.simulation.telescope import simulate
 from muonscope.words._realign import find_gaps, trusted_blocks
 from muonscope.words.alignment import MOST_BYTES
 from muonscope.words.binary import DatDecoder, DatEncoder
@@ -191,6 +195,23 @@ def test_recordings_are_read_to_the_word(
     text = (realdata / "minidt_data_000000_first999rows.csv").read_bytes()
     sample = stream(text, legnaro.readout).words
     assert decoded(np.array(sample, np.uint64).tobytes(), legnaro.readout) == (sample, [])
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    "fault", ["", "noisy:ch0:61:500", "silent:fpga0@1s-2s", "desync:fpga0:100000", "duplicate:0.5",
+              "corrupt:0.01", "corrupt:0.3", "burst:20@0s-1s"],
+)  # fmt: skip
+def test_not_a_word_of_a_simulation_is_rejected(profile: str, fault: str) -> None:
+    detector = shipped_detector(PROFILES[profile].detector)
+    for scale, start in ((1, None), (30, 2**30), (3, 2**32 - 5000)):
+        faults = (parse_fault(fault, detector),) if fault else ()
+        simulation = Simulation(
+            detector=detector, profile=PROFILES[profile], words=4000, rate_scale=scale,
+            start_orbit=start, faults=faults,
+        )  # fmt: skip
+        words = np.concatenate([batch.stream.words for batch in simulate(simulation)])
+        assert decoded(words.tobytes(), detector.readout) == (words.tolist(), [])
 
 
 def test_a_recording_that_lost_a_byte_anywhere_loses_its_word_alone(
