@@ -18,7 +18,7 @@ from muonscope.words.decode import StreamDecoder, decode
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["Range", "decode_ranges", "ranges_of"]
+__all__ = ["Range", "decode_ranges", "decoded_range", "ranges_of"]
 
 RANGE_BYTES = (TRANSFER_WORDS + 1) * 8 << 15
 """Bytes of a range, 34 MB: whole transfers, with their header word or without."""
@@ -102,14 +102,14 @@ def _decoder(
         for batch in batches:
             for number in batch.column(0).to_pylist():
                 task = tasks[number - first]
-                for i, (decoded, size) in enumerate(_decoded(task, opener, readout)):
+                for i, (decoded, size) in enumerate(decoded_range(task, opener, readout)):
                     yield rows_of([_part(number, i, decoded, size, task.name)])
 
     return run
 
 
-def _decoded(task: Range, opener: Opener, readout: Readout) -> Iterator[tuple[Decoded, int]]:
-    """Give what a range holds, with the bytes that each piece is from, decompressed."""
+def decoded_range(task: Range, opener: Opener, readout: Readout) -> Iterator[tuple[Decoded, int]]:
+    """Yield what a range holds, with the bytes that each piece is from, decompressed."""
     decoder = StreamDecoder(readout)
     with opener(task.name) as file:
         if not task.format:
