@@ -14,6 +14,7 @@ from muonscope.intake.opening import open_words
 from muonscope.intake.side_by_side import FileEnding, intake_of
 from muonscope.transports.files import StreamSource
 from muonscope.transports.following import FollowSource
+from muonscope.transports.listing import open_file
 
 LEGNARO = shipped_detector("legnaro")
 CASES = [*STREAMS, *PARQUET]
@@ -89,7 +90,7 @@ def test_workers_of_spark_give_the_same(tmp_path: Path) -> None:
         path = tmp_path / f"case_{i}.bin"
         path.write_bytes(case.data)
         task = Range(str(path), 0, len(case.data))
-        decoded = decoded_range(task, lambda name: Path(name).open("rb"), READOUT)
+        decoded = decoded_range(task, open_file, READOUT)
         parts = [part for part, _ in decoded]
         rejects = [(int(r.code), r.offset) for part in parts for r in part.rejects]
         expected = [(int(code), offset) for code, offset in case.rejects]
