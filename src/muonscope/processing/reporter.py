@@ -44,7 +44,7 @@ class Account:
     errors: list[MuonscopeError] = field(default_factory=list)
     """Reasons why single streams could not be read."""
     doubts: list[Event] = field(default_factory=list)
-    """What makes the results doubtful, such as many late words; :func:`muonscope.wording.describe`
+    """What makes the results doubtful, such as many late words; ``muonscope.wording.describe``
     gives it in words."""
 
 
