@@ -21,6 +21,7 @@ __all__ = [
     "Ends",
     "FilePosition",
     "FileSet",
+    "InTurns",
     "Ledger",
     "PartitionPosition",
     "Piece",
@@ -228,3 +229,41 @@ def side_by_side(streams: Mapping[int, Iterator[Piece]], held: Collection[int]) 
             del left[number]
         else:
             yield replace(piece, beside=True) if len(streams) > 1 else piece
+
+
+class InTurns:
+    """What files and objects have in common: each has its turn in one of several streams."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        """Begin with ``turns``; nothing is held back."""
+        self._turns = list(turns)
+        self._held: set[int] = set()
+
+    @property
+    def streams(self) -> int:
+        """Number of streams that run side by side."""
+        return 1 + max((turn.stream for turn in self._turns), default=0)
+
+    def hold(self, streams: Collection[int]) -> None:
+        """Give no more of some streams until the next call."""
+        self._held.clear()
+        self._held.update(streams)
+
+    def take(self, turns: Sequence[Turn]) -> None:
+        """Read these and no others."""
+        self._turns = list(turns)
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield each to its end."""
+        numbers = sorted({turn.stream for turn in self._turns})
+        return side_by_side({number: self._stream(number) for number in numbers}, self._held)
+
+    def _stream(self, number: int) -> Iterator[Piece]:
+        for turn in self._turns:
+            if turn.stream == number:
+                for piece in self._read(turn):
+                    yield replace(piece, stream=number)
+
+    def _read(self, turn: Turn) -> Iterator[Piece]:
+        """Yield one to its end."""
+        raise NotImplementedError

@@ -20,7 +20,7 @@ from select import select
 from typing import BinaryIO
 
 from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
-from muonscope.transports.base import Ends, FilePosition, Piece, Turn, side_by_side
+from muonscope.transports.base import Ends, FilePosition, InTurns, Piece, Turn
 from muonscope.transports.patterns import is_pattern, pattern_of
 from muonscope.words.compression import compression_of
 from muonscope.words.detect import PARQUET_MAGIC
@@ -258,7 +258,7 @@ def ends_of(path: Path, n: int, known: Mapping[str, FilePosition]) -> Ends:
         return Ends(name=str(path))
 
 
-class FileSource:
+class FileSource(InTurns):
     """Reads files once, one stream after the other unless some are held back.
 
     ``known`` says how far each was read before; those read to their end are left out.
@@ -269,22 +269,11 @@ class FileSource:
     ) -> None:
         """Remember the files, one stream in this order; they are opened when their turn comes."""
         self._known = known or {}
-        self._turns = [Turn(name=str(path)) for path in files]
-        self._held: set[int] = set()
+        super().__init__([Turn(name=str(path)) for path in files])
 
     def size(self) -> int:
         """Return the bytes of all files that are there."""
         return size_of(Path(turn.name) for turn in self._turns)
-
-    @property
-    def streams(self) -> int:
-        """Number of streams that run side by side."""
-        return 1 + max((turn.stream for turn in self._turns), default=0)
-
-    def hold(self, streams: Collection[int]) -> None:
-        """Give no more of some streams until the next call."""
-        self._held.clear()
-        self._held.update(streams)
 
     def ends(self, n: int) -> list[Ends]:
         """Return the first and last ``n`` bytes of each file; of none that is a pipe."""
@@ -300,22 +289,8 @@ class FileSource:
         """
         return open_file(Path(name))
 
-    def take(self, turns: Sequence[Turn]) -> None:
-        """Read these files and no others."""
-        self._turns = list(turns)
-
-    def pieces(self) -> Iterator[Piece]:
-        """Yield each file to its end."""
-        numbers = sorted({turn.stream for turn in self._turns})
-        return side_by_side({number: self._stream(number) for number in numbers}, self._held)
-
-    def _stream(self, number: int) -> Iterator[Piece]:
-        for turn in self._turns:
-            if turn.stream == number:
-                for piece in self._file(Path(turn.name), turn):
-                    yield replace(piece, stream=number)
-
-    def _file(self, path: Path, turn: Turn) -> Iterator[Piece]:
+    def _read(self, turn: Turn) -> Iterator[Piece]:
+        path = Path(turn.name)
         key = shown(path)
         try:
             if not path.is_file() and path.exists():

@@ -6,14 +6,14 @@ environment, ``~/.aws``, ``AWS_ENDPOINT_URL``); none is taken from the URL.
 
 import re
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from muonscope.errors import OptionError, SourceDeniedError, SourceError, SourceNotFoundError
 from muonscope.simulation.options import SCHEME
-from muonscope.transports.base import Ends, FilePosition, Piece, Turn, side_by_side
+from muonscope.transports.base import Ends, FilePosition, InTurns, Piece, Turn
 from muonscope.transports.files import CHUNK_BYTES, MARK_BYTES, natural_key
 from muonscope.transports.kafka.url import is_kafka_url
 from muonscope.transports.patterns import is_pattern, pattern_of
@@ -26,7 +26,7 @@ def is_object_url(source: str) -> bool:
     return "://" in source and not source.startswith(SCHEME) and not is_kafka_url(source)
 
 
-class ObjectSource:
+class ObjectSource(InTurns):
     """Reads all objects under some URLs, in natural order of their names."""
 
     def __init__(
@@ -44,22 +44,11 @@ class ObjectSource:
         self._known = known or {}
         found = [item for url in urls for item in _objects_of(url)]
         self._objects = {item.name: item for item in found}
-        self._turns = [Turn(name=item.name) for item in found]
-        self._held: set[int] = set()
+        super().__init__([Turn(name=item.name) for item in found])
 
     def size(self) -> int:
         """Return the bytes of all objects."""
         return sum(self._objects[turn.name].size for turn in self._turns)
-
-    @property
-    def streams(self) -> int:
-        """Number of streams that run side by side."""
-        return 1 + max((turn.stream for turn in self._turns), default=0)
-
-    def hold(self, streams: Collection[int]) -> None:
-        """Give no more of some streams until the next call."""
-        self._held.clear()
-        self._held.update(streams)
 
     def ends(self, n: int) -> list[Ends]:
         """Return the first and last ``n`` bytes of each object; requests run concurrently."""
@@ -96,22 +85,8 @@ class ObjectSource:
         url: str = self._objects[name].system.unstrip_protocol(name)
         return url
 
-    def take(self, turns: Sequence[Turn]) -> None:
-        """Read these objects and no others."""
-        self._turns = list(turns)
-
-    def pieces(self) -> Iterator[Piece]:
-        """Yield each object to its end."""
-        numbers = sorted({turn.stream for turn in self._turns})
-        return side_by_side({number: self._stream(number) for number in numbers}, self._held)
-
-    def _stream(self, number: int) -> Iterator[Piece]:
-        for turn in self._turns:
-            if turn.stream == number:
-                for piece in self._object(self._objects[turn.name], turn):
-                    yield replace(piece, stream=number)
-
-    def _object(self, item: "_Object", turn: Turn) -> Iterator[Piece]:
+    def _read(self, turn: Turn) -> Iterator[Piece]:
+        item = self._objects[turn.name]
         key, name = item.key, item.name
         fresh = FilePosition(restart=turn.restart, read=0, mark=0, ended=False)
         place = self._known.get(key, fresh)
