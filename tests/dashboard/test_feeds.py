@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from pathlib import Path
 from threading import Thread
 
@@ -10,6 +11,7 @@ import pytest
 from dashboard.lives import LEGNARO, window
 from helpers.cases import case
 from helpers.command import until
+from helpers.hostile import PARQUET, STREAMS
 from helpers.simulated import simulated_words
 from helpers.window_messages import ends_of
 from muonscope.dashboard import feeds
@@ -246,3 +248,17 @@ def test_a_page_of_nothing_that_can_be_decoded_names_the_detector_that_reads_it(
     path.write_bytes(b"".join(b"1,0,%d,617000,12,0\n" % (n + 1) for n in range(128)))
     _, reason = fed_with(path, "legnaro")
     assert reason.startswith("nothing could be decoded; detector run000591 reads it")
+
+
+def test_the_hostile_corpus_gives_a_dashboard_the_words_that_it_must(tmp_path: Path) -> None:
+    for i, hostile in enumerate([*STREAMS, *PARQUET]):
+        path = tmp_path / f"case_{i}.bin"
+        path.write_bytes(hostile.data)
+        live, reason = fed_with(path, "legnaro")
+        status = live.status(0)
+        counts = Counter(code.name for code, _ in hostile.rejects)
+        assert status.words == hostile.words, hostile.name
+        if hostile.error:
+            assert hostile.error.split(".*")[0] in reason, hostile.name
+        else:
+            assert status.rejects == counts, hostile.name
