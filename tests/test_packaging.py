@@ -51,7 +51,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_package_its_data_and_its_licence_and_no_more(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     wanted = {f"muonscope/detector/setups/{name}.toml" for name in setup_names()}
-    schemas = ("window-1.json", "reject-1.json", "asyncapi.yaml")
+    schemas = ("window-2.json", "reject-1.json", "asyncapi.yaml")
     wanted |= {f"muonscope/results/schema/{name}" for name in schemas} | {"muonscope/py.typed"}
     assert wanted <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -34,7 +34,11 @@ _TEXT = ("csv", "json")
 class Purpose(Enum):
     """A purpose of kernels: the modules that hold them, the slowest to compile first."""
 
-    COUNTING = ("muonscope.counting._windowing", "muonscope.counting._counting")
+    COUNTING = (
+        "muonscope.counting._windowing",
+        "muonscope.counting._counting",
+        "muonscope.counting._lanes",
+    )
     PARSING = (
         "muonscope.words._parse_csv", "muonscope.words._parse_json", "muonscope.words._realign",
     )  # fmt: skip

@@ -14,6 +14,7 @@ from muonscope.errors import OptionError
 __all__ = [
     "Option",
     "allow_duplicates_option",
+    "condition_option",
     "detector_option",
     "force_option",
     "kafka_config_option",
@@ -104,6 +105,14 @@ def detector_option(help: str = "Shipped name or TOML file; default: legnaro.") 
 def allow_duplicates_option() -> Any:
     """Return the option that reads words as often as files hold them."""
     return option(False, "--allow-duplicates", help="Also read files whose words others hold.")
+
+
+def condition_option() -> Any:
+    """Return the option that names conditions of the run."""
+    return option(
+        (), "--condition", metavar="NAME=VALUE",
+        help="Condition of the run, such as gas=ArCO2; repeatable.",
+    )  # fmt: skip
 
 
 def force_option() -> Any:

@@ -13,7 +13,7 @@ COMMANDS = (
     "process", "inspect", "convert", "simulate", "replay", "topics", "dashboard", "demo",
     "detectors list", "detectors show", "detectors check",
 )  # fmt: skip
-LINES = {"process": 34, "replay": 26, "dashboard": 30}
+LINES = {"process": 36, "replay": 26, "dashboard": 32}
 """What a screen has room for, where that is not 24: a run from Kafka with Spark has options."""
 HEAVY = (
     "numpy", "numba", "llvmlite", "pyarrow", "rich", "fsspec", "orjson", "s3fs", "hist",

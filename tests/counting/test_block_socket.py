@@ -334,5 +334,6 @@ def test_counts_of_a_part_of_the_blocks_are_the_same() -> None:
     rows = zip([*counter.push(WORDS), *counter.finish()], [*plain.push(WORDS), *plain.finish()],
                strict=True)  # fmt: skip
     for row, full in rows:
-        assert row.summary.arrays.keys() == {"class_words", "other_words", "multiplicity"}
+        names = {"class_words", "other_words", "multiplicity", "crowded"}
+        assert row.summary.arrays.keys() == names
         assert np.array_equal(row.summary.multiplicity, full.summary.multiplicity)

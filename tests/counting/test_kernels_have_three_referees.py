@@ -12,7 +12,7 @@ import pytest
 import muonscope
 from helpers.patience import patience
 from helpers.streams import Script, as_array, count, plain, plain_other, spec_of
-from muonscope.counting import _counting, _windowing
+from muonscope.counting import _counting, _lanes, _windowing
 from muonscope.detector import shipped_detector
 from oracles.slow_counter import slow_count
 
@@ -69,7 +69,9 @@ def for_json(value: Any) -> Any:
 def test_kernels_in_this_process_are_compiled() -> None:
     assert os.environ.get("NUMBA_DISABLE_JIT", "0") == "0"
     answers()
-    for compiled in (_windowing.advance, _windowing.take_closed, _counting.count_panes):
+    for compiled in (
+        _windowing.advance, _windowing.take_closed, _counting.count_panes, _lanes.count_lanes,
+    ):  # fmt: skip
         assert compiled.loaded
 
 
@@ -105,9 +107,10 @@ def told(code: str, **environment: str) -> list[dict[str, Any]]:
 def test_kernels_that_become_compiled_in_mid_stream_give_the_same() -> None:
     found = told(
         "from muonscope import kernels\n"
-        "from muonscope.counting import _counting, _windowing\n"
+        "from muonscope.counting import _counting, _lanes, _windowing as w\n"
         "found = kernels.kernels_of(kernels.Purpose.COUNTING.value)\n"
-        "assert {_windowing.advance, _windowing.take_closed, _counting.count_panes} == {*found}\n"
+        "used = {w.advance, w.take_closed, _counting.count_panes, _lanes.count_lanes}\n"
+        "assert used == {*found}\n"
         "for kernel in found: kernel.be_plain()\n"
         "from counting.test_kernels_have_three_referees import answers\n"
         "from muonscope.counting.counter import Counter\n"

@@ -132,14 +132,16 @@ def test_each_run_of_a_file_has_its_own_pace(tmp_path: Path) -> None:
     assert took > 2 * 19 / 20 - 0.1
 
 
-def test_a_file_of_a_newer_version_is_refused_as_such() -> None:
-    file = case("5-messages/results_of_a_newer_version.jsonl")
-    with pytest.raises(FormatError, match="results of version 2, this muonscope reads 1"):
+def test_a_file_of_a_newer_version_is_refused_as_such(tmp_path: Path) -> None:
+    made_up = case("5-messages/results_of_a_newer_version.jsonl").read_bytes()
+    file = tmp_path / "results.jsonl"
+    file.write_bytes(made_up.replace(b"muonscope.window/2", b"muonscope.window/3"))
+    with pytest.raises(FormatError, match="results of version 3, this muonscope reads 1 and 2"):
         find_results([str(file)], KafkaOptions(), Stop())
 
 
 def test_a_result_of_a_newer_version_among_others_is_dropped_as_such(tmp_path: Path) -> None:
-    file, newer = tmp_path / "results.jsonl", window(1).replace(b"window/1", b"window/23")
+    file, newer = tmp_path / "results.jsonl", window(1).replace(b"window/2", b"window/23")
     file.write_bytes(b"".join(line.rstrip() + b"\n" for line in (window(0), newer, window(2))))
     live, stop = Live(ResultStore(LEGNARO), LiveOptions(source="f"), clock=time.time), Stop()
     found = find_results([str(file)], KafkaOptions(), stop)
@@ -147,7 +149,7 @@ def test_a_result_of_a_newer_version_among_others_is_dropped_as_such(tmp_path: P
     for data, _ in found.messages():
         live.take(data)
     assert live.status(0).examples == [
-        "malformed result: results of version 23, this muonscope reads 1"
+        "malformed result: results of version 23, this muonscope reads 1 and 2"
     ]
 
 

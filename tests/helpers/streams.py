@@ -92,7 +92,19 @@ def plain(window: WindowSummary) -> WindowCounts:
         "scintillator": summary.scintillator_words,
         "trigger": summary.trigger_words,
         "other": plain_other(summary),
+        "occupied": per_channel(summary.arrays["occupied"]),
+        "lanes": _plain_lanes(summary),
+        "together": summary.arrays["together"].tolist(),
+        "scint_orbits": summary.arrays["scint_orbits"].tolist(),
+        "drift_few": summary.arrays["drift_few"].tolist(),
+        "crowded": summary.arrays["crowded"].tolist(),
     }
+
+
+def _plain_lanes(summary: Summary) -> dict[int, tuple[int, int, int, int]]:
+    names = ("lane_words", "lane_orbits", "lane_holes", "repeated")
+    rows = zip(*(summary.arrays[name].tolist() for name in names), strict=True)
+    return dict(zip(summary.detector.lanes, rows, strict=True))
 
 
 def plain_other(summary: Summary) -> dict[str, int]:

@@ -13,10 +13,16 @@ from muonscope.counting.window_spec import WindowSpec
 from muonscope.detector import Detector, shipped_detector
 from muonscope.results.message import ByteAccounting, remainder_message, window_messages
 
-__all__ = ["SECOND", "ends_of", "lines_of", "moved", "simulated_lines"]
+__all__ = ["SECOND", "as_version_1", "ends_of", "lines_of", "moved", "simulated_lines"]
 
 SECOND = 11_223
 """Orbits of a window of a second."""
+
+NEW = {
+    "conditions", "detector_hash", "muonscope", "hist_OCCUPIED", "crowded", "together", "lanes",
+    "scintillator_orbits", "drift_few",
+}  # fmt: skip
+"""Keys that version 1 did not have."""
 
 
 def lines_of(
@@ -50,6 +56,19 @@ def moved(
     for part in (message, *chambers):
         table = part["multiplicity"]
         table[0] = orbits - sum(table[1:])
+    for lane in message["lanes"].values():
+        lane["live_orbits"] = orbits
+    return orjson.dumps(message) + b"\n"
+
+
+def as_version_1(line: bytes) -> bytes:
+    """Return the message that version 1 told of the same counts: some of the keys, unchanged."""
+    message = orjson.loads(line)
+    chambers = [message[name] for name in message if name.startswith("chamber")]
+    for part in (message, *chambers):
+        for name in NEW & part.keys():
+            del part[name]
+    message["schema"] = "muonscope.window/1"
     return orjson.dumps(message) + b"\n"
 
 

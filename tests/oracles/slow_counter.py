@@ -8,6 +8,7 @@ little, what is done here is marked "settled:", and was read from the kernel.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import TypedDict
 
 from muonscope.detector import Detector
@@ -46,6 +47,14 @@ class WindowCounts(TypedDict):
     scintillator: int
     trigger: int
     other: dict[str, int]
+    occupied: dict[Address, int]
+    """Blocks of 11 orbits of a pane with a hit of the channel."""
+    lanes: dict[int, tuple[int, int, int, int]]
+    """By FPGA: words, live orbits, pauses, repeated words."""
+    together: list[list[int]]
+    scint_orbits: list[int]
+    drift_few: list[list[int]]
+    crowded: list[list[int]]
 
 
 class Answer(TypedDict):
@@ -133,13 +142,22 @@ class SlowCounter:
             else:
                 self.give_up(lane)
         gathered: dict[Place, Pane] = {}
+        parts: dict[Place, list[tuple[int, int, list[int]]]] = {}
         for (epoch, pane), content in self.panes.items():
-            whole = gathered.setdefault((epoch, pane // self.panes_per_window), Pane())
+            place = epoch, pane // self.panes_per_window
+            whole = gathered.setdefault(place, Pane())
             whole.words += content.words
+            first = pane % self.panes_per_window * self.pane_orbits
+            length = min(self.pane_orbits, self.window - first)
+            parts.setdefault(place, []).append(
+                (place[1] * self.window + first, length, content.words)
+            )
             for name, n in content.other.items():
                 whole.other[name] += n
         return {
-            "windows": {place: self.count(pane) for place, pane in sorted(gathered.items())},
+            "windows": {
+                place: self.count(pane, parts[place]) for place, pane in sorted(gathered.items())
+            },
             "remainder": {n: sum(lane.waiting[n] for lane in self.lanes) for n in TIMELESS},
         }
 
@@ -330,7 +348,8 @@ class SlowCounter:
 
     # what is counted
 
-    def count(self, pane: Pane) -> WindowCounts:
+    def count(self, pane: Pane, parts: list[tuple[int, int, list[int]]]) -> WindowCounts:
+        """Count a window: its words, and pane by pane (first orbit, length, words)."""
         chambers = range(self.detector.n_chambers)
         per_channel: dict[Address, int] = {}
         per_orbit: list[dict[int, int]] = [{} for _ in chambers]
@@ -363,7 +382,66 @@ class SlowCounter:
             "scintillator": n_scintillator,
             "trigger": n_trigger,
             "other": pane.other,
+            "occupied": self.occupied(parts),
+            "lanes": self.lanes_of(parts),
+            "together": [
+                [
+                    sum(n >= 3 and second.get(o, 0) >= 3 for o, n in first.items())
+                    for second in per_orbit
+                ]
+                for first in per_orbit
+            ],
+            "scint_orbits": [*(len(set(t0) & set(orbits)) for orbits in per_orbit), len(t0)],
+            "drift_few": [
+                self.histogram(c, [d for d in drifts[c] if per_orbit[c][d[0]] <= 8])
+                for c in chambers
+            ],
+            "crowded": _crowded(per_orbit),
         }
+
+    def occupied(self, parts: list[tuple[int, int, list[int]]]) -> dict[Address, int]:
+        seen = {
+            (first, (_orbit(word) - first) // 11, self.fpga(word), (word >> 49) & 511)
+            for first, _, words in parts
+            for word in words
+        }
+        blocks: dict[Address, int] = {}
+        for _, _, fpga, channel in seen:
+            if (fpga, channel) in self.cells:
+                blocks[fpga, channel] = blocks.get((fpga, channel), 0) + 1
+        return blocks
+
+    def lanes_of(
+        self, parts: list[tuple[int, int, list[int]]]
+    ) -> dict[int, tuple[int, int, int, int]]:
+        return {fpga: self.lane_in(parts, fpga) for fpga in range(16) if self.lanes[fpga].used}
+
+    def lane_in(
+        self, parts: list[tuple[int, int, list[int]]], fpga: int
+    ) -> tuple[int, int, int, int]:
+        n = live = pauses = repeated = 0
+        for first, length, every in parts:
+            words = [word for word in every if self.fpga(word) == fpga]
+            n += len(words)
+            repeated += len(words) - len(set(words))
+            blocks = {(_orbit(word) - first) // 11 for word in words}
+            if not blocks:
+                live += length if length < 1122 else 0
+                continue
+            live += length
+            if len(blocks) < 8:
+                continue
+            low, high = min(blocks), max(blocks)
+            most = Fraction(24 * (high - low + 1), len(blocks))
+            last = (length - 1) // 11
+            live -= 11 * low if low > most else 0
+            live -= length - 11 * (high + 1) if last - high > most else 0
+            units = {block // 32 for block in blocks}
+            for a, b in pairwise(sorted(units)):
+                if 32 * (b - a - 1) > most:
+                    live -= 11 * 32 * (b - a - 1)
+                    pauses += 1
+        return n, live, pauses, repeated
 
     def ticks(self, word: int) -> int:
         return ((word >> 5) & 4095) * self.detector.readout.ticks_per_bx + (word & 31)
@@ -415,6 +493,18 @@ def _multiplicity(per_orbit: list[dict[int, int]]) -> list[list[int]]:
     for row, counts in zip(rows, [*per_orbit, together], strict=True):
         for n in counts.values():
             row[min(n, 63)] += 1
+    return rows
+
+
+def _crowded(per_orbit: list[dict[int, int]]) -> list[list[int]]:
+    """Orbits with 63 hits, 64, ..., and with 128 or more."""
+    everybody = [n for orbit in {o for c in per_orbit for o in c}
+                 for n in [sum(c.get(orbit, 0) for c in per_orbit)]]  # fmt: skip
+    rows = [[0] * 66 for _ in range(len(per_orbit) + 1)]
+    for row, counts in zip(rows, [*(c.values() for c in per_orbit), everybody], strict=True):
+        for n in counts:
+            if n >= 63:
+                row[min(n, 128) - 63] += 1
     return rows
 
 

@@ -38,7 +38,8 @@ def filled(windows: int, *, orbits: int = SECOND, full_s: float = 7200.0) -> His
 def result_of(n: int, orbits: int = SECOND) -> WindowResult:
     """Return what is told of a window."""
     result = told(n % len(LINES))
-    summary = replace(result.summary, live_orbits=orbits)
+    lanes = np.full_like(result.summary.arrays["lane_orbits"], orbits)
+    summary = replace(result.summary, live_orbits=orbits).with_arrays(lane_orbits=lanes)
     return replace(result, epoch=0, window=n, summary=summary)
 
 

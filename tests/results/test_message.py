@@ -1,7 +1,6 @@
 """The message of a window: its schema, its numbers, and what the original consumer reads."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from importlib import resources
@@ -14,8 +13,8 @@ import orjson
 import pytest
 
 from helpers.simulated import BRIGHT, simulated_words
+from helpers.window_messages import as_version_1
 from muonscope.api import summarise
-from muonscope.counting.blocks import BLOCKS
 from muonscope.counting.counter import Counter
 from muonscope.counting.summary import Summary
 from muonscope.counting.window_spec import WindowSpec
@@ -36,8 +35,6 @@ Tables = Callable[[str], WindowTable]
 
 CONTENTS = ("stream sample", "run000591", "simulated", "dense", "one word", "short windows")
 LEGNARO = shipped_detector("legnaro")
-FIRST = BLOCKS[:5]
-"""The blocks of the first messages, whose bytes stay what they are."""
 ORBIT = 11_223 * 7
 """First orbit of window 7."""
 
@@ -74,7 +71,7 @@ def tables(realdata: Path, legnaro: Detector, run000591: Detector) -> Tables:
     return table
 
 
-def messages_of(table: WindowTable, **options: int) -> list[Message]:
+def messages_of(table: WindowTable, **options: Any) -> list[Message]:
     """Return the decoded messages of ``table``."""
     return [orjson.loads(line) for line in window_messages(table, "a run", **options)]
 
@@ -111,7 +108,7 @@ def test_the_schema_is_a_valid_schema() -> None:
 
 
 def test_the_shipped_schema_is_what_the_blocks_say() -> None:
-    shipped = resources.files("muonscope.results") / "schema" / "window-1.json"
+    shipped = resources.files("muonscope.results") / "schema" / "window-2.json"
     assert orjson.loads(shipped.read_text("utf-8")) == message_schema()
 
 
@@ -125,7 +122,7 @@ def test_every_message_validates_against_the_schema(tables: Tables, content: str
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("schema", "muonscope.window/2"), ("total_hits", -1), ("total_hits", 1.5), ("extra", 1),
+    [("schema", "muonscope.window/3"), ("total_hits", -1), ("total_hits", 1.5), ("extra", 1),
      ("multiplicity", [0] * 63), ("chamber0", {}), ("accounting", {"words_in": 1})],
 )  # fmt: skip
 def test_the_schema_refuses_what_is_no_message(tables: Tables, key: str, value: object) -> None:
@@ -362,20 +359,28 @@ def test_the_remainder_is_a_message_of_no_window(legnaro: Detector) -> None:
         ("short windows", "2e4a3ef83e473da2"),
     ],
 )
-def test_the_bytes_of_messages_are_those_of_version_1(
+def test_what_version_1_told_is_unchanged_to_the_byte(
     tables: Tables, content: str, digest: str
 ) -> None:
     found, table = sha256(), tables(content)
-    for line in window_messages(replace(table, blocks=FIRST), "a run"):
-        found.update(line)
+    for line in window_messages(table, "a run"):
+        found.update(as_version_1(line))
     assert found.hexdigest()[:16] == digest
 
 
-def test_the_bytes_of_a_remainder_are_those_of_version_1() -> None:
-    counter = Counter(LEGNARO, None, FIRST)
+def test_what_version_1_told_of_a_remainder_is_unchanged_to_the_byte() -> None:
+    counter = Counter(LEGNARO)
     counter.push(np.array([1 << 61], np.uint64))
     account = ByteAccounting(
         bytes_in=30, bytes_decoded=24, bytes_rejected=6, rejects={"TRUNCATED": 1}
     )
     message = remainder_message(counter.remainder, "a run", account)
-    assert sha256(message).hexdigest()[:16] == "fb20750869f4e1fb"
+    assert sha256(as_version_1(message)).hexdigest()[:16] == "fb20750869f4e1fb"
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_what_version_1_told_is_valid_by_its_own_schema(tables: Tables, content: str) -> None:
+    shipped = resources.files("muonscope.results") / "schema" / "window-1.json"
+    validator = jsonschema.Draft202012Validator(orjson.loads(shipped.read_text("utf-8")))
+    for line in window_messages(tables(content), "a run"):
+        assert [*validator.iter_errors(orjson.loads(as_version_1(line)))] == []

@@ -183,7 +183,7 @@ def counts(line: bytes) -> Summary:
         (b"[1, 2]", "found [1, 2], expected a JSON object"),
         (b"null", "found None, expected a JSON object"),
         (b'"muonscope.window/1"', "found 'muonscope.window/1', expected a JSON object"),
-        (b"{}", "schema: found None, expected 'muonscope.window/1'"),
+        (b"{}", "schema: found None, expected 'muonscope.window/2'"),
         (b'{"schema": NaN}', "expected a JSON object"),
         (b'{"schema": "muonscope.window/1"}', "detector: found None, expected 'legnaro'"),
         (b"[" * 1000 + b"]" * 1000, "expected a JSON object"),
@@ -283,9 +283,9 @@ def test_lists_of_another_length_are_refused(
 @pytest.mark.parametrize(
     ("place", "value", "what"),
     [
-        (("schema",), "muonscope.window/2", "results of version 2, this muonscope reads 1"),
+        (("schema",), "muonscope.window/3", "results of version 3, this muonscope reads 1 and"),
         (("schema",), "muonscope.window/0", "results of version 0, this muonscope reads 1"),
-        (("schema",), "muonscope.window/x", "expected 'muonscope.window/1'"),
+        (("schema",), "muonscope.window/x", "expected 'muonscope.window/2'"),
         (("detector",), "run000591", "detector: found 'run000591', expected 'legnaro'"),
         (("detector",), ["legnaro"], "detector: found ['legnaro']"),
         (("run",), 5, "run: found 5, expected at most 1000 letters"),

@@ -1,4 +1,4 @@
-"""Kernels that count the words of closed panes: the six results and their kin.
+"""Kernels that count the words of closed panes: the six results, and what judges need.
 
 A pane's words come in the order of arrival, which in each chamber is the order of time
 but for small steps back; whatever depends on order is sorted, so that the same words
@@ -6,12 +6,14 @@ give the same tables in any order. Orbits are relative to the pane's first one h
 :mod:`muonscope.counting.fused` owns the arrays.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from muonscope._jit import kernel, part
-from muonscope.counting.blocks.multiplicity import MULTIPLICITIES
+from muonscope.counting.blocks.drift import FEW_HITS
+from muonscope.counting.blocks.multiplicity import CROWDED, MULTIPLICITIES
+from muonscope.counting.blocks.together import TOGETHER_HITS
 from muonscope.counting.word_classes import CHAMBER_SHIFT, SCINTILLATOR, TRIGGER
 
 _UNLIMITED = 2**62
@@ -21,18 +23,51 @@ _S5, _S17, _S49 = np.uint64(5), np.uint64(17), np.uint64(49)
 _BX_MASK, _TDC_MASK = np.uint64(4095), np.uint64(31)
 _CLASS_MASK, _CHAMBER_SHIFT = np.uint32(0xFFFF), np.uint32(CHAMBER_SHIFT)
 _SCINTILLATOR, _TRIGGER = np.uint64(SCINTILLATOR), np.uint64(TRIGGER)
-_ONE = np.uint64(1)
-_MOST = np.int32(MULTIPLICITIES - 1)
+_ZERO, _ONE = np.uint64(0), np.uint64(1)
+_MOST, _MOST_CROWDED = np.int32(MULTIPLICITIES - 1), np.int32(MULTIPLICITIES + CROWDED - 2)
+_TOGETHER = np.int32(TOGETHER_HITS)
 _KEY_ORBIT, _KEY_TIME, _KEY_MASK = 34, 17, (1 << 17) - 1
+
+
+class Look(NamedTuple):
+    """What does not change from pane to pane."""
+
+    ticks_per_bx: int
+    classes: Any
+    """uint32 (32768,): see :class:`~muonscope.counting.word_classes.ClassTable`."""
+    bins: Any
+    """int16: bin of a drift time of ``t`` ticks at [chamber, t - lowest[chamber]]."""
+    lowest: Any
+
+
+class Into(NamedTuple):
+    """Where counts go: the columns of the fused blocks by their names, one row per pane."""
+
+    class_words: Any
+    scint_hits: Any
+    multiplicity: Any
+    crowded: Any
+    together: Any
+    scint_orbits: Any
+    drift_histogram: Any
+    drift_few: Any
+    orbits: Any
+    orbit_hits: Any
+    orbit_ends: Any
+    drift_orbits: Any
+    drift_ticks: Any
+    drift_ends: Any
 
 
 def _types(t: Any) -> Any:
     i64, i32, u64, u32 = t.int64[::1], t.int32[::1], t.uint64[::1], t.uint32[::1]
     i64_2, i64_3 = t.int64[:, ::1], t.int64[:, :, ::1]
-    return t.void(
-        u64, i64, i64, t.int64, t.int64, u32, t.int16[:, ::1], i64,
-        i64_2, i64_2, i64_3, i64_3, u32, u32, i64_2, u32, i32, i64_2,
+    look = t.NamedTuple((t.int64, u32, t.int16[:, ::1], i64), Look)
+    into = (
+        i64_2, i64_2, i64_3, i64_3, i64_3, i64_2, i64_3, i64_3,
+        u32, u32, i64_2, u32, i32, i64_2,
     )  # fmt: skip
+    return t.void(u64, i64, i64, i64, look, t.NamedTuple(into, Into))
 
 
 @part
@@ -85,14 +120,14 @@ def tally(
     n_touched: Any,
     t0: Any,
 ) -> int:
-    """Count words per class and hits per orbit; note t0; return the scintillator words.
+    """Count words per class and hits per orbit; note t0; return the orbits that have one.
 
     ``per_orbit`` counts hits at [chamber * orbits + orbit]. ``touched`` lists, for each
     chamber, the orbits that it counts in, ``n_touched`` of them; ``t0`` is the earliest
     scintillator time in each orbit, in ticks from its start. Indices are unsigned, which
     spares the test for negative ones: a third of the time here.
     """
-    scintillator_words = 0
+    scintillator_orbits = 0
     orbits = np.uint64(len(t0))
     for word in words:
         entry = classes[word >> _S49]
@@ -108,9 +143,9 @@ def tally(
             n_touched[chamber] = n + np.uint64(count == 0)
         elif chamber == _SCINTILLATOR:
             time = ((word >> _S5) & _BX_MASK) * ticks + (word & _TDC_MASK)
+            scintillator_orbits += t0[orbit] == _NO_T0
             t0[orbit] = min(t0[orbit], np.int32(time))
-            scintillator_words += 1
-    return scintillator_words
+    return scintillator_orbits
 
 
 @part
@@ -120,7 +155,10 @@ def list_orbits(
     touched: Any,
     n_touched: Any,
     total: Any,
+    in_many: Any,
     multiplicity: Any,
+    crowded: Any,
+    together: Any,
     orbit_numbers: Any,
     orbit_hits: Any,
     ends: Any,
@@ -129,7 +167,8 @@ def list_orbits(
     """List each chamber's orbits with their hits, fill the multiplicities, clear the scratch.
 
     Writes from index ``at`` on, the end of each chamber's list to ``ends``; returns the
-    last end. The last row of ``multiplicity`` is for all chambers together.
+    last end. The last rows of ``multiplicity`` and ``crowded`` are for all chambers together.
+    ``in_many`` has a bit for each chamber that has many hits in the orbit.
     """
     n_chambers, orbits = np.uint64(len(n_touched)), np.uint64(len(total))
     all_orbits = touched[n_chambers * (orbits + _ONE) :]
@@ -147,6 +186,10 @@ def list_orbits(
             orbit_numbers[at + i] = start + orbit
             orbit_hits[at + i] = count
             row[np.uint64(min(count, _MOST))] += 1
+            if count >= _TOGETHER:
+                in_many[orbit] |= _ONE << chamber
+                if count >= _MOST:
+                    crowded[chamber, np.uint64(min(count, _MOST_CROWDED) - _MOST)] += 1
             before = total[orbit]
             total[orbit] = before + count
             all_orbits[n_all] = orbit
@@ -158,6 +201,15 @@ def list_orbits(
     for i in range(n_all):
         orbit = np.uint64(all_orbits[i])
         row[np.uint64(min(total[orbit], _MOST))] += 1
+        if total[orbit] >= _MOST:
+            crowded[n_chambers, np.uint64(min(total[orbit], _MOST_CROWDED) - _MOST)] += 1
+        many = in_many[orbit]
+        if many != _ZERO:
+            for first in range(n_chambers):
+                if many >> first & _ONE:
+                    for second in range(n_chambers):
+                        together[first, second] += np.int64(many >> second & _ONE)
+            in_many[orbit] = _ZERO
         total[orbit] = 0
     return at
 
@@ -192,7 +244,9 @@ def list_drifts(
     bins: Any,
     lowest: Any,
     scint_hits: Any,
+    scint_orbits: Any,
     histogram: Any,
+    few: Any,
     drift_orbits: Any,
     drift_ticks: Any,
     ends: Any,
@@ -207,12 +261,20 @@ def list_drifts(
     for chamber in range(len(keys)):
         n = n_keys[chamber]
         sort_nearly(keys[chamber, :n])
+        end = 0
         for i in range(n):
             key = keys[chamber, i]
             orbit = key >> _KEY_ORBIT
+            if i == end:  # the first one of its orbit
+                while end < n and keys[chamber, end] >> _KEY_ORBIT == orbit:
+                    end += 1
+                scint_orbits[chamber] += 1
+                in_few = np.int64(end - i <= FEW_HITS)
             ticks = ((key >> _KEY_TIME) & _KEY_MASK) - t0[orbit]
             scint_hits[key & _KEY_MASK] += 1
-            histogram[chamber, bins[chamber, min(max(ticks - lowest[chamber], 0), last)]] += 1
+            place = bins[chamber, min(max(ticks - lowest[chamber], 0), last)]
+            histogram[chamber, place] += 1
+            few[chamber, place] += in_few
             drift_orbits[at + i] = start + np.uint64(orbit)
             drift_ticks[at + i] = ticks
         at += n
@@ -221,58 +283,43 @@ def list_drifts(
 
 
 @kernel(_types)
-def count_panes(
-    words: Any,
-    ends: Any,
-    starts: Any,
-    pane_orbits: int,
-    ticks_per_bx: int,
-    classes: Any,
-    bins: Any,
-    lowest: Any,
-    hits: Any,
-    scint_hits: Any,
-    multiplicity: Any,
-    histogram: Any,
-    orbit_numbers: Any,
-    orbit_hits: Any,
-    orbit_ends: Any,
-    drift_orbits: Any,
-    drift_ticks: Any,
-    drift_ends: Any,
-) -> None:
+def count_panes(words: Any, ends: Any, starts: Any, stops: Any, look: Any, into: Any) -> None:
     """Count the words of many panes: pane ``i`` is ``words[ends[i-1]:ends[i]]``.
 
-    ``starts`` (panes,) are first orbits; the rest, from ``hits`` on, is the output, one
-    row per pane or a flat list with its ends.
+    ``starts`` (panes,) are first orbits, ``stops`` those after the last ones; counts are
+    added to one row of ``into`` per pane, and lists are written to its flat columns.
     """
-    n_chambers, longest, begin = len(bins), 0, 0
-    for end in ends:
-        longest, begin = max(longest, end - begin), end
-    per_orbit = np.zeros(n_chambers * pane_orbits, np.int32)
-    touched = np.empty((n_chambers + 1) * (pane_orbits + 1), np.uint32)
+    n_chambers, longest, orbits, begin = len(look.bins), 0, 0, 0
+    for pane in range(len(ends)):
+        longest, begin = max(longest, ends[pane] - begin), ends[pane]
+        orbits = max(orbits, stops[pane] - starts[pane])
+    per_orbit = np.zeros(n_chambers * orbits, np.int32)
+    touched = np.empty((n_chambers + 1) * (orbits + 1), np.uint32)
     n_touched, n_keys = np.zeros(n_chambers, np.uint64), np.zeros(n_chambers, np.int64)
-    total = np.zeros(pane_orbits, np.int32)
-    t0 = np.full(pane_orbits, _NO_T0, np.int32)
+    total, in_many = np.zeros(orbits, np.int32), np.zeros(orbits, np.uint64)
+    t0 = np.full(orbits, _NO_T0, np.int32)
     keys = np.empty((n_chambers, longest), np.int64)
     begin, at_orbit, at_drift = 0, np.uint64(0), 0
-    ticks = np.uint64(ticks_per_bx)
+    ticks, classes = np.uint64(look.ticks_per_bx), look.classes
     for pane in range(len(ends)):
         mine, start = words[begin : ends[pane]], np.uint64(starts[pane])
         begin = ends[pane]
-        scintillator_words = tally(
-            mine, start, ticks, classes, hits[pane], per_orbit, touched, n_touched, t0
+        scintillator_orbits = tally(
+            mine, start, ticks, classes, into.class_words[pane], per_orbit, touched, n_touched, t0
         )
         at_orbit = list_orbits(
-            start, per_orbit, touched, n_touched, total, multiplicity[pane],
-            orbit_numbers, orbit_hits, orbit_ends[pane], at_orbit,
+            start, per_orbit, touched, n_touched, total, in_many,
+            into.multiplicity[pane], into.crowded[pane], into.together[pane],
+            into.orbits, into.orbit_hits, into.orbit_ends[pane], at_orbit,
         )  # fmt: skip
-        if scintillator_words > 0:
+        if scintillator_orbits > 0:
+            into.scint_orbits[pane, n_chambers] = scintillator_orbits
             select(mine, start, ticks, classes, t0, keys, n_keys)
             at_drift = list_drifts(
-                start, keys, n_keys, t0, bins, lowest, scint_hits[pane], histogram[pane],
-                drift_orbits, drift_ticks, drift_ends[pane], at_drift,
+                start, keys, n_keys, t0, look.bins, look.lowest, into.scint_hits[pane],
+                into.scint_orbits[pane], into.drift_histogram[pane], into.drift_few[pane],
+                into.drift_orbits, into.drift_ticks, into.drift_ends[pane], at_drift,
             )  # fmt: skip
             t0[:] = _NO_T0
         else:
-            drift_ends[pane, :] = at_drift
+            into.drift_ends[pane, :] = at_drift

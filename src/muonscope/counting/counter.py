@@ -45,7 +45,7 @@ class Counter:
         self._table = class_table(detector)
         self._needs_hits = any(block.needs_hits for block in self.blocks)
         self.windower = Windower(self._table, self.spec, halo=self._needs_hits)
-        self._fused = FusedPass(detector, self._table, self.spec.pane_orbits)
+        self._fused = FusedPass(detector, self._table)
         self._partial: dict[tuple[int, int], list[Summary]] = {}
 
     @property
@@ -173,7 +173,7 @@ def _no_pane(other: npt.NDArray[np.int64]) -> Panes:
     """Return a pane that holds words without a time, and no orbit."""
     zero = np.zeros(1, np.int64)
     return Panes(
-        epoch=zero, pane=zero, start=zero, ends=zero, words=np.empty(0, np.uint64),
+        epoch=zero, pane=zero, start=zero, stop=zero, ends=zero, words=np.empty(0, np.uint64),
         other=other[None], halo_ends=zero,
     )  # fmt: skip
 

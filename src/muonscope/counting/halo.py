@@ -33,8 +33,7 @@ class HaloKeeper:
         self._kept: dict[int, tuple[int, Words]] = {}
 
     def attach(
-        self, panes: Panes, stops: IntArray, following: IntArray, seen: IntArray,
-        beside: Sequence[Words],
+        self, panes: Panes, following: IntArray, seen: IntArray, beside: Sequence[Words],
     ) -> Panes:  # fmt: skip
         """Return ``panes`` with their halo.
 
@@ -42,8 +41,6 @@ class HaloKeeper:
         ----------
         panes
             Closed panes, in the order of closing.
-        stops
-            Shape (n,): the first orbit after each.
         following
             Shape (n,): which of ``panes`` follows each, then which of ``beside``; or -1.
         seen
@@ -61,8 +58,8 @@ class HaloKeeper:
         sizes = np.append(np.diff(ends, prepend=0), 0)  # -1 is none
         most = int(sizes[previous].sum() + seen[following >= 0].sum())
         halo, halo_ends = np.empty(most, np.uint64), np.zeros(len(panes), np.int64)
-        take_halo(words, ends, panes.start, stops, previous, following, seen, halo, halo_ends)
-        self._keep(panes, stops)
+        take_halo(words, ends, panes.start, panes.stop, previous, following, seen, halo, halo_ends)
+        self._keep(panes)
         filled = int(halo_ends[-1]) if len(panes) else 0
         return replace(panes, halo=halo[:filled].copy(), halo_ends=halo_ends)
 
@@ -81,13 +78,13 @@ class HaloKeeper:
                 kept.append(words)
         return previous, kept
 
-    def _keep(self, panes: Panes, stops: IntArray) -> None:
+    def _keep(self, panes: Panes) -> None:
         """Remember the last orbit of the newest pane of each epoch."""
         newest = {epoch: i for i, epoch in enumerate(panes.epoch.tolist())}
         for epoch, i in newest.items():
             words = panes.words[int(panes.ends[i - 1]) if i else 0 : int(panes.ends[i])]
             orbits = words >> np.uint64(17) & np.uint64(0xFFFFFFFF)
-            last = words[orbits == np.uint64(stops[i] - 1)]
+            last = words[orbits == np.uint64(panes.stop[i] - 1)]
             self._kept[epoch] = int(panes.pane[i]), last
 
     def forget(self, epochs: Collection[int]) -> None:

@@ -20,6 +20,8 @@ class Panes:
     """Shape (n,): number of the pane; window = pane // panes per window."""
     start: npt.NDArray[np.int64]
     """Shape (n,): first orbit."""
+    stop: npt.NDArray[np.int64]
+    """Shape (n,): first orbit after the pane."""
     ends: npt.NDArray[np.int64]
     """Shape (n,): pane i has ``words[ends[i - 1]:ends[i]]``."""
     words: Words
@@ -47,6 +49,7 @@ class Panes:
             epoch=self.epoch[begin:end],
             pane=self.pane[begin:end],
             start=self.start[begin:end],
+            stop=self.stop[begin:end],
             ends=ends,
             words=words,
             other=self.other[begin:end],
@@ -64,6 +67,7 @@ def joined_panes(parts: list[Panes]) -> Panes:
         epoch=np.concatenate([p.epoch for p in parts]),
         pane=np.concatenate([p.pane for p in parts]),
         start=np.concatenate([p.start for p in parts]),
+        stop=np.concatenate([p.stop for p in parts]),
         ends=_shifted([p.ends for p in parts], [p.words for p in parts]),
         words=np.concatenate([p.words for p in parts]),
         other=np.concatenate([p.other for p in parts]),

@@ -20,9 +20,9 @@ import numpy.typing as npt
 from muonscope.counting.block import Array, Arrays, Block, IntArray, Lists, by_chamber
 from muonscope.counting.blocks import BLOCKS
 from muonscope.counting.blocks.drift import drift_ns
+from muonscope.counting.blocks.lanes import live_s
 from muonscope.counting.blocks.words import Accounting, account_of
 from muonscope.detector import Detector
-from muonscope.units import ORBIT_S
 
 if TYPE_CHECKING:
     import hist
@@ -125,8 +125,12 @@ class Summary:
 
     @property
     def live_s(self) -> float:
-        """Detector time that was looked at, s."""
-        return self.live_orbits * ORBIT_S
+        """Detector time in which the telescope was alive, s: rates are counts by it.
+
+        That is the time of its longest-living FPGA: where a run begins or ends inside a window,
+        or pauses, it is less than the time of the ``live_orbits`` that were looked at.
+        """
+        return live_s(self)
 
     @property
     def class_words(self) -> IntArray:

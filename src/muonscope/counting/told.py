@@ -34,6 +34,8 @@ class Told:
     first_orbit: int
     orbits: int
     """Number of orbits; 0 where the message is of no window."""
+    version: int
+    """Of the message's schema."""
 
 
 def array(found: dict[str, Any], name: str, where: str, length: int | None = None) -> IntArray:

@@ -256,14 +256,15 @@ class Windower:
             epoch=panes[:, k.PANE_EPOCH].copy(),
             pane=panes[:, k.PANE_ID].copy(),
             start=self._start_of(panes[:, k.PANE_ID]),
+            stop=self._start_of(panes[:, k.PANE_ID] + 1),
             ends=ends,
             words=words,
             other=other,
         )
         if self._halo is None or beside is None:
             return taken
-        stops, seen = self._start_of(taken.pane + 1), panes[:, k.PANE_SEEN].copy()
-        taken = self._halo.attach(taken, stops, beside[0], seen, beside[1])
+        seen = panes[:, k.PANE_SEEN].copy()
+        taken = self._halo.attach(taken, beside[0], seen, beside[1])
         self._halo.forget(self.closed_upto())
         return taken
 

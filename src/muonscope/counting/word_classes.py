@@ -12,7 +12,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from muonscope.detector import Detector, SpecialChannel
+from muonscope.detector import Detector
 from muonscope.words.layout import ANCILLARY_HEADS, fpga_mask, top_head_shift
 
 __all__ = ["ClassTable", "Timeless", "class_table"]
@@ -107,12 +107,8 @@ def class_table(detector: Detector) -> ClassTable:
         kind=kind,
         classes=classes.astype(np.uint32),
         lane_mask=fpga_mask(version),
-        lanes=np.unique([*detector.fpgas, *_fpgas_of(detector, detector.scintillators)]),
+        lanes=np.array(detector.lanes),
         n_cells=detector.n_cells,
         n_scintillators=len(detector.scintillators),
         n_triggers=len(detector.firmware_triggers),
     )
-
-
-def _fpgas_of(detector: Detector, specials: tuple[SpecialChannel, ...]) -> list[int]:
-    return [fpga for _, fpga, _ in detector.special_addresses(specials)]

@@ -69,6 +69,7 @@ def word_plan(options: DashboardOptions, detector: str, stop: Stop, tell: Tell) 
         sources=options.sources, detector=options.detector or detector, run=options.run,
         window=options.window, follow=options.follow, kafka_config=options.kafka_config,
         no_wait=options.no_wait, allow_duplicates=options.allow_duplicates,
+        condition=options.condition,
     )  # fmt: skip
     return plan_of(asked, stop, tell, group=GROUP)
 
@@ -84,13 +85,14 @@ class WordFeed:
         """Process the source to its end."""
         plan = self._plan
         self._load_kernels(live)
-        output = Output(ledger=_LiveLedger(live, plan.name))
+        output = Output(ledger=_LiveLedger(live, plan))
         with open_input(plan, output, stop) as source:
             words: WordSource = source.words
             if self._speed is not None:
                 words = Paced(words, plan.detector.readout, self._speed, stop)
             timed = _Timed(words)
-            run = Run(plan.name, timed, Counter(plan.detector, plan.spec), output)
+            counter = Counter(plan.detector, plan.spec)
+            run = Run(plan.name, timed, counter, output, conditions=plan.conditions)
             found = source.watch.events()  # of files, before the first is read
             for event in found:
                 self._tell(event)
@@ -125,15 +127,15 @@ class WordFeed:
 class _LiveLedger(StatelessLedger):
     """Gives what a run publishes to a dashboard; nothing is kept."""
 
-    def __init__(self, live: Live, run: str) -> None:
-        self._live, self._run = live, run
+    def __init__(self, live: Live, plan: Plan) -> None:
+        self._live, self._plan = live, plan
 
     def publish(self, messages: Sequence[Published]) -> None:
         for message in messages:
             if message.window is None:
                 self._live.take(message.data)
             else:
-                window = WindowResult.of(message.window(), self._run)
+                window = WindowResult.of(message.window(), self._plan.name, self._plan.conditions)
                 self._live.take_window(window, message.data)
 
 

@@ -21,6 +21,7 @@ from muonscope.errors import FormatError
 from muonscope.results.read_message import Remainder, WindowResult, read_result
 from muonscope.results.store import ResultStore, Taken, View
 from muonscope.transports.base import SourceStatus
+from muonscope.units import ORBIT_S
 
 __all__ = ["Live", "LiveOptions", "Progress", "SourceStatus"]
 
@@ -91,7 +92,7 @@ class Live:
                 self._outgoing.taken += 1
                 now = self._clock()
                 self._standing.freshness.note_window(
-                    result.summary.live_s, self.run_s, min(now, there_s), now
+                    result.summary.live_orbits * ORBIT_S, self.run_s, min(now, there_s), now
                 )
             return taken
 

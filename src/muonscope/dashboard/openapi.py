@@ -123,7 +123,7 @@ _OPERATIONS = (
         answer={
             "type": "object", "required": ["schema", "detector", "run", "epoch", "window"],
         },
-        told="The message; the schema is muonscope/results/schema/window-1.json.",
+        told="The message; the schema is muonscope/results/schema/window-2.json.",
         refusals=((400, "Not two whole numbers."), (404, "It is not kept.")),
     ),
     _Operation(

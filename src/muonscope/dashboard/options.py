@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from muonscope.options import (
     allow_duplicates_option,
+    condition_option,
     detector_option,
     kafka_config_option,
     no_wait_option,
@@ -52,6 +53,7 @@ class DashboardOptions:
     run: str = option(
         "", "--run", metavar="NAME", help="The only run to show; for words: its name."
     )
+    condition: tuple[str, ...] = condition_option()
     window: str | float = option(
         "1s", "--window", metavar="TIME", help="For words: length of a window."
     )

@@ -5,6 +5,7 @@ files; :mod:`muonscope.detector.load` does.
 """
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
@@ -168,6 +169,17 @@ class Detector:
     def fpgas(self) -> tuple[int, ...]:
         """The FPGAs that read at least one chamber, ascending."""
         return tuple(sorted({chamber.fpga for chamber in self.chambers}))
+
+    @property
+    def lanes(self) -> tuple[int, ...]:
+        """The FPGAs whose clocks count, ascending: those with chambers or scintillators."""
+        specials = self.special_addresses(self.scintillators)
+        return tuple(sorted({*self.fpgas, *(fpga for _, fpga, _ in specials)}))
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that change with what counts follow from."""
+        return sha256(repr(self).encode()).hexdigest()[:12]
 
     def first_cell(self, chamber: int) -> int:
         """Return the number of the first cell of ``chamber``."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from muonscope.options import (
     allow_duplicates_option,
+    condition_option,
     detector_option,
     force_option,
     kafka_config_option,
@@ -31,6 +32,7 @@ class ProcessOptions:
         shows_default=False,
     )  # fmt: skip
     run: str = option("", "--run", metavar="NAME", help="Name of the run; default: from SOURCE.")
+    condition: tuple[str, ...] = condition_option()
     window: str | float = option("1s", "--window", metavar="TIME", help="Length of a window.")
     lateness: str | float = option(
         "100ms", "--lateness", metavar="TIME", help="How far one FPGA may step back."

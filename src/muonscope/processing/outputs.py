@@ -19,7 +19,7 @@ from muonscope.words.rejects import RejectCode, Rejects
 
 __all__ = ["STATE_FORMAT", "Output", "Restored", "open_output", "restore"]
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 """Version of the saved state."""
 
 

@@ -1,7 +1,7 @@
 """The meaning of the options of processing: detector, windows, names, where results go."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from muonscope.events import Tell
 from muonscope.intake.looking import Once
 from muonscope.intake.opening import STDIN, check_sources, detector_for
 from muonscope.processing.options import ProcessOptions
+from muonscope.results.conditions import parse_conditions
 from muonscope.simulation.options import SCHEME
 from muonscope.stopping import Stop
 from muonscope.transports.files import shown
@@ -35,6 +36,8 @@ class Plan:
     spec: WindowSpec
     name: str
     """Of the run."""
+    conditions: Mapping[str, str]
+    """Of the run, as people named them."""
     kept: dict[str, Any]
     """What must be the same for a run to go on."""
     idle_exit_s: float | None
@@ -106,6 +109,7 @@ def plan_of(options: ProcessOptions, stop: Stop, tell: Tell, *, group: str = "")
         detector=detector,
         spec=spec,
         name=name,
+        conditions=parse_conditions(options.condition),
         kept=_kept_options(options, detector, name, spec),
         idle_exit_s=_idle_exit(options),
         trigger_s=seconds(options.trigger or _DEFAULT_TRIGGER, "--trigger"),
@@ -138,6 +142,7 @@ def _kept_options(
         "window": spec.window_s,
         "lateness": spec.lateness_s,
         "idle timeout": spec.idle_s,
+        "conditions": parse_conditions(options.condition),
     }
 
 

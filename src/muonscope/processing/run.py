@@ -25,7 +25,12 @@ from muonscope.events import Event
 from muonscope.intake.batch import WordBatch, WordSource
 from muonscope.intake.message_book import ORDER_KEY
 from muonscope.processing.outputs import STATE_FORMAT, Output
-from muonscope.results.message import ByteAccounting, remainder_message, window_messages
+from muonscope.results.message import (
+    NO_CONDITIONS,
+    ByteAccounting,
+    remainder_message,
+    window_messages,
+)
 from muonscope.transports.base import Published, State
 from muonscope.wording import event_of
 from muonscope.words.rejects import Rejects
@@ -60,12 +65,15 @@ class Run:
         counter: Counter,
         output: Output,
         kept: Mapping[str, Any] | None = None,
+        conditions: Mapping[str, str] = NO_CONDITIONS,
     ) -> None:
         """Begin, or go on from what ``output`` was left with.
 
         ``kept`` is saved with the state: what must be the same for the run to go on. The
-        ledger is opened here, after all else is known to be there.
+        ledger is opened here, after all else is known to be there. ``conditions`` stand in every
+        message.
         """
+        self._conditions = conditions
         self.name, self._words, self._counter = name, words, counter
         self._ledger, self._kept = output.ledger, dict(kept or {})
         self.total = Summary.empty(counter.detector, counter.blocks).condensed()
@@ -149,7 +157,7 @@ class Run:
         whole = self.total.merge(remainder)
         account = self.bytes
         if remainder.accounting.words_in or account.bytes_rejected or account.rejects:
-            message = remainder_message(remainder, self.name, account)
+            message = remainder_message(remainder, self.name, account, self._conditions)
             self._ledger.publish([Published(f"{self.name}/remainder", message)])
         if self._ledger.keeps_state and not self._ledger.can_cut_back:
             self._commit(self._counter.snapshot())
@@ -164,7 +172,7 @@ class Run:
     def _publish(self, windows: WindowTable) -> None:
         if len(windows):
             names = zip(windows.epoch.tolist(), windows.window.tolist(), strict=True)
-            lines = window_messages(windows, self.name)
+            lines = window_messages(windows, self.name, conditions=self._conditions)
             self._ledger.publish(
                 [
                     Published(f"{self.name}/{epoch}/{window}", line, partial(windows.row, i))

@@ -108,7 +108,7 @@ def watched_run(plan: Plan, output: Output, words: Input, reporter: Reporter) ->
     """
     with MetricsServer(plan.options.metrics_port, plan.detector) as metrics:
         counter = Counter(plan.detector, plan.spec)
-        run = Run(plan.name, words.words, counter, output, plan.kept)
+        run = Run(plan.name, words.words, counter, output, plan.kept, plan.conditions)
         yield Watched(
             run=run, counter=counter, input=words, reporter=reporter, metrics=metrics,
             strict=plan.options.strict,

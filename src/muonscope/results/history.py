@@ -54,7 +54,8 @@ def counter_names(detector: Detector, blocks: Sequence[Block] = BLOCKS) -> list[
     """Return the names of the counters of a row: ``live_orbits``, and those of the blocks.
 
     ``hits0`` and ``scint0`` are those of chamber 0: hits, and hits in orbits with a
-    scintillator hit; ``orbits`` those with a hit; ``live_orbits`` all that were looked at.
+    scintillator hit; ``orbits`` those with a hit; ``live_orbits`` those in which the telescope
+    was alive.
     """
     return list(_counters(Summary.empty(detector, blocks)))
 
@@ -135,7 +136,7 @@ def _merge_into(rows: list[Row], row: Row, bucket: int) -> None:
 
 def _counters(summary: Summary) -> dict[str, int]:
     """Return the numbers of a window by name."""
-    counters = {"live_orbits": summary.live_orbits}
+    counters = {"live_orbits": round(summary.live_s / ORBIT_S)}
     for block in summary.blocks:
         counters |= block.trend(summary)
     return counters

@@ -3,17 +3,18 @@
 Everything in it follows from the words of the window, so any engine gives the same bytes.
 The keys of the original (``batch_id``, ``total_hits``, ``chamberN`` with ``hist_*`` and
 ``DRIFTIME``) keep their meaning; ``schema`` names the version, and
-``schema/window-1.json`` describes it all. What belongs to no window (words of an FPGA
+``schema/window-2.json`` describes it all. What belongs to no window (words of an FPGA
 that never sent a hit, bytes that could not be decoded) leaves as one more message of the
 same form, with ``window`` null, when the run ends, if there is any.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from muonscope._version import __version__
 from muonscope.counting.block import Message
 from muonscope.counting.summary import Summary
 from muonscope.counting.window_table import WindowSummary, WindowTable
@@ -22,6 +23,7 @@ from muonscope.results.schemas import SCHEMA, message_schema, reject_schema
 from muonscope.units import ORBIT_NS
 
 __all__ = [
+    "NO_CONDITIONS",
     "SCHEMA",
     "ByteAccounting",
     "message_schema",
@@ -30,6 +32,7 @@ __all__ = [
     "window_messages",
 ]
 
+NO_CONDITIONS: Mapping[str, str] = {}
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 _ORBIT_NS = int(ORBIT_NS)
 _ENVELOPE = (
@@ -52,7 +55,11 @@ class ByteAccounting:
 
 
 def window_messages(
-    table: WindowTable, run: str, *, max_drift_times: int = 2000
+    table: WindowTable,
+    run: str,
+    *,
+    conditions: Mapping[str, str] = NO_CONDITIONS,
+    max_drift_times: int = 2000,
 ) -> Iterator[bytes]:
     """Yield the message of each window of ``table``, a line of UTF-8 JSON.
 
@@ -60,7 +67,7 @@ def window_messages(
     and ``drift_truncated`` says whether there were more.
     """
     orbits = table.window_orbits
-    bodies = _bodies(table, _head(table.detector, run), max_drift_times)
+    bodies = _bodies(table, _head(table.detector, run, conditions), max_drift_times)
     places = zip(table.epoch.tolist(), table.window.tolist(), strict=True)
     for message, (epoch, window) in zip(bodies, places, strict=True):
         message["epoch"], message["window"], message["batch_id"] = epoch, window, window
@@ -70,11 +77,16 @@ def window_messages(
         yield orjson.dumps(message, option=_OPTIONS)
 
 
-def remainder_message(remainder: Summary, run: str, account: ByteAccounting) -> bytes:
+def remainder_message(
+    remainder: Summary,
+    run: str,
+    account: ByteAccounting,
+    conditions: Mapping[str, str] = NO_CONDITIONS,
+) -> bytes:
     """Return the message of what belongs to no window of ``run``."""
     row = WindowSummary(0, 0, 0, remainder)
     table = WindowTable.of(remainder.detector, 0, [row], blocks=remainder.blocks)
-    head = _head(remainder.detector, run) | {
+    head = _head(remainder.detector, run, conditions) | {
         "batch_id": -1,
         "bytes": {
             "bytes_in": account.bytes_in,
@@ -87,10 +99,14 @@ def remainder_message(remainder: Summary, run: str, account: ByteAccounting) -> 
     return orjson.dumps(message, option=_OPTIONS)
 
 
-def _head(detector: Detector, run: str) -> Message:
+def _head(detector: Detector, run: str, conditions: Mapping[str, str]) -> Message:
     """Return how a message begins, its window still open: the keys in their order."""
     head: Message = {"schema": SCHEMA, "detector": detector.name, "run": run}
-    return head | dict.fromkeys(_ENVELOPE) | dict.fromkeys(_TOTALS)
+    head |= dict.fromkeys(_ENVELOPE) | dict.fromkeys(_TOTALS)
+    return head | {
+        "detector_hash": detector.fingerprint, "muonscope": __version__,
+        "conditions": dict(conditions),
+    }  # fmt: skip
 
 
 def _bodies(table: WindowTable, head: Message, max_drift_times: int) -> Iterator[Message]:

@@ -5,7 +5,7 @@ type, out of range or against the accounting law is a :class:`FormatError` that 
 place. Unknown keys are left alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,9 @@ from muonscope.counting.told import Told, number, part, short, whole
 from muonscope.counting.window_table import WindowSummary
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
-from muonscope.results.message import SCHEMA, ByteAccounting
-from muonscope.results.schemas import version_problem
+from muonscope.results.conditions import read_conditions
+from muonscope.results.message import NO_CONDITIONS, SCHEMA, ByteAccounting
+from muonscope.results.schemas import VERSION, version_of, version_problem
 
 __all__ = ["MAX_MESSAGE_BYTES", "Remainder", "WindowResult", "read_result"]
 
@@ -49,9 +50,17 @@ class WindowResult:
     """Its counts, condensed."""
     lists: Lists
     """Those lists of its blocks that a message tells in full."""
+    conditions: Mapping[str, str]
+    """What people named of the run."""
+    detector_hash: str
+    """Changes with the detector's description; empty in results of version 1."""
+    version: int
+    """Of the message."""
 
     @classmethod
-    def of(cls, window: WindowSummary, run: str) -> "WindowResult":
+    def of(
+        cls, window: WindowSummary, run: str, conditions: Mapping[str, str] = NO_CONDITIONS
+    ) -> "WindowResult":
         """Return what the message of a window says, without making it.
 
         The lists are all of those that the summary has.
@@ -71,6 +80,9 @@ class WindowResult:
             last_orbit=window.last_orbit,
             summary=window.summary.condensed(),
             lists=window.summary.lists,
+            conditions=conditions,
+            detector_hash=window.summary.detector.fingerprint,
+            version=VERSION,
         )
 
     @property
@@ -118,9 +130,11 @@ def read_result(
         raise FormatError(f"found {short(message)}, expected a JSON object")
     if problem := version_problem(message.get("schema")):
         raise FormatError(problem)
-    for name, wanted in (("schema", SCHEMA), ("detector", detector.name)):
-        if message.get(name) != wanted:
-            raise FormatError(f"{name}: found {short(message.get(name))}, expected {wanted!r}")
+    if not version_of(message.get("schema")):
+        raise FormatError(f"schema: found {short(message.get('schema'))}, expected {SCHEMA!r}")
+    if message.get("detector") != detector.name:
+        found = short(message.get("detector"))
+        raise FormatError(f"detector: found {found}, expected {detector.name!r}")
     run = _text(message, "run")
     if message.get("window", 0) is None:
         return _remainder(message, run, detector, blocks)
@@ -137,7 +151,9 @@ def _window(
     summary, lists = _counts(message, detector, blocks, first, last - first + 1)
     return WindowResult(
         run=run, epoch=epoch, window=window, first_orbit=first, last_orbit=last,
-        summary=summary, lists=lists,
+        summary=summary, lists=lists, version=version_of(message["schema"]),
+        conditions=read_conditions(message.get("conditions", {})),
+        detector_hash=_text(message, "detector_hash") if "detector_hash" in message else "",
     )  # fmt: skip
 
 
@@ -162,8 +178,9 @@ def _counts(
     """Return what the blocks read, in a condensed Summary, and the lists beside it."""
     chambers = [part(message, f"chamber{c}") for c in range(detector.n_chambers)]
     told = Told(
-        detector=detector, message=message, chambers=chambers, first_orbit=first, orbits=orbits
-    )
+        detector=detector, message=message, chambers=chambers, first_orbit=first, orbits=orbits,
+        version=version_of(message["schema"]),
+    )  # fmt: skip
     found = [block.read(told) for block in blocks]
     arrays: Arrays = {name: array for read in found for name, array in read.arrays.items()}
     lists: Lists = {name: some for read in found for name, some in read.lists.items()}

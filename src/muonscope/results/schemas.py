@@ -9,15 +9,22 @@ import orjson
 
 from muonscope.counting.block import COUNT_SCHEMA, Block
 from muonscope.counting.blocks import BLOCKS
+from muonscope.results.conditions import CONDITIONS_SCHEMA
 
-__all__ = ["SCHEMA", "SCHEMA_NAME", "message_schema", "reject_schema", "version_problem"]
+__all__ = [
+    "SCHEMA", "SCHEMA_NAME", "VERSION", "message_schema", "reject_schema", "version_of",
+    "version_problem",
+]  # fmt: skip
 
 SCHEMA_NAME = "muonscope.window/"
 """What the schema of a message of any version begins with."""
 
-_VERSION = "1"
-SCHEMA = f"{SCHEMA_NAME}{_VERSION}"
-"""Name and version of the message."""
+VERSION = 2
+SCHEMA = f"{SCHEMA_NAME}{VERSION}"
+"""Name and version of the messages that are written."""
+
+_READ = range(1, VERSION + 1)
+"""Versions that are read."""
 
 Schema = dict[str, Any]
 
@@ -46,6 +53,9 @@ _ENVELOPE: Schema = {
     },
     "detector": {"type": "string"},
     "run": {"type": "string"},
+    "detector_hash": {"type": "string", "description": "Changes with the detector's description."},
+    "muonscope": {"type": "string", "description": "Version that wrote it."},
+    "conditions": CONDITIONS_SCHEMA,
     "epoch": _PLACE | {"description": "Number of the orbit counter's life in the run, from 0."},
     "window": _PLACE | {"description": "first_orbit divided by the orbits in a window."},
     "first_orbit": _PLACE,
@@ -57,28 +67,44 @@ _ENVELOPE: Schema = {
 }
 
 
+def version_of(schema: object) -> int:
+    """Return the version that a message's ``schema`` names, if it can be read; else 0.
+
+    Examples
+    --------
+    >>> version_of("muonscope.window/1"), version_of("muonscope.window/99"), version_of(None)
+    (1, 0, 0)
+    """
+    told = _named(schema)
+    return told if told is not None and told in _READ else 0
+
+
 def version_problem(schema: object) -> str:
     """Return why a message with this ``schema`` cannot be read; nothing if it is of no version.
 
     Examples
     --------
-    >>> version_problem("muonscope.window/2")
-    'results of version 2, this muonscope reads 1'
+    >>> version_problem("muonscope.window/3")
+    'results of version 3, this muonscope reads 1 and 2'
     >>> version_problem(SCHEMA), version_problem(None)
     ('', '')
     """
-    told = re.fullmatch(
-        re.escape(SCHEMA_NAME) + r"(\d{1,9})", schema if isinstance(schema, str) else ""
-    )
-    if told is None or told[1] == _VERSION:
+    told = _named(schema)
+    if told is None or told in _READ:
         return ""
-    return f"results of version {told[1]}, this muonscope reads {_VERSION}"
+    return f"results of version {told}, this muonscope reads {' and '.join(map(str, _READ))}"
+
+
+def _named(schema: object) -> int | None:
+    text = schema if isinstance(schema, str) else ""
+    told = re.fullmatch(re.escape(SCHEMA_NAME) + r"([0-9]{1,9})", text)
+    return int(told[1]) if told else None
 
 
 def message_schema(blocks: Sequence[Block] = BLOCKS) -> Schema:
     """Return the JSON Schema of the message of a window that holds ``blocks``.
 
-    That of today's blocks is also shipped, for other programs, as ``schema/window-1.json``.
+    That of today's blocks is also shipped, for other programs, as ``schema/window-2.json``.
     """
     properties, chamber, definitions = dict(_ENVELOPE), dict[str, Any](), dict[str, Any]()
     optional = {"bytes"}
@@ -96,8 +122,8 @@ def message_schema(blocks: Sequence[Block] = BLOCKS) -> Schema:
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "urn:muonscope:window:1",
-        "title": "muonscope window, version 1",
+        "$id": f"urn:muonscope:window:{VERSION}",
+        "title": f"muonscope window, version {VERSION}",
         "description": "The counts of one closed window of detector time,"
         " or (window null) of what belongs to no window of a run.",
         "type": "object",

@@ -2,12 +2,16 @@
 
 from muonscope.counting.block import Block
 from muonscope.counting.blocks.drift import Drift
+from muonscope.counting.blocks.lanes import Lanes
 from muonscope.counting.blocks.multiplicity import Multiplicity
 from muonscope.counting.blocks.occupancy import Occupancy
 from muonscope.counting.blocks.orbits import Orbits
+from muonscope.counting.blocks.together import Together
 from muonscope.counting.blocks.words import WordCounts
 
 __all__ = ["BLOCKS"]
 
-BLOCKS: tuple[Block, ...] = (WordCounts(), Occupancy(), Orbits(), Drift(), Multiplicity())
+BLOCKS: tuple[Block, ...] = (
+    WordCounts(), Occupancy(), Orbits(), Drift(), Multiplicity(), Together(), Lanes(),
+)  # fmt: skip
 """What is counted. To add a count, write its block and put it here."""

@@ -9,7 +9,7 @@ from muonscope.counting.told import Told, bins
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
 
-__all__ = ["SPARSE", "ragged", "read_channels", "sparse_channels"]
+__all__ = ["SPARSE", "Fill", "ragged", "read_channels", "sparse_channels"]
 
 Fill = Callable[[int], Message]
 """Gives the histogram of chamber c in window i by the number i * n_chambers + c."""

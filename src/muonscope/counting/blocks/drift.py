@@ -25,13 +25,15 @@ from muonscope.counting.block import (
     Tables,
     Writer,
 )
-from muonscope.counting.told import MOST_COUNT, Told, array, part, whole
+from muonscope.counting.blocks._sparse import SPARSE, Fill, ragged
+from muonscope.counting.told import MOST_COUNT, Told, array, bins, part, whole
 from muonscope.detector import Detector
+from muonscope.errors import FormatError
 from muonscope.units import BX_NS
 
 __all__ = [
-    "DRIFT_BINS", "DRIFT_BIN_NS", "DRIFT_HIGH_NS", "DRIFT_LOW_NS", "Drift", "drift_bins",
-    "drift_ns",
+    "DRIFT_BINS", "DRIFT_BIN_NS", "DRIFT_HIGH_NS", "DRIFT_LOW_NS", "FEW_HITS", "Drift",
+    "drift_bins", "drift_ns",
 ]  # fmt: skip
 
 DRIFT_LOW_NS, DRIFT_HIGH_NS, DRIFT_BIN_NS = -100.0, 700.0, 2.5
@@ -40,11 +42,18 @@ DRIFT_LOW_NS, DRIFT_HIGH_NS, DRIFT_BIN_NS = -100.0, 700.0, 2.5
 DRIFT_BINS = 320
 """Bins of the drift-time histogram; a table has two more, below and above."""
 
+FEW_HITS = 8
+"""Most hits of a chamber in an orbit that is no shower: showers fill the box with bunches of
+early hits, which are many or none."""
+
 _MICRO = 1_000_000
 
 
 class Drift(Block):
-    """Drift times: ``drift_histogram``, and lists of orbits and ticks."""
+    """Drift times: ``drift_histogram``, and lists of orbits and ticks.
+
+    ``drift_few`` is the histogram of those orbits that have at most eight hits in the chamber.
+    """
 
     name = "drift"
     fused = True
@@ -56,7 +65,8 @@ class Drift(Block):
 
     def shapes(self, detector: Detector) -> dict[str, tuple[int, ...]]:
         """Return 322 entries per chamber: below -100 ns, 320 bins, from 700 ns on."""
-        return {"drift_histogram": (detector.n_chambers, DRIFT_BINS + 2)}
+        shape = (detector.n_chambers, DRIFT_BINS + 2)
+        return {"drift_histogram": shape, "drift_few": shape}
 
     def merged_lists(self, parts: Sequence[tuple[Array, ...]]) -> tuple[Array, ...]:
         """Return all drift times in the order of (orbit, time)."""
@@ -68,6 +78,7 @@ class Drift(Block):
         """Write ``DRIFTIME``, whether it is cut, and the histogram."""
         histogram = table.columns["drift_histogram"]
         outside = histogram[:, :, [0, -1]].tolist()
+        few = _sparse_bins(table.columns["drift_few"])
         times = _all_drift_times(table.detector, table.columns)
         ends = [0, *table.columns["drift_ends"].ravel().tolist()]
 
@@ -84,12 +95,14 @@ class Drift(Block):
                     "counts": histogram[i, c, 1:-1],
                     "above": above,
                 }
+                chamber["drift_few"] = few(first + c)
 
         return write
 
     def read(self, told: Told) -> Read:
-        """Read the histogram; ``DRIFTIME`` may be cut, and is left alone."""
+        """Read the histograms; ``DRIFTIME`` may be cut, and is left alone."""
         counts = np.empty(self.shapes(told.detector)["drift_histogram"], np.int64)
+        few = np.zeros_like(counts)
         for c, chamber in enumerate(told.chambers):
             found = part(chamber, "drift_histogram", f"chamber{c}.")
             counts[c, 0], counts[c, -1] = (
@@ -97,11 +110,18 @@ class Drift(Block):
             )
             where = f"chamber{c}.drift_histogram."
             counts[c, 1:-1] = array(found, "counts", where, DRIFT_BINS)
-        return Read(arrays={"drift_histogram": counts})
+            if told.version > 1:
+                places, some = bins(chamber, f"chamber{c}", "drift_few")
+                if len(places) and places[-1] > DRIFT_BINS + 1:  # they ascend from 0
+                    raise FormatError(
+                        f"chamber{c}.drift_few.bin_edges: expected 0 .. {DRIFT_BINS + 1}"
+                    )
+                few[c, places] = some
+        return Read(arrays={"drift_histogram": counts, "drift_few": few})
 
     def schema(self) -> Fragment:
         """Return the schema of ``DRIFTIME``, ``drift_truncated`` and ``drift_histogram``."""
-        bins = {
+        entries = {
             "type": "array",
             "items": COUNT_SCHEMA,
             "minItems": DRIFT_BINS,
@@ -111,7 +131,7 @@ class Drift(Block):
             "low_ns": {"const": -100},
             "bin_ns": {"const": DRIFT_BIN_NS},
             "below": COUNT_SCHEMA,
-            "counts": bins,
+            "counts": entries,
             "above": COUNT_SCHEMA,
         }
         return Fragment(
@@ -132,7 +152,13 @@ class Drift(Block):
                     "additionalProperties": False,
                     "properties": properties,
                 },
-            }
+                "drift_few": {
+                    "$ref": "#/$defs/sparse",
+                    "description": "Drift times of orbits with at most eight hits of the chamber,"
+                    " by bin: 0 below, 1 .. 320 those of drift_histogram, 321 above.",
+                },
+            },
+            definitions=SPARSE,
         )
 
     def hists(self, counts: Counts) -> Histograms:
@@ -186,6 +212,14 @@ def drift_bins(detector: Detector) -> tuple[npt.NDArray[np.int16], npt.NDArray[n
     ticks = lowest[:, None] + np.arange(width)
     bins = (ticks * tick - low[:, None]) // bin_width + 1
     return np.clip(bins, 0, DRIFT_BINS + 1).astype(np.int16), lowest
+
+
+def _sparse_bins(histograms: Array) -> Fill:
+    """Return what gives the entries that are not zero by their bins."""
+    flat = np.flatnonzero(histograms)
+    rows, width = histograms.shape[0] * histograms.shape[1], histograms.shape[2]
+    ends = np.searchsorted(flat, np.arange(1, rows + 1) * width)
+    return ragged(ends, flat % width, histograms.ravel()[flat])
 
 
 def _all_drift_times(detector: Detector, columns: Arrays) -> npt.NDArray[np.float64]:

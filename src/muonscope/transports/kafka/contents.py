@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from muonscope.results.message import SCHEMA
+from muonscope.results.schemas import version_of
 from muonscope.transports.kafka.ledger import REJECT_SCHEMA
 from muonscope.words.binary import BLOCK_MAGIC, block_time_ns
 from muonscope.words.layout import COLUMNS
@@ -85,7 +85,7 @@ def _of_json(value: bytes) -> Content:
     if not isinstance(found, dict):
         return Content(kind=Kind.UNKNOWN)
     schema = found.get("schema")
-    if schema == SCHEMA:
+    if version_of(schema):
         return _of_results(found)
     if schema == REJECT_SCHEMA:
         return Content(kind=Kind.REJECTS)
