@@ -180,7 +180,7 @@ def simulate(
     Parameters
     ----------
     profile
-        ``legnaro``, ``bologna`` or ``quiet``.
+        ``legnaro``, ``bologna``, ``quiet``, ``trains`` or ``data000``.
     detector
         A shipped name, a TOML file, or a Detector; default: that of the profile.
     seconds, words

@@ -140,7 +140,7 @@ def test_inspect_finds_the_fault(command: Command, fault: str, line: str) -> Non
         (("--seconds", "0"), "seconds: found '0', expected a positive number"),
         (("--words", "0"), "words: found 0, expected 1 or more"),
         (("--rate-scale", "-2"), "rate scale: found -2.0, expected 0.001 .. 10000"),
-        (("--profile", "mars"), "expected one of legnaro, bologna, quiet"),
+        (("--profile", "mars"), "expected one of legnaro, bologna, quiet, trains, data000"),
         (("--fault", "melt"), "there are dead:chN:CHANNEL, noisy:chN:CHANNEL[:HZ=200]"),
         (("--fault", "hv-off:ch5"), "expected one of ch0, ch1, ch2, ch3"),
         (("--detector", "nowhere"), "no detector named 'nowhere'"),

@@ -76,7 +76,9 @@ class SimulateOptions:
     """The options of a simulation that is written, as they were written."""
 
     dest: str = option("", help="", metavar="DEST")
-    profile: str = option("legnaro", "--profile", metavar="NAME", help="legnaro, bologna or quiet.")
+    profile: str = option(
+        "legnaro", "--profile", metavar="NAME", help="legnaro, bologna, quiet, ..."
+    )
     detector: str = detector_option("Default: the profile's.")
     seconds: str = option(
         "", "--seconds", metavar="TIME",

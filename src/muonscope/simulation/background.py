@@ -12,10 +12,12 @@ import numpy.typing as npt
 from muonscope.detector import Detector
 from muonscope.simulation.faults import Fault
 from muonscope.simulation.geometry import Addresses
-from muonscope.simulation.profiles import Noise, Secondaries
+from muonscope.simulation.profiles import Noise, Secondaries, Trains
 from muonscope.simulation.signals import Origin, Signals
 
-__all__ = ["add_noise", "afterpulses", "alive", "rates_hz", "shifts_ns"]
+__all__ = [
+    "add_noise", "afterpulses", "alive", "rates_hz", "shifts_ns", "train_shares", "trains",
+]  # fmt: skip
 
 _TELESCOPE = 20_190_801
 """Seed of what is fixed in a telescope."""
@@ -77,6 +79,30 @@ def afterpulses(
         parts.append(hits)
         parents.append(parent)
     return Signals.joined(parts), np.concatenate(parents)
+
+
+def train_shares(detector: Detector, trains_: Trains) -> npt.NDArray[np.float64]:
+    """Return which part of the noise of each cell begins a train, shape (n_cells,)."""
+    rng = np.random.default_rng(_TELESCOPE + 1)
+    spread = np.exp(trains_.spread * rng.standard_normal(detector.n_cells))
+    return np.minimum(1.0, trains_.share * spread)
+
+
+def trains(
+    rng: np.random.Generator, hits: Signals, share: npt.NDArray[np.float64], kind: Trains
+) -> Signals:
+    """Return the pulses that follow ``hits`` of noise in trains, in no order.
+
+    Their number is geometric, the times between them exponential.
+    """
+    first = np.flatnonzero(rng.random(len(hits)) < share[hits.address])
+    pulses = rng.geometric(1 / kind.pulses, len(first))
+    begin = np.repeat(first, pulses)
+    gaps = kind.gap_us * 1e3 * rng.standard_exponential(len(begin))
+    after = gaps.cumsum()
+    ends = pulses.cumsum()
+    before = np.repeat(np.append(0.0, after[ends[:-1] - 1]) if len(ends) else after, pulses)
+    return Signals.plain(hits.ns[begin] + after - before, hits.address[begin], Origin.NOISE)
 
 
 def shifts_ns(

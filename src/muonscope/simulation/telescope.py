@@ -16,15 +16,25 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.detector import Detector
-from muonscope.simulation.background import add_noise, afterpulses, alive, rates_hz, shifts_ns
+from muonscope.simulation.background import (
+    add_noise,
+    afterpulses,
+    alive,
+    rates_hz,
+    shifts_ns,
+    train_shares,
+    trains,
+)
 from muonscope.simulation.chambers import Crossings, Reached, cross, respond, shower
 from muonscope.simulation.daq import GROUP_WORDS, Recorder, Stream
 from muonscope.simulation.faults import Fault
 from muonscope.simulation.geometry import addresses_of, geometry_of
 from muonscope.simulation.muons import Muons, cross_pair, make_muons
 from muonscope.simulation.options import Simulation
+from muonscope.simulation.profiles import Profile
 from muonscope.simulation.signals import NO_ADDRESS, Origin, Rows, Signals, mark
 from muonscope.simulation.triggers import Ancillary, trigger
+from muonscope.simulation.weather import air_at
 from muonscope.units import ORBIT_NS, ORBIT_S, ORBITS_PER_COUNTER
 from muonscope.words.layout import fpga
 
@@ -83,6 +93,7 @@ class Stage(IntEnum):
     FAULTS = 6
     DAQ = 7
     SCINTILLATOR = 8
+    TRAINS = 9
 
 
 class _Telescope:
@@ -96,6 +107,8 @@ class _Telescope:
         self.addresses = addresses_of(simulation.detector)
         self._noise_hz = rates_hz(simulation.detector, simulation.profile.noise)
         self._noise_hz *= simulation.rate_scale
+        self._train_share = train_shares(simulation.detector, simulation.profile.trains)
+        self._noise_hz /= 1 + self._train_share * simulation.profile.trains.pulses
         muons_hz = sum(plane.m2 for plane in self._geometry.planes)
         muons_hz *= simulation.profile.muons.per_m2_s * simulation.rate_scale
         rate = self._noise_hz.sum() + muons_hz * _HITS_PER_MUON
@@ -105,12 +118,16 @@ class _Telescope:
     def slab(self, number: int) -> tuple[list[Signals], Ancillary, MuonTruth]:
         """Return the signals, the ancillary words and the muons of the next slab."""
         start_ns = number * self.slab_orbits * ORBIT_NS
-        muons, crossings, reached = self._muons_of(number, start_ns)
+        air = air_at(
+            self._profile.weather, self._simulation.seed,
+            (number + 0.5) * self.slab_orbits * ORBIT_S,
+        )  # fmt: skip
+        muons, crossings, reached = self._muons_of(number, start_ns, air.flux)
         numbers = self._muons + np.arange(len(muons))
         self._muons += len(muons)
         hits, seen = respond(
             self.rng(Stage.RESPONSE, number), crossings, reached, numbers, self._geometry,
-            self._profile, self._faults("gas"), start_ns,
+            self._breathing(air.velocity), self._faults("gas"), start_ns,
         )  # fmt: skip
         rng = self.rng(Stage.FAULTS, number)
         rows = self._alive(rng, hits, start_ns)
@@ -121,7 +138,7 @@ class _Telescope:
         )  # fmt: skip
         after = self.rng(Stage.SECONDARIES, number)
         parts = [hits.take(rows), self._followers(after, hits, rows, start_ns)]
-        for cells in self._background(number, crossings, numbers):
+        for cells in self._background(number, crossings, numbers, air.noise):
             rows = self._alive(rng, cells, start_ns)
             parts += [cells.take(rows), self._followers(after, cells, rows, start_ns)]
         for signals in (triggers, self._scintillator(number, muons, numbers, fired)):
@@ -150,11 +167,19 @@ class _Telescope:
         faults = self._faults(*_TAKES_AWAY - {"low-gain"})
         return after.take(alive(rng, after, self.addresses, faults, start_ns))
 
-    def _muons_of(self, number: int, start_ns: float) -> tuple[Muons, Crossings, Reached]:
+    def _breathing(self, velocity: float) -> Profile:
+        """Return the profile with so many times its drift velocity."""
+        cell = self._profile.cell
+        faster = replace(cell, velocity_um_per_ns=cell.velocity_um_per_ns * velocity)
+        return replace(self._profile, cell=faster) if velocity != 1.0 else self._profile
+
+    def _muons_of(
+        self, number: int, start_ns: float, flux: float
+    ) -> tuple[Muons, Crossings, Reached]:
         """Return the muons of a slab that matter, and where they cross chambers."""
         muons = make_muons(
             self.rng(Stage.MUONS, number), self._geometry, self._profile.muons,
-            self.slab_orbits * ORBIT_NS, self._simulation.rate_scale,
+            self.slab_orbits * ORBIT_NS, self._simulation.rate_scale * flux,
         )  # fmt: skip
         crossings, reached = cross(muons, self._geometry, self._profile)
         matter = cross_pair(muons, self._geometry, self._profile.scintillator.side_mm)
@@ -166,18 +191,21 @@ class _Telescope:
         return muons.take(np.flatnonzero(matter)), crossings, reached
 
     def _background(
-        self, number: int, crossings: Crossings, numbers: npt.NDArray[np.int64]
+        self, number: int, crossings: Crossings, numbers: npt.NDArray[np.int64], factor: float
     ) -> Iterator[Signals]:
-        """Yield showers and noise."""
+        """Yield showers, noise of ``factor`` times its rate, and the trains that it begins."""
         span_ns = self.slab_orbits * ORBIT_NS
         showers = self.rng(Stage.SHOWERS, number)
         yield shower(showers, crossings, numbers, self._geometry, self._profile)
-        noise = add_noise(self.rng(Stage.NOISE, number), self._noise_hz, 0.0, span_ns)
+        noise = add_noise(self.rng(Stage.NOISE, number), self._noise_hz * factor, 0.0, span_ns)
         if shifts := self._faults("shift"):
             start_ns = number * span_ns
             chamber = self.addresses.chamber[noise.address]
             noise.ns[:] += shifts_ns(shifts, chamber, noise.ns + start_ns)
         yield noise
+        if self._train_share.any():
+            rng = self.rng(Stage.TRAINS, number)
+            yield trains(rng, noise, self._train_share, self._profile.trains)
 
     def pieces(self) -> int:
         """Return in how many pieces the noise of faults comes, for bounded memory."""

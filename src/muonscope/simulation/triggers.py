@@ -27,6 +27,9 @@ HEADS = (3, 1, 0, 4, 5)
 
 _FPGAS = 16
 _MACROCELL = 4
+_BEFORE = 1
+"""Wires of a layer before the first whole macrocell: in five of five clear cases of a recording
+(all in macrocell 2) positions are counted from a point that is one cell further than without."""
 _NO_WIRE = -100
 _STEEPEST = 2.0
 """Slope up to which the firmware's patterns go; the steepest recorded is 1.61."""
@@ -70,24 +73,24 @@ def trigger(
     chance = rng.random(len(crossings)) < share[fpga]
     chosen = np.flatnonzero(enough & chance & (np.abs(crossings.slope) <= _STEEPEST))
     wire, right = _layers_of(seen, chosen, len(crossings))
-    macrocell = wire // _MACROCELL
+    macrocell, bit = np.divmod(wire - _BEFORE, _MACROCELL)
     together = (macrocell[:, :, None] == macrocell[:, None, :]) & (wire != _NO_WIRE)[:, :, None]
     votes = together.sum(axis=2)
     good = np.flatnonzero(votes.max(axis=1) >= LAYERS - 1)
-    rows, wire, votes = chosen[good], wire[good], votes[good]
+    rows, bit, votes = chosen[good], bit[good], votes[good]
     n, layers = len(rows), votes.max(axis=1)
     used = together[good, votes.argmax(axis=1)]
     normal = rng.standard_normal((3, len(crossings)), np.float32)[:, rows]
     ns = crossings.ns[rows] + _T0_NS * normal[0]
-    nibble = np.where(used, 1 << (wire % _MACROCELL), 0)
+    nibble = np.where(used, 1 << bit, 0)
     mask = (nibble << (4 * np.arange(LAYERS)[::-1])).sum(axis=1)  # the top layer is lowest
     pattern = (right[good] << np.arange(LAYERS)).sum(axis=1)
     best = np.take_along_axis(macrocell[good], votes.argmax(axis=1)[:, None], axis=1)[:, 0]
     left = geometry.first_wire_mm[crossings.chamber[rows]].min(axis=1)
-    middle = left + CELL_WIDTH_MM * (_MACROCELL * best + (_MACROCELL - 1) / 2)
+    middle = left + CELL_WIDTH_MM * (_MACROCELL * best + _BEFORE + (_MACROCELL - 1) / 2)
     slope = _half(crossings.slope[rows] + _SLOPE * normal[1])
     place = _half(crossings.x_mm[rows] - middle + _PLACE_MM * normal[2])
-    number = 1 << 1 + wire[:, 0] % _MACROCELL | 1 << 4 + wire[:, 2] % _MACROCELL
+    number = 1 << 1 + bit[:, 0] | 1 << 4 + bit[:, 2]
     payload = np.stack([mask, number << 16, pattern, slope, place], axis=1)
     ancillary = Ancillary(
         np.repeat(ns, len(HEADS)),
