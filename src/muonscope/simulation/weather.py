@@ -8,7 +8,7 @@ from muonscope.simulation.profiles import Weather
 
 __all__ = ["Air", "air_at"]
 
-_PERIODS_S = (29 * 3600.0, 11 * 3600.0, 4.3 * 3600.0)
+_PERIODS_S = (71 * 3600.0, 29 * 3600.0, 13 * 3600.0)
 """Of the waves that the pressure is the sum of: none is a multiple of another."""
 _DAY_S = 86_400.0
 _NORMAL_HPA, _NORMAL_K = 1013.25, 293.15
