@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from muonscope.dashboard.launch import Dashboard, serve
     from muonscope.detector import Detector, shipped_detector
     from muonscope.errors import MuonscopeError
+    from muonscope.processing.judging import Judgement, judge
     from muonscope.processing.process import process
     from muonscope.processing.reporter import Account
     from muonscope.replaying.replay import Sent, replay
@@ -28,6 +29,7 @@ __all__ = [
     "Account",
     "Dashboard",
     "Detector",
+    "Judgement",
     "MuonscopeError",
     "Recording",
     "Sent",
@@ -37,6 +39,7 @@ __all__ = [
     "WindowSummary",
     "WindowTable",
     "__version__",
+    "judge",
     "open",
     "process",
     "replay",
@@ -50,6 +53,7 @@ _HOMES = {
     "Account": "muonscope.processing.reporter",
     "Dashboard": "muonscope.dashboard.launch",
     "Detector": "muonscope.detector",
+    "Judgement": "muonscope.processing.judging",
     "MuonscopeError": "muonscope.errors",
     "Recording": "muonscope.api",
     "Sent": "muonscope.replaying.replay",
@@ -58,6 +62,7 @@ _HOMES = {
     "Summary": "muonscope.counting.summary",
     "WindowSummary": "muonscope.counting.window_table",
     "WindowTable": "muonscope.counting.window_table",
+    "judge": "muonscope.processing.judging",
     "open": "muonscope.api",
     "process": "muonscope.processing.process",
     "replay": "muonscope.replaying.replay",

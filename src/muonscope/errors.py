@@ -14,6 +14,7 @@
     |   +-- SinkExistsError           there already, and ``--force`` was not given
     |   +-- RolledBackError           what was published was taken back; it can be made again
     +-- StateError                6   a state directory that does not fit this run
+    +-- VerdictError              7   data that were judged to be as bad as ``--fail-on`` says
     +-- AccountingError          70   the accounting law is broken: a bug in muonscope
 
 A message says what was found, what was expected, where, and what to do. Errors of
@@ -35,6 +36,7 @@ __all__ = [
     "SourceLostError",
     "SourceNotFoundError",
     "StateError",
+    "VerdictError",
 ]
 
 
@@ -96,6 +98,12 @@ class StateError(MuonscopeError):
     """Saved state that is damaged or belongs to another run."""
 
     exit_code = 6
+
+
+class VerdictError(MuonscopeError):
+    """Data that were judged to be as bad as was asked to fail on."""
+
+    exit_code = 7
 
 
 class AccountingError(MuonscopeError):

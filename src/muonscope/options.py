@@ -23,6 +23,7 @@ __all__ = [
     "option",
     "option_of",
     "partitions_option",
+    "profile_option",
     "replication_option",
     "sources_of",
     "sources_option",
@@ -132,6 +133,11 @@ def partitions_option() -> Any:
     return option(
         None, "--partitions", metavar="N", help="Partitions of a newly created topic.",
     )  # fmt: skip
+
+
+def profile_option() -> Any:
+    """Return the option that names the thresholds of verdicts."""
+    return option("", "--profile", metavar="FILE", help="Thresholds and known problems, as TOML.")
 
 
 def replication_option() -> Any:

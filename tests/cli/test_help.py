@@ -10,7 +10,7 @@ from helpers.command import Command
 from helpers.patience import patience
 
 COMMANDS = (
-    "process", "inspect", "convert", "simulate", "replay", "topics", "dashboard", "demo",
+    "process", "inspect", "convert", "simulate", "judge", "replay", "topics", "dashboard", "demo",
     "detectors list", "detectors show", "detectors check",
 )  # fmt: skip
 LINES = {"process": 36, "replay": 26, "dashboard": 32}

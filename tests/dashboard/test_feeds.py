@@ -15,12 +15,12 @@ from helpers.hostile import PARQUET, STREAMS
 from helpers.simulated import simulated_words
 from helpers.window_messages import ends_of
 from muonscope.dashboard import feeds
-from muonscope.dashboard.feeds import TopicResults, WordFeed, word_plan
-from muonscope.dashboard.find_results import find_results
+from muonscope.dashboard.feeds import TopicResults, WordFeed, result_feed, word_plan
 from muonscope.dashboard.live import Live, LiveOptions
 from muonscope.dashboard.options import DashboardOptions
 from muonscope.errors import FormatError, SourceLostError
 from muonscope.events import ignore
+from muonscope.processing.find_results import find_results
 from muonscope.results.store import ResultStore
 from muonscope.stopping import Stop
 from muonscope.stream.messages import Messages
@@ -122,7 +122,7 @@ def test_each_run_of_a_file_has_its_own_pace(tmp_path: Path) -> None:
     live, stop = Live(ResultStore(LEGNARO), LiveOptions(source="f"), clock=time.time), Stop()
     found = find_results([str(file)], KafkaOptions(), stop)
     assert found
-    feed = Thread(target=lambda: found.feed(20.0, ignore).run(live, stop))
+    feed = Thread(target=lambda: result_feed(found, 20.0, ignore).run(live, stop))
     began = time.monotonic()
     feed.start()
     until(lambda: live.status(0).run == "b" and live.status(0).windows == 20, "both runs")
@@ -160,7 +160,7 @@ def test_results_that_were_written_long_ago_are_stale_from_the_beginning(tmp_pat
     live, stop = Live(ResultStore(LEGNARO), LiveOptions(source="f"), clock=time.time), Stop()
     found = find_results([str(file)], KafkaOptions(), stop)
     assert found
-    feed = Thread(target=lambda: found.feed(None, ignore).run(live, stop))
+    feed = Thread(target=lambda: result_feed(found, None, ignore).run(live, stop))
     feed.start()
     until(lambda: live.status(0).windows == 3, "all windows")
     states = [live.status(0).state]

@@ -23,6 +23,7 @@ from muonscope.cli.options import (
 )
 from muonscope.dashboard.options import DashboardOptions, DemoOptions
 from muonscope.errors import MuonscopeError, SinkError
+from muonscope.processing.judge_options import JudgeOptions
 from muonscope.processing.options import ProcessOptions
 from muonscope.replaying.options import ConvertOptions, ReplayOptions, SimulateOptions
 from muonscope.stopping import Stopped
@@ -136,6 +137,11 @@ for _made in (
         "simulate", SimulateOptions, ("muonscope.cli.simulate", "simulate_command"),
         "Write simulated words to DEST: a file, a folder of files, kafka://, or -.",
         "simulate run/ --seconds 60 --fault noisy:ch0:61@20s-40s",
+    ),
+    _command(
+        "judge", JudgeOptions, ("muonscope.cli.judge", "judge_command"),
+        "Tell whether data are good: what is wrong, since when, and what to do.",
+        "judge results.jsonl --reference good.jsonl",
     ),
     _command(
         "replay", ReplayOptions, ("muonscope.cli.replay", "replay_command"),

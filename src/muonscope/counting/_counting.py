@@ -205,10 +205,10 @@ def list_orbits(
             crowded[n_chambers, np.uint64(min(total[orbit], _MOST_CROWDED) - _MOST)] += 1
         many = in_many[orbit]
         if many != _ZERO:
-            for first in range(n_chambers):
-                if many >> first & _ONE:
-                    for second in range(n_chambers):
-                        together[first, second] += np.int64(many >> second & _ONE)
+            for a in range(n_chambers):
+                if many >> a & _ONE:
+                    for b in range(n_chambers):
+                        together[a, b] += np.int64(many >> b & _ONE)
             in_many[orbit] = _ZERO
         total[orbit] = 0
     return at

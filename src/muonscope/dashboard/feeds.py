@@ -16,10 +16,11 @@ from muonscope.counting.counter import Counter
 from muonscope.counting.doubts import nothing_decoded
 from muonscope.dashboard.live import Live, Progress
 from muonscope.dashboard.options import DashboardOptions
-from muonscope.errors import SourceLostError, SourceNotFoundError
+from muonscope.errors import OptionError, SourceLostError, SourceNotFoundError
 from muonscope.events import Event, EventKind, Tell
 from muonscope.intake.batch import WordBatch, WordSource
 from muonscope.intake.pace import Paced
+from muonscope.processing.find_results import GROUP, Found, ResultFiles, ResultTopic, listed
 from muonscope.processing.inputs import Watch, open_input, partitions_of
 from muonscope.processing.options import ProcessOptions
 from muonscope.processing.outputs import Output
@@ -30,6 +31,7 @@ from muonscope.stopping import Stop
 from muonscope.stream.messages import Messages
 from muonscope.stream.ordering import Front
 from muonscope.transports.base import ByteSource, Piece, Published, SourceStatus
+from muonscope.transports.following import FollowSource
 from muonscope.transports.kafka.consumer import Begin, BoundedReader
 from muonscope.transports.kafka.opening import open_bounded
 from muonscope.transports.kafka.options import KafkaOptions
@@ -37,10 +39,7 @@ from muonscope.transports.kafka.url import KafkaUrl
 from muonscope.transports.ledgers import StatelessLedger
 from muonscope.wording import describe
 
-__all__ = ["GROUP", "Feed", "FileResults", "TopicResults", "WordFeed", "word_plan"]
-
-GROUP = "muonscope-dashboard"
-"""Consumer group of all that only look: the positions of a processor are its own."""
+__all__ = ["Feed", "FileResults", "TopicResults", "WordFeed", "result_feed", "word_plan"]
 
 _TELL_S = 0.5
 _WAIT_S = 0.5
@@ -72,6 +71,23 @@ def word_plan(options: DashboardOptions, detector: str, stop: Stop, tell: Tell) 
         condition=options.condition,
     )  # fmt: skip
     return plan_of(asked, stop, tell, group=GROUP)
+
+
+def result_feed(found: Found, speed: float | None, tell: Tell) -> Feed:
+    """Return what brings results to a dashboard, and more as they come.
+
+    Raises
+    ------
+    OptionError
+        If a ``speed`` is asked for where they come as they are published.
+    """
+    if isinstance(found, ResultTopic):
+        if speed is not None:
+            raise OptionError("--speed: results in a topic come as they are published")
+        return TopicResults(found.url, found.kafka, tell)
+    assert isinstance(found, ResultFiles)
+    source = FollowSource(lambda: listed(found.sources), clock=time.time, wait=time.sleep)
+    return FileResults(source, speed)
 
 
 class WordFeed:

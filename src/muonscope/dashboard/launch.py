@@ -18,8 +18,7 @@ import uvicorn
 
 from muonscope._version import __version__
 from muonscope.dashboard.admission import access_of, prefix_of
-from muonscope.dashboard.feeds import Feed, WordFeed, word_plan
-from muonscope.dashboard.find_results import Found, find_results
+from muonscope.dashboard.feeds import Feed, WordFeed, result_feed, word_plan
 from muonscope.dashboard.live import Live, LiveOptions
 from muonscope.dashboard.options import DashboardOptions
 from muonscope.dashboard.security import Access, PatientProtocol
@@ -30,6 +29,7 @@ from muonscope.events import Event, EventKind, Tell
 from muonscope.intake.opening import is_simulated
 from muonscope.intake.pace import check_speed
 from muonscope.options import made, sources_of
+from muonscope.processing.find_results import Found, find_results
 from muonscope.processing.reporter import LogReporter
 from muonscope.results.store import ResultStore, View
 from muonscope.simulation.options import SCHEME, split_url
@@ -193,7 +193,7 @@ def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[L
     )  # fmt: skip
     reference = _reference(options, plan.detector, stop, tell)
     live = Live(store, live_options, clock=time.time, reference=reference)
-    return live, found.feed(speed, tell) if found else WordFeed(plan, speed, tell)
+    return live, result_feed(found, speed, tell) if found else WordFeed(plan, speed, tell)
 
 
 def _server(live: Live, access: Access, prefix: str, stop: Stop) -> uvicorn.Server:

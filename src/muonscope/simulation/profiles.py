@@ -142,9 +142,12 @@ class Noise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trains:
-    """Trains of pulses of one wire: recorded hits of a cell scatter by up to 115 times Poisson's
-    variance in windows of a second, one cell in ten by 12 or more, while occupied milliseconds
-    scatter by 0.95 to 2.1 times; so pulses of a train follow each other within a millisecond."""
+    """Trains of pulses of one wire.
+
+    Recorded hits of a cell scatter by up to 115 times Poisson's variance in windows of a second,
+    one cell in ten by 12 or more, while occupied milliseconds scatter by 0.95 to 2.1 times; so
+    pulses of a train follow each other within a millisecond.
+    """
 
     share: float = 0.0
     """Part of the noise hits that begin a train, in the median cell."""

@@ -11,21 +11,21 @@ from typing import Protocol
 
 import orjson
 
-from muonscope.dashboard.feeds import GROUP, Feed, FileResults, TopicResults
 from muonscope.errors import FormatError, OptionError, SourceError, SourceNotFoundError
-from muonscope.events import Tell
 from muonscope.results.read_message import MAX_MESSAGE_BYTES
 from muonscope.results.schemas import SCHEMA_NAME, version_problem
 from muonscope.simulation.options import SCHEME
 from muonscope.stopping import Stop
 from muonscope.transports.files import find_files
-from muonscope.transports.following import FollowSource
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl, is_kafka_url
 from muonscope.transports.objects import is_object_url
 from muonscope.words.compression import Decompressor, compression_of
 
-__all__ = ["Found", "find_results"]
+__all__ = ["GROUP", "Found", "ResultFiles", "ResultTopic", "find_results", "listed"]
+
+GROUP = "muonscope-dashboard"
+"""Consumer group of all that only look: the positions of a processor are its own."""
 
 _BEGINNING = re.compile(
     rb'\s*\{\s*"schema"\s*:\s*"(' + re.escape(SCHEMA_NAME.encode()) + rb'\d{1,9})"'
@@ -51,9 +51,6 @@ class Found(Protocol):
         Infinity stands for all of them where they come in that order.
         """
 
-    def feed(self, speed: float | None, tell: Tell) -> Feed:
-        """Return what brings them to a dashboard, and more as they come."""
-
 
 def find_results(sources: Sequence[str], kafka: KafkaOptions, stop: Stop) -> Found | None:
     """Return the results that sources hold, or None if they hold, or will hold, words.
@@ -72,17 +69,21 @@ def find_results(sources: Sequence[str], kafka: KafkaOptions, stop: Stop) -> Fou
     if first == "-" or first.startswith(SCHEME) or is_object_url(first):
         return None
     if is_kafka_url(first):
-        return _Topic.found(KafkaUrl.parse(first), kafka, stop)
-    return _Files.found(sources)
+        return ResultTopic.found(KafkaUrl.parse(first), kafka, stop)
+    return ResultFiles.found(sources)
 
 
-class _Files:
+class ResultFiles:
+    """Results in files of JSON lines."""
+
     def __init__(self, sources: Sequence[str], detector: str) -> None:
-        self._sources, self.detector = sources, detector
+        """Take the sources, and the name of the detector; empty if it is not known."""
+        self.sources, self.detector = sources, detector
 
     @classmethod
-    def found(cls, sources: Sequence[str]) -> "_Files | None":
-        files = _listed(sources)
+    def found(cls, sources: Sequence[str]) -> "ResultFiles | None":
+        """Return the results in ``sources``, or None if they hold words."""
+        files = listed(sources)
         begun = [(path, begin) for path in files if (begin := _beginning(path)).strip()]
         beginnings = [begin for _, begin in begun]
         if not beginnings:
@@ -105,17 +106,15 @@ class _Files:
         return cls(sources, _detector(beginnings[0]))
 
     def messages(self) -> Iterator[tuple[bytes, float]]:
-        for path in filter(Path.is_file, _listed(self._sources)):
+        """Yield the lines that there are now."""
+        for path in filter(Path.is_file, listed(self.sources)):
             with path.open("rb") as file:
                 while line := file.readline(MAX_MESSAGE_BYTES + 1):
                     yield line, math.inf
 
-    def feed(self, speed: float | None, tell: Tell) -> Feed:
-        source = FollowSource(lambda: _listed(self._sources), clock=time.time, wait=time.sleep)
-        return FileResults(source, speed)
 
-
-def _listed(sources: Sequence[str]) -> list[Path]:
+def listed(sources: Sequence[str]) -> list[Path]:
+    """Return the files of ``sources``; none where there are none yet."""
     with suppress(SourceError):
         return find_files(sources)
     return []
@@ -161,12 +160,17 @@ def _detector(beginning: bytes) -> str:
     return str(orjson.loads(told[1])) if told else ""
 
 
-class _Topic:
+class ResultTopic:
+    """Results in a topic of Kafka."""
+
     def __init__(self, url: KafkaUrl, kafka: KafkaOptions, stop: Stop, detector: str = "") -> None:
-        self._url, self._kafka, self._stop, self.detector = url, kafka, stop, detector
+        """Take the topic, and how to deal with its brokers."""
+        self.url, self.kafka, self.detector = url, kafka, detector
+        self._stop = stop
 
     @classmethod
-    def found(cls, url: KafkaUrl, kafka: KafkaOptions, stop: Stop) -> "_Topic | None":
+    def found(cls, url: KafkaUrl, kafka: KafkaOptions, stop: Stop) -> "ResultTopic | None":
+        """Return the results in a topic, or None if it holds something else."""
         topic = cls(url, kafka, stop)
         first = b""
         for value, _ in islice(topic.messages(most_s=_PEEK_S), _LOOK_MESSAGES):
@@ -181,7 +185,7 @@ class _Topic:
         from muonscope.transports.kafka.opening import open_bounded
 
         with suppress(SourceNotFoundError):
-            source = open_bounded(self._url, self._kafka, Begin(group=GROUP))
+            source = open_bounded(self.url, self.kafka, Begin(group=GROUP))
             try:
                 end = time.monotonic() + most_s
                 while not (source.ended() or self._stop or time.monotonic() > end):
@@ -189,8 +193,3 @@ class _Topic:
                         yield from zip(some.values, (ms / 1e3 for ms in some.times_ms), strict=True)
             finally:
                 source.close()
-
-    def feed(self, speed: float | None, tell: Tell) -> Feed:
-        if speed is not None:
-            raise OptionError("--speed: results in a topic come as they are published")
-        return TopicResults(self._url, self._kafka, tell)
