@@ -23,6 +23,7 @@ from muonscope.dashboard.launch import _reference
 from muonscope.dashboard.options import DashboardOptions
 from muonscope.detector import shipped_detector
 from muonscope.events import ignore
+from muonscope.quality.reference import ReferenceBuilder
 from muonscope.stopping import Stop
 
 WORDS = simulated_words(12_000, profile=BRIGHT)
@@ -457,7 +458,8 @@ def test_a_reference_is_not_read_to_its_end_where_it_is_told_to_stop(
     stop = Stop()
     stop.set(signal.SIGINT)
     options = DashboardOptions(sources=("sim:legnaro",), reference=str(path))
-    assert _reference(options, shipped_detector("legnaro"), stop, ignore) is None
+    builder = ReferenceBuilder(shipped_detector("legnaro"))
+    assert _reference(options, builder, stop, ignore) is None
 
 
 # --- demo ----------------------------------------------------------------------------------

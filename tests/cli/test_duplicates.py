@@ -16,6 +16,7 @@ from muonscope.dashboard.options import DashboardOptions
 from muonscope.detector import shipped_detector
 from muonscope.events import Event
 from muonscope.processing.process import process
+from muonscope.quality.reference import ReferenceBuilder
 from muonscope.stopping import Stop
 from muonscope.transports.files import FileSource
 from muonscope.wording import describe
@@ -122,7 +123,7 @@ def test_the_reference_of_a_dashboard_reads_twins_once_and_says_so(twins: Path) 
         options = DashboardOptions(
             sources=("sim:quiet",), reference=str(reference), allow_duplicates=allow_duplicates
         )
-        found = _reference(options, shipped_detector(), Stop(), told.append)
+        found = _reference(options, ReferenceBuilder(shipped_detector()), Stop(), told.append)
         assert found
         return found.summary.accounting.words_in
 

@@ -64,6 +64,7 @@ class Api:
             Route("/windows/{epoch}/{window}", self._message),
             Route("/detector", self._detector),
             Route("/health", self._health),
+            Route("/verdicts", self._verdicts),
             Route("/reference", self._reference),
             Route("/reference-summary", self._reference_summary, methods=["POST"]),
             Route("/openapi.json", self._openapi),
@@ -109,6 +110,9 @@ class Api:
 
     def _health(self, _request: Request) -> Response:
         return json_answer(encoded(self._live.status(self._hub.viewers)))
+
+    def _verdicts(self, _request: Request) -> Response:
+        return json_answer(encoded(self._live.verdicts()))
 
     def _reference(self, _request: Request) -> Response:
         if self._live.reference is None:

@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from muonscope.counting.blocks.drift import DRIFT_BIN_NS, DRIFT_BINS, DRIFT_LOW_NS
 from muonscope.counting.blocks.multiplicity import MULTIPLICITIES
+from muonscope.dashboard.verdict_contract import VerdictState
 
 __all__ = [
     "CHAMBER_COLUMNS", "CHAMBER_TABLES", "DROPPED", "STATES", "VIEWS", "Accounting", "ByteCounts",
@@ -270,6 +271,8 @@ class Status(Struct, frozen=True, kw_only=True):
 
     state: State
     reason: Annotated[str, Meta(description="Why, for people.")]
+    verdict: Annotated[VerdictState, Meta(description="Whether the data are good.")]
+    verdict_reason: Annotated[str, Meta(description="The first reason for the verdict.")]
     age_s: Annotated[float | None, Meta(description="Since the last window was published, s.")]
     fresh_s: Annotated[float, Meta(description="Up to this age data are fresh, s.")]
     old_s: Annotated[float, Meta(description="From this age on they are old, s.")]

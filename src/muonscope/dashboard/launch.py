@@ -10,6 +10,7 @@ import webbrowser
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from html import escape
 from types import TracebackType
 from typing import Any, Self
@@ -23,14 +24,17 @@ from muonscope.dashboard.live import Live, LiveOptions
 from muonscope.dashboard.options import DashboardOptions
 from muonscope.dashboard.security import Access, PatientProtocol
 from muonscope.dashboard.server import DashboardServer, make_app
-from muonscope.detector import Detector
+from muonscope.dashboard.verdicts import Learner, LiveJudge
 from muonscope.errors import FormatError, MuonscopeError, SinkError
 from muonscope.events import Event, EventKind, Tell
 from muonscope.intake.opening import is_simulated
 from muonscope.intake.pace import check_speed
 from muonscope.options import made, sources_of
 from muonscope.processing.find_results import Found, find_results
+from muonscope.processing.judging import read_profiles
 from muonscope.processing.reporter import LogReporter
+from muonscope.quality.judge import Judge
+from muonscope.quality.reference import ReferenceBuilder
 from muonscope.results.store import ResultStore, View
 from muonscope.simulation.options import SCHEME, split_url
 from muonscope.stopping import Stop, Stopped
@@ -191,8 +195,17 @@ def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[L
         window_s=plan.spec.window_s, speed=speed or 1.0,
         config=_shown(options, kafka.settings.masked()),
     )  # fmt: skip
-    reference = _reference(options, plan.detector, stop, tell)
-    live = Live(store, live_options, clock=time.time, reference=reference)
+    profiles, builder = read_profiles(options.profile), ReferenceBuilder(plan.detector)
+    reference = _reference(options, builder, stop, tell)
+    compared = builder.build(options.reference)
+
+    def judge(day: date) -> Judge:
+        return Judge(
+            plan.detector, profiles=profiles, reference=compared, auto=reference is None, today=day
+        )
+
+    watcher = LiveJudge(judge)
+    live = Live(store, live_options, clock=time.time, reference=reference, watcher=watcher)
     return live, result_feed(found, speed, tell) if found else WordFeed(plan, speed, tell)
 
 
@@ -261,13 +274,15 @@ def _speed(options: DashboardOptions) -> float | None:
 
 
 def _reference(
-    options: DashboardOptions, detector: Detector, stop: Stop, tell: Tell
+    options: DashboardOptions, builder: ReferenceBuilder, stop: Stop, tell: Tell
 ) -> View | None:
-    """Return the whole of the run to compare with."""
+    """Return the whole of the run to compare with; its windows go to ``builder`` as well."""
     if not options.reference:
         return None
-    store = ResultStore(detector)
-    live = Live(store, LiveOptions(source=options.reference), clock=time.time)
+    detector = builder.detector
+    store, learner = ResultStore(detector), Learner(builder)
+    source = LiveOptions(source=options.reference)
+    live = Live(store, source, clock=time.time, watcher=learner)
     kafka = kafka_options(options.kafka_config, stop=stop, tell=tell)
     found = find_results([options.reference], kafka, stop)
     if found:
@@ -304,7 +319,7 @@ def _shown(options: DashboardOptions, kafka: Mapping[str, str]) -> dict[str, Any
     """Return the configuration to show, secrets masked."""
     names = (
         "sources", "detector", "run", "window", "speed", "follow", "allow_duplicates",
-        "history", "reference",
+        "history", "reference", "profile",
         "host", "port", "insecure_open", "allow_host", "prefix", "kafka_config",
     )  # fmt: skip
     config = {name.replace("_", "-"): _plain(getattr(options, name)) for name in names}

@@ -16,8 +16,11 @@ from muonscope.dashboard.contract import Trend, ViewName
 from muonscope.dashboard.documents import view_document
 from muonscope.dashboard.standing import LiveOptions, Progress, Standing
 from muonscope.dashboard.status import status_document
+from muonscope.dashboard.verdict_contract import Verdicts
+from muonscope.dashboard.verdicts import LiveJudge, Watcher
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
+from muonscope.quality.judge import Judge
 from muonscope.results.read_message import Remainder, WindowResult, read_result
 from muonscope.results.store import ResultStore, Taken, View
 from muonscope.transports.base import SourceStatus
@@ -44,12 +47,17 @@ class Live:
 
     def __init__(
         self, store: ResultStore, options: LiveOptions, *, clock: Callable[[], float],
-        reference: View | None = None,
+        reference: View | None = None, watcher: Watcher | None = None,
     ) -> None:  # fmt: skip
-        """Begin without data; ``clock`` gives the time as ``time.time`` does."""
+        """Begin without data; ``clock`` gives the time as ``time.time`` does.
+
+        ``watcher`` looks at all that is shown; by default a judge without a reference.
+        """
         self.detector: Detector = store.detector
         self.options, self.reference = options, reference
         self._store, self._clock, self._lock = store, clock, Lock()
+        detector = store.detector
+        self._watcher = watcher or LiveJudge(lambda day: Judge(detector, auto=True, today=day))
         started = clock()
         self._standing, self._outgoing = Standing(options, started), _Outgoing(started)
         self._changed: Callable[[], None] = lambda: None
@@ -88,6 +96,8 @@ class Live:
             if self._store.run != run:
                 self._standing.begin_run()
             self._standing.note(result, taken)
+            if taken in {Taken.WINDOW, Taken.REMAINDER}:
+                self._watcher.take(result, min(self._clock(), published_s))
             if taken is Taken.WINDOW:
                 self._outgoing.taken += 1
                 now = self._clock()
@@ -186,10 +196,16 @@ class Live:
             hits: list[int] = self._store.whole.hits_per_chamber.tolist()
         return hits
 
+    def verdicts(self) -> Verdicts:
+        """Return whether the run is good, and why."""
+        with self._lock:
+            assert isinstance(self._watcher, LiveJudge)
+            return self._watcher.document()
+
     def status(self, viewers: int) -> contract.Status:
         """Return the document that says how all is going."""
         with self._lock:
             return status_document(
                 self._store, self._standing, now=self._clock(), viewers=viewers,
-                reference=self.reference is not None,
+                reference=self.reference is not None, verdict=self._watcher.word,
             )  # fmt: skip

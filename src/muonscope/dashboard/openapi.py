@@ -34,6 +34,7 @@ from muonscope.dashboard.limits import (
     RESULTS_TYPE,
     VIEW_TYPE,
 )
+from muonscope.dashboard.verdict_contract import Verdicts
 
 __all__ = ["openapi"]
 
@@ -42,7 +43,7 @@ _ABOUT = (
     " request that does begins the view of the run anew."
 )
 _WHOLE = {"type": "integer", "minimum": 0, "maximum": 10**MOST_DIGITS - 1}
-_ANSWERS = (View, Windows, Detector, Status, Error, Columns, Tables)
+_ANSWERS = (View, Windows, Detector, Status, Verdicts, Error, Columns, Tables)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,10 @@ _OPERATIONS = (
     _Operation(
         path="/health", name="health", answer=Status, told="The status.",
         about="State, lag, latency, sources, what was dropped, configuration",
+    ),
+    _Operation(
+        path="/verdicts", name="verdicts", answer=Verdicts, told="The verdicts.",
+        about="Whether the run is good: every check and target, and what has changed",
     ),
     _Operation(
         path="/reference", name="reference", about="The run of --reference as a view",

@@ -9,6 +9,7 @@ from muonscope.options import (
     kafka_config_option,
     no_wait_option,
     option,
+    profile_option,
     sources_option,
 )
 
@@ -68,6 +69,7 @@ class DashboardOptions:
     reference: str = option(
         "", "--reference", metavar="SOURCE", help="A run to compare with: words or results."
     )
+    profile: str = profile_option()
     token_file: str = _token_file()
     insecure_open: bool = option(False, "--insecure-open", help="Admit everybody who can reach it.")
     allow_host: tuple[str, ...] = option(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
 
 from muonscope.counting.doubts import Counts, doubts_of
 from muonscope.counting.summary import Summary
@@ -11,6 +12,7 @@ from muonscope.dashboard.documents import accounting_document
 from muonscope.dashboard.dropped import cut
 from muonscope.dashboard.limits import RATE_S
 from muonscope.dashboard.standing import Standing
+from muonscope.dashboard.verdict_contract import VerdictState
 from muonscope.results.message import ByteAccounting
 from muonscope.results.store import ResultStore
 from muonscope.transports.base import SourceStatus
@@ -21,12 +23,17 @@ __all__ = ["status_document"]
 
 
 def status_document(
-    store: ResultStore, standing: Standing, *, now: float, viewers: int, reference: bool
-) -> Status:
-    """Return how all is going at ``now``, s since 1970; ``reference``: whether there is one."""
+    store: ResultStore, standing: Standing, *, now: float, viewers: int, reference: bool,
+    verdict: tuple[str, str],
+) -> Status:  # fmt: skip
+    """Return how all is going at ``now``, s since 1970.
+
+    ``reference`` tells whether there is one; ``verdict`` is that of the judge, with its reason.
+    """
     options, fresh = standing.options, standing.freshness
     progress, dropped = standing.progress, standing.dropped
     state, reason = _state(store, standing, now)
+    word, why = ("NO DATA", reason) if state in {"waiting", "stale"} else verdict
     latest, remainder = store.latest, store.remainder
     account = store.whole.merge(remainder.summary) if remainder else store.whole
     counted = account.accounting
@@ -34,6 +41,8 @@ def status_document(
     return Status(
         state=state,
         reason=reason,
+        verdict=cast("VerdictState", word),
+        verdict_reason=cut(why),
         age_s=None if fresh.last_at is None else round(now - fresh.last_at, 3),
         fresh_s=fresh.fresh_s,
         old_s=fresh.old_s,

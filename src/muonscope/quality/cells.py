@@ -15,6 +15,9 @@ __all__ = ["CellDead", "CellRate", "CellScale", "CellTrains"]
 
 Array = npt.NDArray[Any]
 
+_FEW_HOT = 2
+"""Cells of a chamber that may stand out without it being the chamber that has changed."""
+
 _DEAD_BEFORE = 0.02
 """A cell below this part of its layer's median in the reference was dead there."""
 
@@ -86,15 +89,21 @@ class CellRate(_Cells):
         return Measured(seen.occupied, e, self.reference.occupied_phi, self._scale.frozen)
 
     def excess(self, seen: Seen) -> Array:
-        """Return the occupied ms of each chamber that its hot cells have more than usual."""
+        """Return the occupied ms of each chamber that its hot cells have more than usual.
+
+        Hot are those that are known to be, and in each chamber a few that stand out now.
+        """
+        chamber, n = self.layout.chamber_of_cell, self.layout.n_chambers
+        usual = self.reference.occupied_hz * seen.chamber_live_s[chamber]
+        out = seen.occupied > 3 * usual + 8 * np.sqrt(usual) + 8
         rules = [i for i, rule in enumerate(self._test.rules) if rule.ratio > 1]
-        hot = np.flatnonzero(self._test.alarms[rules].any(axis=0))
-        if not len(hot):
-            return np.zeros(self.layout.n_chambers)
-        chamber = self.layout.chamber_of_cell[hot]
-        usual = self.reference.occupied_hz[hot] * seen.chamber_live_s[chamber]
-        more = np.maximum(0.0, seen.occupied[hot] - usual)
-        return np.bincount(chamber, more, self.layout.n_chambers)
+        known = self._test.alarms[rules].any(axis=0)
+        if not (out.any() or known.any()):
+            return np.zeros(n)
+        few = np.bincount(chamber, out & ~known, n) <= _FEW_HOT
+        hot = known | (out & few[chamber])
+        more = np.where(hot, np.maximum(0.0, seen.occupied - usual), 0.0)
+        return np.bincount(chamber, more, n)
 
 
 class CellTrains(_Cells):

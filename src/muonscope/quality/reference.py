@@ -58,7 +58,7 @@ class ReferenceBuilder:
 
     def __init__(self, detector: Detector) -> None:
         """Begin without a window."""
-        self._detector, self._layout = detector, layout_of(detector)
+        self.detector, self._layout = detector, layout_of(detector)
         self._sums: dict[str, Array] = {}
         self._windows, self._stride = 0, 1
         self._series: list[tuple[Array, Array]] = []
@@ -119,7 +119,7 @@ class ReferenceBuilder:
         chamber_phi, total_phi = _scatter(self._series, chamber_hz)
         return Reference(
             name=name,
-            detector=self._detector,
+            detector=self.detector,
             live_s=float(s["live_s"]),
             window_s=float(s["window_s"] / s["windows"]),
             occupied_hz=_per(s["occupied"], cell_live),

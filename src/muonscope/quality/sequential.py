@@ -64,7 +64,7 @@ class SequentialTest:
         self._most_less = max(lows, default=math.inf)
         self.informed = np.zeros(targets)
         """The score that a target would have by now if it had never counted anything."""
-        self._unsure = True
+        self._unsure, self._counting = True, False
 
     def step(self, n: Array, e: Array, phi: Array, span_s: float, frozen: Array) -> None:
         """Take the counts of a window; shapes (targets,); what is ``frozen`` stays as it is."""
@@ -85,9 +85,10 @@ class SequentialTest:
         if self._alarming:
             score = np.where(self.alarms, self.score, score)
         self.score = score
-        rising = ((score > 0) | self.alarms) & ~frozen
-        if rising.any():
-            resting = (score == 0) & ~self.alarms
+        resting = (score == 0) & ~self.alarms
+        rising = ~resting & ~frozen
+        if rising.any() or self._counting:
+            self._counting = bool(rising.any())
             sums = (self.counted, n), (self.expected, e), (self.span_s, span_s)
             for kept, more in sums:
                 np.add(kept, more, out=kept, where=rising)

@@ -66,6 +66,20 @@ export class Health {
       byId("age"),
       freshness === "none" ? "no data yet" : `${ago(age)} old \u00b7 ${freshness}`,
     );
+    this.#showVerdict(state);
     this.#tell(this.status, state);
+  }
+
+  /* Whether the data are good, in one word; without the server nobody knows. */
+  #showVerdict(state) {
+    const { status } = this;
+    const box = byId("verdict");
+    box.hidden = status === null;
+    if (status === null) return;
+    const lost = state.kind === "disconnected";
+    box.dataset.verdict = lost ? "NO DATA" : status.verdict;
+    box.title = lost ? state.reason : status.verdict_reason;
+    setText(byId("verdict-word"), box.dataset.verdict);
+    setText(byId("verdict-reason"), box.title);
   }
 }
