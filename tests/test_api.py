@@ -19,9 +19,9 @@ WORDS = simulated_words(9000, profile=BRIGHT)
 
 def test_the_public_names_are_these() -> None:
     assert dir(muonscope) == [
-        "Account", "Dashboard", "Detector", "MuonscopeError", "Recording", "Sent", "Simulated",
-        "Stop", "Summary", "WindowSummary", "WindowTable", "__version__", "open", "process",
-        "replay", "serve", "shipped_detector", "simulate", "summarise",
+        "Account", "Dashboard", "Detector", "Judgement", "MuonscopeError", "Recording", "Sent",
+        "Simulated", "Stop", "Summary", "WindowSummary", "WindowTable", "__version__", "judge",
+        "open", "process", "replay", "serve", "shipped_detector", "simulate", "summarise",
     ]  # fmt: skip
 
 
