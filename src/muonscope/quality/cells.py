@@ -34,12 +34,16 @@ class CellScale:
         median = np.array([np.median(self._hz[layer == g]) for g in range(int(layer.max()) + 1)])
         self._not_there = self._hz < _DEAD_BEFORE * median[layer]
         """Cells that were dead in the reference already."""
+        self._seen: Seen | None = None
         self.scale: Array = np.zeros(0)
         self.frozen: Array = np.zeros(0, np.bool_)
         """Live time times the factor of the layer, s; and what is not judged."""
 
     def take(self, seen: Seen, quiet: Quiet) -> None:
-        """Take the next window."""
+        """Take the next window, unless another check has given it already."""
+        if seen is self._seen:
+            return
+        self._seen = seen
         chamber = self._layout.chamber_of_cell
         live = seen.chamber_live_s[chamber]
         frozen = quiet.chambers[chamber] | self._not_there
@@ -53,7 +57,7 @@ class _Cells(CountCheck):
     """A check of every cell beside its layer."""
 
     def __init__(self, setting: Setting, scale: CellScale) -> None:
-        """Begin without a window; ``scale`` takes each window before the first of these checks."""
+        """Begin without a window; ``scale`` is that of all these checks."""
         self._scale = scale
         super().__init__(setting)
 
@@ -85,6 +89,7 @@ class CellRate(_Cells):
 
     def measure(self, seen: Seen, quiet: Quiet) -> Measured:
         """Return the counts of a window."""
+        self._scale.take(seen, quiet)
         e = self.reference.occupied_hz * self._scale.scale
         return Measured(seen.occupied, e, self.reference.occupied_phi, self._scale.frozen)
 
@@ -116,6 +121,7 @@ class CellTrains(_Cells):
 
     def measure(self, seen: Seen, quiet: Quiet) -> Measured:
         """Return the counts of a window."""
+        self._scale.take(seen, quiet)
         e = np.maximum(self.reference.extra_hz, self._LEAST_HZ) * self._scale.scale
         n = np.minimum(seen.hits - seen.occupied, self._MOST + 4 * e)
         phi = np.maximum(self._LEAST_PHI, self.reference.extra_phi)

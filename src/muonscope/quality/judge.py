@@ -122,7 +122,7 @@ class Judge:
         self._time, self._checks = RunTime(), list[Check]()
         self._builder = ReferenceBuilder(detector) if auto and reference is None else None
         self._states: dict[str, np.ndarray] = {}
-        self._end_s = 0.0
+        self._end_s, self._next = 0.0, (-1, -1)
 
     def take(self, window: WindowResult, at: float | None = None) -> list[Change]:
         """Judge the next window; return the verdicts that are other ones than before.
@@ -138,6 +138,9 @@ class Judge:
         self._end_s = self._time.end_s
         self.windows += 1
         quiet = Quiet.of(layout_of(self.detector), self._hot)
+        if window.place != self._next:  # it may begin in mid-window, FPGA by FPGA
+            quiet.lanes[:] = quiet.chambers[:] = True
+        self._next = window.epoch, window.window + 1
         for check in self._checks:
             check.step(seen, quiet)
             changes += self._compare(check, window.place, at)
