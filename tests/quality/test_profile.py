@@ -77,9 +77,7 @@ def test_what_makes_no_sense_is_refused_with_its_place(text: str, what: str) -> 
     ("target", "check", "explained"),
     [("ch0:5", "cell_dead", True), ("ch0:50", "cell_dead", False), ("ch0:5", "cell_rate", False)],
 )
-def test_a_known_problem_is_one_target_and_check(
-    target: str, check: str, explained: bool
-) -> None:
+def test_a_known_problem_is_one_target_and_check(target: str, check: str, explained: bool) -> None:
     text = """
 [[known]]
 target = "ch0:5"

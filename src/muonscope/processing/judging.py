@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from muonscope import kernels
 from muonscope.counting.counter import Counter
+from muonscope.counting.doubts import nothing_decoded
 from muonscope.detector import Detector
 from muonscope.errors import FormatError, OptionError, VerdictError
 from muonscope.events import Event
@@ -348,6 +349,8 @@ def _counted(
             reporter.tell(event)
     if run.errors:
         raise run.errors[0]
+    if run.rejects.total and not counter.words_in:
+        raise FormatError(nothing_decoded(run.rejects))
 
 
 def _in_order(results: Iterator[Result], only: str) -> Iterator[Result]:
