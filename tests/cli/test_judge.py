@@ -1,5 +1,6 @@
 """The ``judge`` command: words and results, exit codes, profiles, and what others hand it."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 import muonscope
 from helpers.cases import case
-from helpers.command import Command, Finished
+from helpers.command import Command, Finished, until
 
 SOUND = "sim:quiet?seconds=40&seed=3"
 BAD = "sim:quiet?seconds=40&seed=3&fault=hv-off:ch1@20s-"
@@ -187,3 +188,30 @@ def test_real_recordings_are_judged_as_looking_at_them_shows(
         assert hits[i] < 0.25 * sorted(hits[layer])[len(hits[layer]) // 2]
     gone = [c for c in changes(done) if c["check"] == "data"]
     assert [c["state"] for c in gone] == ["NO DATA", "GOOD"]
+
+
+@pytest.mark.parametrize("fault", ["hv-off:ch1@20s-", "dead:ch0:5@20s-", "silent:fpga1@20s-"])
+def test_a_run_that_was_killed_and_went_on_is_judged_alike(
+    command: Command, good: Path, tmp_path: Path, fault: str
+) -> None:
+    source = f"sim:quiet?seconds=60&seed=4&fault={fault}"
+    unbroken = tmp_path / "unbroken.jsonl"
+    assert command("process", source, "--to", unbroken, "--run", "r").code == 0
+    broken = tmp_path / "broken.jsonl"
+    saved = ("process", source, "--to", broken, "--run", "r", "--state", tmp_path / "state")
+    for _ in range(2):
+        running = command.start(*saved)
+        until(lambda running=running: running.done() or _has_some(broken))  # type: ignore[misc]
+        running.signal(signal.SIGKILL)
+        running.wait()
+    assert command(*saved).code == 0
+    plain, again = (
+        changes(command("judge", path, "--reference", good, "--json"))
+        for path in (unbroken, broken)
+    )
+    assert plain == again
+    assert plain[0]["state"] == "BAD"
+
+
+def _has_some(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0

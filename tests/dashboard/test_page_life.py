@@ -140,3 +140,15 @@ def test_it_runs_under_a_path(results: Path, look: Look, serve: Serve) -> None:
     page = look(f"{served.url}#page=chambers").page
     drawn(page)
     assert state(page)["line"] == "connected"
+
+
+def test_the_head_tells_the_verdict_on_every_page(look: Look, serve: Serve) -> None:
+    served = serve("sim:quiet?seconds=30&fault=hv-off:ch1@12s-", "--speed", "30")
+    page = look(f"{served.url}#page=overview").page
+    page.wait_for_function("() => document.getElementById('verdict-word').textContent === 'BAD'")
+    for name in PAGES:
+        page.goto(f"{served.url}#page={name}")
+        assert page.locator("#verdict-word").inner_text() == "BAD"
+        reason = page.locator("#verdict-reason").inner_text()
+        assert reason.startswith("chamber 1: ")
+        assert page.locator("#verdict").get_attribute("title") == reason

@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 import pytest
 
+import muonscope
 from helpers.command import MUONSCOPE, Command, until
 from helpers.kafka_topics import Topic, add_partitions, make_topic, send
 from helpers.patience import patience
@@ -97,6 +98,25 @@ def test_engines_agree_on_any_stream_cut_and_partitions(
     assert without_bytes(native.lines()) == without_bytes(direct)
     assert spark(topic.stream, topic.results, idle_exit="1s", window=window) == 0
     assert topic.lines() == native.lines()
+
+
+@pytest.mark.parametrize("fault", ["hv-off:ch1", "dead:ch0:5", "desync:fpga1:100"])
+def test_results_of_both_engines_are_judged_alike(
+    session: Any, command: Command, topic: Topic, tmp_path: Path, fault: str
+) -> None:
+    words = muonscope.simulate("quiet", seconds=60.0, seed=4, faults=[f"{fault}@30s-"]).words
+    file = write(tmp_path / "run.dat", words)
+    good = write(tmp_path / "good.dat", muonscope.simulate("quiet", seconds=600.0, seed=9).words)
+    assert command("replay", file, "--to", topic.stream, "--max", "--partitions", 4).code == 0
+    assert spark(topic.stream, topic.results, idle_exit="1s") == 0
+    assert spark(file, tmp_path / "spark.jsonl") == 0
+    assert command("process", file, "--to", tmp_path / "native.jsonl", "--run", "r").code == 0
+    found = [
+        muonscope.judge(source, reference=good)[0].changes
+        for source in (file, tmp_path / "native.jsonl", tmp_path / "spark.jsonl", topic.results)
+    ]
+    assert found[0]
+    assert all(changes == found[0] for changes in found)
 
 
 def test_words_that_come_during_many_micro_batches(
