@@ -1,0 +1,23 @@
+"""A part of the published benchmark: no fault is found a fifth later than it was."""
+
+import pytest
+
+from quality import FAULTS, one_fault
+
+MEDIANS = {
+    "dead:ch0:5": 4.0, "noisy:ch0:20:8": 9.0, "hv-off:ch1": 1.0, "low-gain:ch1:0.9": 29.0,
+    "gas:50": 15.0, "shift:ch1:20": 34.0, "dead-scintillator": 12.0, "silent:fpga1": 1.0,
+    "desync:fpga1:100": 1.0, "duplicate:0.001": 2.0, "corrupt:0.0001": 36.0, "burst:1.5": 1.0,
+}  # fmt: skip
+"""Of five runs at profile quiet, s."""
+
+NUMBERS = {fault.spec: n for n, fault in enumerate(FAULTS)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", MEDIANS)
+def test_no_fault_is_found_a_fifth_later(spec: str) -> None:
+    found = [one_fault(("quiet", NUMBERS[spec], seed)) for seed in range(1, 6)]
+    delays = sorted(row["delays"].get("right", float("inf")) for row in found)
+    assert delays[2] <= 1.2 * MEDIANS[spec] + 0.1, delays
+    assert all(row["false_before"] == [] for row in found)
