@@ -10,6 +10,7 @@ import pytest
 import muonscope
 from helpers.cases import case
 from helpers.command import Command, Finished, until
+from muonscope.detector import setup_text
 
 SOUND = "sim:quiet?seconds=40&seed=3"
 BAD = "sim:quiet?seconds=40&seed=3&fault=hv-off:ch1@20s-"
@@ -105,6 +106,18 @@ def test_another_profile_is_compared(command: Command, good: Path, tmp_path: Pat
     others = [line for line in lines(compared) if line["kind"] == "other profile"]
     assert changes(compared)[0]["check"] == "chamber_rate"
     assert all(line["here"] != line["state"] for line in others)
+
+
+def test_a_detector_of_ones_own_has_a_reference_of_words(command: Command, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(setup_text("legnaro").replace('name = "legnaro"', 'name = "mine"'))
+    good, run = tmp_path / "good.dat", tmp_path / "run.dat"
+    for path, seconds, more in ((good, "120", ()), (run, "40", ("--fault", "hv-off:ch1@20s-"))):
+        made = command("simulate", path, "--profile", "quiet", "--seconds", seconds, *more)
+        assert made.code == 0
+    done = command("judge", run, "-d", mine, "--reference", good, "--json")
+    assert done.code == 0, done.err
+    assert {c["target"] for c in changes(done)} == {"ch1"}
 
 
 def test_each_run_of_a_file_is_judged_by_itself(command: Command, tmp_path: Path) -> None:

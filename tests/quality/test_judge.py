@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+import muonscope
 from helpers.judged import FAULT_S, judged, problems, reference, windows
 from helpers.window_messages import as_version_1, lines_of
 from muonscope.counting.summary import Summary
@@ -135,8 +136,6 @@ def test_results_of_version_1_are_judged_by_what_they_tell() -> None:
 
 
 def _words(fault: str) -> np.ndarray:
-    import muonscope
-
     return muonscope.simulate("quiet", seconds=40.0, seed=7, faults=[fault]).words
 
 
@@ -149,6 +148,31 @@ def test_what_could_not_be_decoded_is_judged_at_the_end() -> None:
     (change,) = judge.end(Remainder(run="r", summary=summary, bytes=account))
     assert change.verdict.state == State.BAD
     assert change.verdict.text == "100 of 1,000 bytes could not be decoded: BAD_NUMBER 4"
+
+
+def test_an_fpga_that_ends_a_little_before_the_other_is_not_silent() -> None:
+    """The last window has a few words of one FPGA and none of the other."""
+    words = muonscope.simulate("quiet", seconds=40.0, seed=7).words
+    orbits, fpga = (
+        words >> np.uint64(17) & np.uint64(0xFFFFFFFF),
+        words >> np.uint64(58) & np.uint64(7),
+    )
+    hits = words >> np.uint64(61) == np.uint64(2)
+    last = orbits[hits].max()
+    window = last - last % np.uint64(1122)  # the last 0.1 s that has begun
+    words = words[~(hits & (fpga == 1) & (orbits >= window))]
+    for length in (0.1, 0.01, 1.0):
+        rows = muonscope.summarise(words, QUIET, window=length)
+        _, changes = judged([WindowResult.of(row, "r") for row in rows], known=reference())
+        assert problems(changes) == [], length
+
+
+def test_a_reference_may_be_of_other_windows() -> None:
+    words = muonscope.simulate("quiet", seconds=40.0, seed=7, faults=["hv-off:ch1@20s-"]).words
+    for length in (0.25, 4.0):
+        rows = muonscope.summarise(words, QUIET, window=length)
+        _, changes = judged([WindowResult.of(row, "r") for row in rows], known=reference())
+        assert {c.verdict.target for c in problems(changes)} == {"ch1"}
 
 
 def test_an_epoch_that_begins_changes_no_verdict() -> None:

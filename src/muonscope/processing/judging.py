@@ -3,7 +3,7 @@
 import heapq
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -212,7 +212,7 @@ def reference_from(
     SourceError
         If it cannot be read.
     """
-    options = JudgeOptions(sources=(source,), detector=detector.name)
+    options = JudgeOptions(sources=(source,))
     builder = ReferenceBuilder(detector)
     found = find_results([source], kafka, stop)
     for result in _in_order(_results(options, found, detector, stop, reporter), ""):
@@ -330,6 +330,7 @@ def _counted(
         no_wait=options.no_wait, allow_duplicates=options.allow_duplicates, idle_exit="",
     )  # fmt: skip
     plan = plan_of(asked, stop, reporter.tell, group="muonscope-judge")
+    plan = replace(plan, detector=detector)
     kernels.load(kernels.needed_to_count(options.sources), tell=reporter.tell)
     kept = _Kept(plan.name, plan.conditions, detector)
     output = Output(ledger=kept)

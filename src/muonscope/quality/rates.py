@@ -25,6 +25,9 @@ Array = npt.NDArray[Any]
 _FIRST_WORD_S = 5.0
 """So long may pass before an FPGA says its first word."""
 
+_SILENT_S = 0.5
+"""Shorter silence is none: FPGAs do not begin and end in the same millisecond."""
+
 _ENOUGH = 5.0
 """Expected words of an FPGA: if none has come, the rest of it is not judged."""
 
@@ -43,6 +46,7 @@ class FpgaSilent(CountCheck):
         self.subjects = tuple(f"FPGA {fpga}" for fpga in self.layout.lanes)
         n = len(self.targets)
         self._own, self._spoke = np.zeros(n), np.zeros(n, np.bool_)
+        self._ending = False
         self._mute, self._thin, self._passing = (np.zeros(n, np.bool_) for _ in range(3))
 
     def measure(self, seen: Seen, quiet: Quiet) -> Measured:
@@ -56,10 +60,13 @@ class FpgaSilent(CountCheck):
         patience = self._test.limit / _FIRST_WORD_S * seen.live_s
         e = np.where(self._spoke, e, np.minimum(np.where(e > 0, e, patience), patience))
         n = seen.lane_words
+        e = np.where(n == 0, np.minimum(e, self._test.limit / _SILENT_S * seen.live_s), e)
         self._mute = (n == 0) & (e > _ENOUGH)
         thin = (n > 0) & (n < _THIN * e)
         self._passing, self._thin = thin & ~self._thin, thin
-        none = np.full(len(e), not seen.tells_all)
+        ending = n.sum() < _THIN * e.sum()
+        none = np.full(len(e), not seen.tells_all or (ending and not self._ending))
+        self._ending = ending
         return Measured(np.where(n > 0, np.maximum(n, e), 0), e, np.ones(len(e)), none)
 
     def inhibit(self, quiet: Quiet) -> None:
