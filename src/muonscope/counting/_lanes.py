@@ -102,24 +102,28 @@ def measure_lane(blocks: Any, orbits: int, marked: int) -> Any:
 def find_repeated(words: Any, lane_mask: Any, seen: Any, repeated: Any) -> None:
     """Count words that are equal to an earlier one, by lane; ``seen`` is scratch, all zero.
 
-    Its length is a power of two, and at least twice that of ``words``. A word of ones alone
-    cannot come: its BX is none.
+    It has the numbers of words, from 1 on, where their bits say; its length is a power of two,
+    and several times that of ``words``, so that few stand in another's place.
     """
-    mask = np.uint64(len(seen) - 1)
+    mask, number = np.uint64(len(seen) - 1), np.int32(0)
     for word in words:
-        entry = word + _ONE  # 0 is an empty place
+        number += np.int32(1)
         place = (word ^ word >> _S17 ^ word >> _S37 ^ word >> _S49) & mask
-        while seen[place] != _ZERO and seen[place] != entry:
+        at = seen[place]
+        while at != 0 and words[np.uint64(at) - _ONE] != word:
             place = (place + _ONE) & mask
-        repeated[(word >> _S58) & lane_mask] += np.int64(seen[place] == entry)
-        seen[place] = entry
+            at = seen[place]
+        if at == 0:
+            seen[place] = number
+        else:
+            repeated[(word >> _S58) & lane_mask] += 1
 
 
 @part
 def room_for(n: int) -> int:
     """Return the places for ``n`` words in the table of those seen: a power of two."""
-    room = 2
-    while room < 2 * n:
+    room = 4
+    while room < 4 * n:
         room *= 2
     return room
 
@@ -150,7 +154,7 @@ def count_lanes(
     stride = np.uint64(orbits // (64 * BLOCK_ORBITS) + 1)
     cell_blocks = np.zeros(np.uint64(n_classes) * stride, np.uint64)
     lane_blocks = np.zeros(np.uint64(LANES) * stride, np.uint64)
-    seen, marked = np.zeros(room_for(longest), np.uint64), np.zeros(LANES, np.int64)
+    seen, marked = np.zeros(room_for(longest), np.int32), np.zeros(LANES, np.int64)
     begin, mask = 0, np.uint64(lane_mask)
     for pane in range(len(ends)):
         mine, start = words[begin : ends[pane]], np.uint64(starts[pane])
@@ -172,4 +176,4 @@ def count_lanes(
         lane_blocks[:] = _ZERO
         places = seen[: room_for(len(mine))]
         find_repeated(mine, mask, places, repeated[pane])
-        places[:] = _ZERO
+        places[:] = 0
