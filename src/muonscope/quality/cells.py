@@ -93,6 +93,10 @@ class CellRate(_Cells):
         e = self.reference.occupied_hz * self._scale.scale
         return Measured(seen.occupied, e, self.reference.occupied_phi, self._scale.frozen)
 
+    def inhibit(self, quiet: Quiet) -> None:
+        """Let a cell whose rate has changed be that one problem."""
+        self._scale.frozen = self._scale.frozen | self._test.alarms.any(axis=0)
+
     def excess(self, seen: Seen) -> Array:
         """Return the occupied ms of each chamber that its hot cells have more than usual.
 
