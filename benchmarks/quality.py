@@ -299,7 +299,7 @@ def summary() -> dict[str, Any]:
                 faults[f"{profile} {fault.spec}"] = _delays(mine, fault)
     quiet = {}
     for profile in PROFILES:
-        rows = _read(OUT / f"quiet-{profile}.jsonl")
+        rows = [*{r["seed"]: r for r in _read(OUT / f"quiet-{profile}.jsonl")}.values()]
         if rows:
             alarms, others = Counter[str](), Counter[str]()
             for row in rows:

@@ -216,6 +216,17 @@ def test_the_history_finds_windows_and_times(run: Run) -> None:
     assert run("trend", code, {"next": 5, "columns": rows(0, 5)}) == [3, 4, -1, 2, 0, 4]
 
 
+def test_a_last_window_in_which_the_run_ends_takes_no_detail_away(run: Run) -> None:
+    columns: dict[str, Any] = rows(0, 20) | {"live_s": [*[1] * 19, 0.02]}
+    code = """({Trend}, answer) => {
+      const trend = new Trend();
+      trend.load(answer, 3600);
+      return [trend.end, trend.detailS];
+    }"""
+    found = run("trend", code, {"next": 20, "columns": columns})
+    assert found == [20, 0.95 * 7500]
+
+
 def test_a_history_is_that_of_one_run(run: Run) -> None:
     code = """async ({TrendLoader}, first, second) => {
       const { Trend } = await import("/trend.js");

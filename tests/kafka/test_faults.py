@@ -137,7 +137,7 @@ def test_a_signal_ends_waiting(
     running.signal(number)
     done = running.wait()
     assert done.code == (0 if args[0] == "dashboard" else 128 + number)
-    assert "error" not in done.err
+    assert "muonscope: error" not in done.err
 
 
 def test_a_second_processor_takes_over_and_the_first_one_says_so(

@@ -20,6 +20,8 @@ _KERNEL = np.array([1, 4, 6, 4, 1]) / 16
 _FLOOR = 0.005
 """Part of the entries that is taken to be spread evenly: bins that were empty may get entries."""
 
+_MOST_GAIN = 1.0
+
 _CENTRES = DRIFT_LOW_NS + DRIFT_BIN_NS * (np.arange(DRIFT_BINS) + 0.5)
 
 
@@ -44,9 +46,16 @@ class BoxTemplates:
         self._information = np.einsum("cb,chb->hc", self._smooth, -self._ratios)
 
     def scores(self, box: Array) -> Array:
-        """Return by how much each hypothesis gains, shape (hypotheses, n_chambers)."""
-        gains: Array = np.einsum("cb,chb->hc", box[:, 1:-1].astype(np.float64), self._ratios)
-        return gains
+        """Return by how much each hypothesis gains, shape (hypotheses, n_chambers).
+
+        Hits of a train come together, and a few of them outside of the box would weigh as much
+        as a minute of others: a window gains at most :data:`_MOST_GAIN` above twice what its
+        entries would where the hypothesis is true.
+        """
+        inside = box[:, 1:-1].astype(np.float64)
+        gains: Array = np.einsum("cb,chb->hc", inside, self._ratios)
+        most: Array = _MOST_GAIN + 2 * inside.sum(axis=1) * self._information
+        return np.minimum(gains, most)
 
     def expected_score(self, entries: Array) -> Array:
         """Return the score, of the hypothesis that is hardest to find, that entries may give."""

@@ -28,11 +28,11 @@ export class Trend {
 
   /* How far back every window can have a row of its own, s. */
   get detailS() {
-    return this.length ? 0.95 * MOST_ROWS * this.columns.live_s.at(-1) : 0;
+    return this.length ? 0.95 * MOST_ROWS * usual(this.columns.live_s) : 0;
   }
 
   get end() {
-    return this.length ? this.columns.run_s.at(-1) + this.columns.live_s.at(-1) : 0;
+    return this.length ? this.columns.run_s.at(-1) + usual(this.columns.live_s) : 0;
   }
 
   /* Take all of an answer of api/v1/windows. */
@@ -112,7 +112,7 @@ export class Trend {
 function thinned(columns) {
   const { live_s } = columns;
   const rows = live_s.length;
-  const first = live_s.findIndex((live) => live <= 1.5 * live_s[rows - 1]);
+  const first = live_s.findIndex((live) => live <= 1.5 * usual(live_s));
   const pairs = Math.min(rows - MOST_ROWS, Math.floor((rows - first) / 2));
   if (pairs === 0)
     return Object.fromEntries(
@@ -126,6 +126,11 @@ function thinned(columns) {
     return [name, kept.concat(values.slice(first + 2 * pairs))];
   });
   return Object.fromEntries(joined);
+}
+
+/* Length of the newest rows, s: the last one may be of a window in which the run has ended. */
+function usual(live_s) {
+  return Math.max(...live_s.slice(-9));
 }
 
 function sum(values, from, to) {
