@@ -6,7 +6,7 @@ from quality import FAULTS, one_fault
 
 MEDIANS = {
     "dead:ch0:5": 4.0, "noisy:ch0:20:8": 9.0, "hv-off:ch1": 1.0, "low-gain:ch1:0.9": 29.0,
-    "gas:50": 15.0, "shift:ch1:20": 34.0, "dead-scintillator": 12.0, "silent:fpga1": 1.0,
+    "gas:50": 22.0, "shift:ch1:20": 38.0, "dead-scintillator": 12.0, "silent:fpga1": 1.0,
     "desync:fpga1:100": 1.0, "duplicate:0.001": 2.0, "corrupt:0.0001": 36.0, "burst:1.5": 1.0,
 }  # fmt: skip
 """Of five runs at profile quiet, s."""

@@ -20,7 +20,7 @@ _KERNEL = np.array([1, 4, 6, 4, 1]) / 16
 _FLOOR = 0.005
 """Part of the entries that is taken to be spread evenly: bins that were empty may get entries."""
 
-_MOST_GAIN = 1.0
+_MOST_GAIN = 3.0
 
 _CENTRES = DRIFT_LOW_NS + DRIFT_BIN_NS * (np.arange(DRIFT_BINS) + 0.5)
 
