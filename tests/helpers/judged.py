@@ -3,17 +3,14 @@
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from muonscope.counting.counter import Counter
+import quality
 from muonscope.quality.judge import Judge
 from muonscope.quality.profile import Profile
 from muonscope.quality.reference import Reference, ReferenceBuilder
 from muonscope.quality.seen import Seen
 from muonscope.quality.verdict import Change, State
 from muonscope.results.read_message import WindowResult
-from muonscope.simulation.faults import parse_fault
-from muonscope.simulation.options import Simulation, detector_of
-from muonscope.simulation.profiles import profile_named
-from muonscope.simulation.telescope import simulate
+from muonscope.simulation.options import detector_of
 
 __all__ = ["FAULT_S", "judged", "problems", "reference", "windows"]
 
@@ -24,16 +21,7 @@ FAULT_S = 40.0
 @cache
 def windows(profile: str, seconds: float, seed: int = 7, fault: str = "") -> list[WindowResult]:
     """Return the windows of a simulated run."""
-    detector = detector_of(profile)
-    faults = (parse_fault(fault, detector),) if fault else ()
-    simulation = Simulation(
-        detector=detector, profile=profile_named(profile), seconds=seconds, seed=seed,
-        faults=faults,
-    )  # fmt: skip
-    counter, found = Counter(detector), list[WindowResult]()
-    for batch in simulate(simulation):
-        found += [WindowResult.of(window, "r") for window in counter.push(batch.stream.words)]
-    return found + [WindowResult.of(window, "r") for window in counter.finish()]
+    return list(quality.windows(profile, seconds, seed, fault))
 
 
 @cache

@@ -13,6 +13,8 @@ from muonscope.counting.summary import Summary
 from muonscope.detector import shipped_detector
 from muonscope.quality.judge import AUTO_S, Judge
 from muonscope.quality.profile import parse_profiles
+from muonscope.quality.reference import ReferenceBuilder
+from muonscope.quality.seen import Seen
 from muonscope.quality.verdict import State
 from muonscope.results.message import ByteAccounting
 from muonscope.results.read_message import Remainder, WindowResult, read_result
@@ -137,6 +139,18 @@ def test_results_of_version_1_are_judged_by_what_they_tell() -> None:
 
 def _words(fault: str) -> np.ndarray:
     return muonscope.simulate("quiet", seconds=40.0, seed=7, faults=[fault]).words
+
+
+def test_a_reference_of_version_1_makes_no_problems_of_what_it_does_not_tell() -> None:
+    old = ReferenceBuilder(QUIET)
+    for line in lines_of(muonscope.simulate("quiet", seconds=60.0, seed=9).words, detector=QUIET):
+        told = read_result(as_version_1(line), QUIET)
+        assert isinstance(told, WindowResult)
+        old.add(Seen.of(told))
+    _, sound = judged(windows("quiet", 60.0), known=old.build("old"))
+    assert problems(sound) == []
+    _, bad = judged(windows("quiet", 80.0, 7, "hv-off:ch1@40s-"), known=old.build("old"))
+    assert {c.verdict.target for c in problems(bad)} == {"ch1"}
 
 
 def test_what_could_not_be_decoded_is_judged_at_the_end() -> None:

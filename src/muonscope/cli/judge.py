@@ -1,7 +1,6 @@
 """The ``judge`` command: verdicts as they change, and a table of them at the end."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -16,6 +15,7 @@ from muonscope.events import Event
 from muonscope.processing.judge_options import JudgeOptions
 from muonscope.processing.judging import Judgement, judge_with
 from muonscope.quality.advice import ADVICE
+from muonscope.quality.fields import verdict_fields
 from muonscope.quality.judge import Judge
 from muonscope.quality.verdict import Change, State, Verdict
 from muonscope.stopping import Stop
@@ -129,7 +129,7 @@ class _Lines:
                 "reason": judged.reason, "worst": judgement.worst.label,
                 "profile": judgement.profile, "reference": judgement.reference or None,
                 "not_judged": judged.unjudged, "changes": len(judgement.changes),
-                "problems": [_verdict(v) for v in judged.problems],
+                "problems": [verdict_fields(v) for v in judged.problems],
             }
         )  # fmt: skip
 
@@ -164,21 +164,9 @@ def _clock(run_s: float) -> str:
 
 def _change(change: Change) -> dict[str, Any]:
     epoch, window = change.place
-    return {"before": change.before.label, "epoch": epoch, "window": window} | _verdict(
+    return {"before": change.before.label, "epoch": epoch, "window": window} | verdict_fields(
         change.verdict
     )
-
-
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    at = verdict.since_at
-    return {
-        "check": verdict.check, "target": verdict.target, "state": verdict.state.label,
-        "text": verdict.text, "value": verdict.value, "expected": verdict.expected,
-        "unit": verdict.unit, "span_s": round(verdict.span_s, 6), "score": round(verdict.score, 3),
-        "since_s": round(verdict.since_s, 6),
-        "since_at": None if at is None else datetime.fromtimestamp(at, UTC).isoformat(),
-        "known": verdict.known or None, "advice": ADVICE[verdict.check],
-    }  # fmt: skip
 
 
 def _write(document: dict[str, Any]) -> None:

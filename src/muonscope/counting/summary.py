@@ -20,9 +20,10 @@ import numpy.typing as npt
 from muonscope.counting.block import Array, Arrays, Block, IntArray, Lists, by_chamber
 from muonscope.counting.blocks import BLOCKS
 from muonscope.counting.blocks.drift import drift_ns
-from muonscope.counting.blocks.lanes import live_s
+from muonscope.counting.blocks.lanes import alive_orbits
 from muonscope.counting.blocks.words import Accounting, account_of
 from muonscope.detector import Detector
+from muonscope.units import ORBIT_S
 
 if TYPE_CHECKING:
     import hist
@@ -130,7 +131,7 @@ class Summary:
         That is the time of its longest-living FPGA: where a run begins or ends inside a window,
         or pauses, it is less than the time of the ``live_orbits`` that were looked at.
         """
-        return live_s(self)
+        return alive_orbits(self) * ORBIT_S
 
     @property
     def class_words(self) -> IntArray:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Protocol, cast
 
 from muonscope.dashboard import verdict_contract as contract
-from muonscope.quality.advice import ADVICE
+from muonscope.quality.fields import verdict_fields
 from muonscope.quality.judge import Judge
 from muonscope.quality.reference import ReferenceBuilder
 from muonscope.quality.seen import Seen
@@ -98,12 +98,4 @@ def _label(state: State) -> contract.VerdictState:
 
 
 def _document(verdict: Verdict) -> contract.Verdict:
-    at = verdict.since_at
-    return contract.Verdict(
-        check=verdict.check, target=verdict.target, state=_label(verdict.state), text=verdict.text,
-        value=float(verdict.value), expected=float(verdict.expected), unit=verdict.unit,
-        span_s=round(verdict.span_s, 6), score=round(verdict.score, 3),
-        since_s=round(verdict.since_s, 6),
-        since_at=None if at is None else datetime.fromtimestamp(at, UTC).isoformat(),
-        known=verdict.known or None, advice=ADVICE[verdict.check],
-    )  # fmt: skip
+    return contract.Verdict(**verdict_fields(verdict))

@@ -196,7 +196,7 @@ def read_profiles(path: str) -> list[Profile]:
     try:
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise OptionError(f"--profile {path}: cannot be read: {exc}") from exc
+        raise OptionError(f"{path}: cannot be read: {exc}") from exc
     return parse_profiles(text, where=path)
 
 

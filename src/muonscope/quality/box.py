@@ -21,6 +21,7 @@ _FLOOR = 0.005
 """Part of the entries that is taken to be spread evenly: bins that were empty may get entries."""
 
 _MOST_GAIN = 3.0
+"""What a window may gain by chance, above twice what is expected of it."""
 
 _CENTRES = DRIFT_LOW_NS + DRIFT_BIN_NS * (np.arange(DRIFT_BINS) + 0.5)
 

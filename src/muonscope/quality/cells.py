@@ -119,6 +119,7 @@ class CellTrains(_Cells):
     """Hits of each cell beyond the first of their millisecond."""
 
     name, unit = "cell_trains", "hits within a ms of others"
+    needs_reference = True
     _LEAST_HZ, _LEAST_PHI, _MOST = 0.5, 4.0, 10.0
     """One train alone, however long, is no news: above its usual number a window counts for at
     most ten hits, and they are taken to scatter four times as much as by chance."""

@@ -6,7 +6,6 @@ not one for each of its cells.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -49,12 +48,12 @@ class Quiet:
 
     lanes: Array
     chambers: Array
-    hot: Callable[[Seen], Array]
-    """Gives the orbits of each chamber that only its hot cells have, which are known."""
+    hot: Array
+    """Shape (n_chambers,): orbits that only hot cells have, which are known."""
     telescope: bool = False
 
     @classmethod
-    def of(cls, layout: Layout, hot: Callable[[Seen], Array]) -> "Quiet":
+    def of(cls, layout: Layout, hot: Array) -> "Quiet":
         """Return nothing but hot cells."""
         lanes, chambers = len(layout.lanes), layout.n_chambers
         return cls(np.zeros(lanes, np.bool_), np.zeros(chambers, np.bool_), hot)
@@ -76,6 +75,8 @@ class Check(ABC):
     """A question that is asked of every window."""
 
     name = ""
+    needs_reference = False
+    """Whether likeness does not tell enough where there is no reference."""
     targets: tuple[str, ...] = ()
 
     @abstractmethod

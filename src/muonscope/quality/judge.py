@@ -29,7 +29,7 @@ from muonscope.results.read_message import Remainder, WindowResult
 from muonscope.results.run_time import RunTime
 from muonscope.units import ORBIT_S
 
-__all__ = ["AUTO_S", "NEEDS_REFERENCE", "Judge", "Judged"]
+__all__ = ["AUTO_S", "Judge", "Judged"]
 
 AUTO_S = 600.0
 """So much calm time of a run may become its reference."""
@@ -43,16 +43,8 @@ _IN_ORDER = (
 )  # fmt: skip
 """What says that a whole part is bad comes before what looks at its pieces."""
 
-_OF_CELLS = {CellDead, CellRate, CellTrains}
 
-NEEDS_REFERENCE = {
-    TelescopeRate,
-    ChambersTogether,
-    ScintillatorRate,
-    ScintillatorInTime,
-    DriftBox,
-    CellTrains,
-}
+_OF_CELLS = {CellDead, CellRate, CellTrains}
 
 
 class Judged:
@@ -122,22 +114,22 @@ class Judge:
         self._time, self._checks = RunTime(), list[Check]()
         self._builder = ReferenceBuilder(detector) if auto and reference is None else None
         self._states: dict[str, np.ndarray] = {}
-        self._end_s, self._next = 0.0, (-1, -1)
+        self._next = -1, -1
 
     def take(self, window: WindowResult, at: float | None = None) -> list[Change]:
         """Judge the next window; return the verdicts that are other ones than before.
 
         ``at`` is the wall-clock time that it is of, s since 1970.
         """
+        end_s = self._time.end_s
         begin_s = self._time.place(window) * ORBIT_S
-        seen = Seen.of(window)
+        seen = self._seen(window)
         if not self._checks:
             self.profile = profile_for(self._profiles, window.conditions)
             self._make_checks(seen.window_s)
-        changes = self._gap(begin_s, window, at) if self.windows else []
-        self._end_s = self._time.end_s
+        changes = self._gap(end_s, begin_s, window, at) if self.windows else []
         self.windows += 1
-        quiet = Quiet.of(layout_of(self.detector), self._hot)
+        quiet = Quiet.of(layout_of(self.detector), self._hot(seen))
         if window.place != self._next:  # it may begin in mid-window, FPGA by FPGA
             quiet.lanes[:] = quiet.chambers[:] = True
         self._next = window.epoch, window.window + 1
@@ -150,13 +142,18 @@ class Judge:
     def end(self, remainder: Remainder, at: float | None = None) -> list[Change]:
         """Judge what belongs to no window of the run."""
         account = remainder.bytes
-        verdict = self._known(_bytes_verdict(account, self._end_s, at))
+        verdict = self._known(_bytes_verdict(account, self._time.end_s, at))
         before = self.judged.verdicts.get(("bytes", "source"))
         self.judged.verdicts["bytes", "source"] = verdict
         state = before.state if before else State.GOOD
         if verdict.state == state:
             return []
         return [Change(verdict=verdict, before=state, place=(-1, -1))]
+
+    def _seen(self, window: WindowResult) -> Seen:
+        """Return what a window tells, as far as the reference tells it, too."""
+        comparable = self.reference is None or self.reference.tells_all
+        return Seen.of_summary(window.summary, tells_all=comparable and window.version > 1)
 
     def _hot(self, seen: Seen) -> np.ndarray:
         cells = next((c for c in self._checks if isinstance(c, CellRate)), None)
@@ -171,7 +168,7 @@ class Judge:
             settings = self.profile.checks[kind.name]
             if not settings.enabled:
                 continue
-            if kind in NEEDS_REFERENCE and not reference.whole:
+            if kind.needs_reference and not reference.whole:
                 self.judged.unjudged.append(kind.name)
                 continue
             setting = Setting(settings=settings, reference=reference, window_s=window_s)
@@ -181,7 +178,7 @@ class Judge:
             self._checks.append(check)
             if kind is CellDead and self.profile.checks[ChamberCells.name].enabled:
                 of_chambers = self.profile.checks[ChamberCells.name]
-                setting = Setting(settings=of_chambers, reference=reference, window_s=window_s)
+                setting = replace(setting, settings=of_chambers)
                 self._checks.append(ChamberCells(setting, check))
         names = {check.name for check in self._checks} | {"data", "bytes"}
         kept = {k: v for k, v in self.judged.verdicts.items() if k[0] in names}
@@ -219,14 +216,16 @@ class Judge:
                 return replace(verdict, known=f"{known.why} (until {known.until})")
         return verdict
 
-    def _gap(self, begin_s: float, window: WindowResult, at: float | None) -> list[Change]:
+    def _gap(
+        self, end_s: float, begin_s: float, window: WindowResult, at: float | None
+    ) -> list[Change]:
         """Tell of a time without data, which is over with this window."""
-        if begin_s - self._end_s <= _GAP_S:
+        if begin_s - end_s <= _GAP_S:
             return []
-        text = f"no window from {self._end_s:,.0f} s to {begin_s:,.0f} s in the run"
+        text = f"no window from {end_s:,.0f} s to {begin_s:,.0f} s in the run"
         gone = Verdict(
             check="data", target="telescope", state=State.NO_DATA, text=text,
-            value=begin_s - self._end_s, unit="s", since_s=self._end_s, since_at=None,
+            value=begin_s - end_s, unit="s", since_s=end_s, since_at=None,
         )  # fmt: skip
         back = Verdict(
             check="data", target="telescope", state=State.GOOD, text=f"data again, after {text}",

@@ -59,6 +59,7 @@ class DriftBox(Check):
     """Drift times of each chamber against the reference's box, shifted or stretched."""
 
     name = "drift_box"
+    needs_reference = True
 
     def __init__(self, setting: Setting) -> None:
         """Begin without a window."""

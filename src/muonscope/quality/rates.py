@@ -78,6 +78,7 @@ class TelescopeRate(CountCheck):
     """Orbits with hits, of all chambers that are not bad by themselves."""
 
     name, unit = "telescope_rate", "chamber orbits with hits"
+    needs_reference = True
     targets, subjects = ("telescope",), ("telescope",)
 
     def prepare(self) -> None:
@@ -86,7 +87,7 @@ class TelescopeRate(CountCheck):
     def measure(self, seen: Seen, quiet: Quiet) -> Measured:
         """Return the counts of a window."""
         counts = ~quiet.chambers
-        n = (seen.chamber_orbits - quiet.hot(seen))[counts].sum()
+        n = (seen.chamber_orbits - quiet.hot)[counts].sum()
         e = (self.reference.chamber_hz * seen.chamber_live_s)[counts].sum()
         frozen = np.array([not counts.any() or not self.reference.whole])
         return Measured(np.array([n]), np.array([e]), np.array([self.reference.total_phi]), frozen)
@@ -111,7 +112,7 @@ class ChamberRate(CountCheck):
         """Return the counts of a window."""
         silent = quiet.lanes[self.layout.lane_of_chamber]
         e = self.reference.chamber_hz * seen.chamber_live_s
-        n = seen.chamber_orbits - quiet.hot(seen)
+        n = seen.chamber_orbits - quiet.hot
         usable = ~silent & ~self._bad & (e > 0)
         ratio = np.where(e > 0, n / np.where(e > 0, e, 1.0), 1.0)
         e = e * chamber_mode(ratio, usable)
@@ -149,6 +150,7 @@ class ScintillatorRate(CountCheck):
     """Orbits with a scintillator hit."""
 
     name, unit = "scintillator", "orbits with the scintillator"
+    needs_reference = True
     targets, subjects = ("scintillator",), ("scintillator",)
 
     def prepare(self) -> None:
@@ -167,6 +169,7 @@ class ScintillatorInTime(CountCheck):
     """Scintillator orbits in which each chamber has a hit, too."""
 
     name, unit = "scintillator_in_time", "orbits with the scintillator and the chamber"
+    needs_reference = True
 
     def prepare(self) -> None:
         """Name the targets."""
@@ -184,6 +187,7 @@ class ChambersTogether(CountCheck):
     """Orbits in which chambers of different FPGAs both have three hits or more."""
 
     name, unit = "chambers_together", "orbits with three hits in both"
+    needs_reference = True
 
     def prepare(self) -> None:
         """Name the targets."""

@@ -78,12 +78,11 @@ class ReferenceBuilder:
         """Take a window; one in which an FPGA was silent for more than a tenth only adds rates."""
         self._tells_all = self._tells_all and seen.tells_all
         extra = (seen.hits - seen.occupied).astype(np.float64)
-        lanes = self._layout.lane_of_chamber
         whole = seen.chamber_live_s.min() >= 0.9 * seen.window_s
         for name, value in {
             "live_s": np.float64(seen.live_s),
             "lane_live_s": seen.lane_live_s,
-            "chamber_live_s": seen.lane_live_s[lanes],
+            "chamber_live_s": seen.chamber_live_s,
             "occupied": seen.occupied,
             "occupied_whole": seen.occupied * whole,
             "occupied2": seen.occupied**2 * whole,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-__all__ = ["Change", "State", "Verdict", "worst"]
+__all__ = ["Change", "State", "Verdict"]
 
 
 class State(IntEnum):
@@ -72,8 +72,3 @@ class Change:
     before: State
     place: tuple[int, int]
     """Epoch and window after which it changed."""
-
-
-def worst(verdicts: "list[Verdict]") -> State:
-    """Return the state of all together; known problems do not count."""
-    return max((v.state for v in verdicts if not v.known), default=State.NOT_ENOUGH)

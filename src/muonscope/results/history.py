@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from muonscope.counting.block import Block
 from muonscope.counting.blocks import BLOCKS
+from muonscope.counting.blocks.lanes import alive_orbits
 from muonscope.counting.summary import Summary
 from muonscope.detector import Detector
 from muonscope.results.read_message import WindowResult
@@ -136,7 +137,7 @@ def _merge_into(rows: list[Row], row: Row, bucket: int) -> None:
 
 def _counters(summary: Summary) -> dict[str, int]:
     """Return the numbers of a window by name."""
-    counters = {"live_orbits": round(summary.live_s / ORBIT_S)}
+    counters = {"live_orbits": alive_orbits(summary)}
     for block in summary.blocks:
         counters |= block.trend(summary)
     return counters

@@ -17,9 +17,8 @@ from muonscope.counting.block import (
 )
 from muonscope.counting.told import MOST_COUNT, Told, part, whole
 from muonscope.detector import Detector
-from muonscope.units import ORBIT_S
 
-__all__ = ["FEW_BLOCKS", "LANES", "SHORT_ORBITS", "SILENT_GAPS", "Lanes", "live_s"]
+__all__ = ["FEW_BLOCKS", "LANES", "SHORT_ORBITS", "SILENT_GAPS", "Lanes", "alive_orbits"]
 
 LANES = 16
 """FPGAs that a word can name."""
@@ -106,11 +105,11 @@ class Lanes(Block):
         return Fragment(message={"lanes": lanes}, definitions={"lane": lane})
 
 
-def live_s(counts: Counts) -> float:
-    """Return how long the telescope was alive, s: its longest-living FPGA.
+def alive_orbits(counts: Counts) -> int:
+    """Return in how many orbits the telescope was alive: those of its longest-living FPGA.
 
-    Without a word, or where this was not counted, it is the time that was looked at.
+    Without a word, or where this was not counted, it is all that were looked at.
     """
     lanes = counts.arrays.get("lane_orbits")
     alive = 0 if lanes is None else int(lanes.max(initial=0))
-    return (alive or counts.live_orbits) * ORBIT_S
+    return alive or counts.live_orbits
