@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
-PURE := units detector words stream counting simulation results
+PURE := units detector words stream counting simulation tracking results
 ROOM ?= $(PURE)
 LOCK ?= --upgrade
 COMPILE := $(BIN)/uv pip compile -q pyproject.toml --universal --generate-hashes --no-header --no-annotate
@@ -53,7 +53,7 @@ check: lint ## Style, types, structure, and all tests but those of integration.
 	$(call timed,$(BIN)/pytest -n $(JOBS) -m "not integration")
 
 # Each file in one process, so that its session of Spark and its browser start once.
-integration: system .venv/installed ## The tests with a Kafka broker, Spark, a browser, the wheel.
+integration: system .venv/installed ## The tests with a broker, Spark, a browser, the wheel, the docs.
 	$(call timed,$(BIN)/pytest -n $(JOBS) --dist loadfile -m integration)
 
 system:
@@ -79,6 +79,7 @@ bench: .venv/installed ## Measure against the peers; prints ratios, checks the a
 	$(BIN)/python benchmarks/run.py
 	PYTHONPATH=tests:tools:benchmarks $(BIN)/python benchmarks/kafka_run.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/dashboard_run.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/muons.py
 
 figures: .venv/installed ## Draw the plots of the documentation again.
 	$(BIN)/python examples/simulation_plots.py --recordings $(REALDATA)

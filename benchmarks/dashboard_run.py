@@ -7,8 +7,10 @@ with the server, whose own time is told apart.
 import argparse
 import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -26,6 +28,9 @@ MUONSCOPE = str(Path(sys.executable).with_name("muonscope"))
 HOST = "127.0.0.1"
 VIEWERS = (0, 1, 10, 100, 500)
 CHAMBERS = "#page=chambers&"
+SECTIONS = ["start", "viewers", "latency", "file", "browser", "traffic", "network"]
+_SLOW_BITS, _SLOW_MS = 1.6e6, 150
+"""A slow line, as phones have it (the "slow 4G" of Lighthouse)."""
 FIRST_PLOT = "() => window.muonscope && window.muonscope.state().updates > 0"
 
 
@@ -184,10 +189,97 @@ def start_section() -> None:
                 print(f"first plot of muonscope demo, {label}: {time.perf_counter() - start:.1f} s")
 
 
+def network_section() -> None:
+    """Measure a first visit over a slow line: what is loaded, and when the first plot is there."""
+    with dashboard("dashboard", "sim:legnaro?seconds=inf") as server, chromium() as browser:
+        time.sleep(20)  # windows are there
+        for name in ("overview", "chambers"):
+            page = open_page(browser, "about:blank").page
+            session = page.context.new_cdp_session(page)
+            session.send("Network.enable")
+            loaded: dict[str, float] = {}
+            session.on(
+                "Network.loadingFinished",
+                lambda event, into=loaded: into.update(
+                    {event["requestId"]: event["encodedDataLength"]}
+                ),
+            )
+            session.send(
+                "Network.emulateNetworkConditions",
+                {
+                    "offline": False, "latency": _SLOW_MS, "uploadThroughput": _SLOW_BITS / 8,
+                    "downloadThroughput": _SLOW_BITS / 8,
+                },
+            )  # fmt: skip
+            start = time.perf_counter()
+            page.goto(f"{server.url}#page={name}")
+            page.wait_for_function(FIRST_PLOT, timeout=120_000)
+            print(
+                f"first plot of {name} at {_SLOW_BITS / 1e6:g} Mbit/s and {_SLOW_MS} ms:"
+                f" {time.perf_counter() - start:.1f} s, {sum(loaded.values()) / 1e3:.0f} kB in"
+                f" {len(loaded)} answers",
+                flush=True,
+            )
+            page.context.close()
+
+
+def traffic_section(seconds: float) -> None:
+    """Measure what the stream sends to one viewer, packed, with and without single orbits."""
+    with dashboard("dashboard", "sim:legnaro?seconds=inf") as server:
+        time.sleep(10)
+        for page, lists in (("overview", 0), ("chambers", 1)):
+            with socket.create_connection((HOST, server.port)) as connection:
+                asked = f"GET /stream?view=recent&lists={lists} HTTP/1.1"
+                connection.sendall(
+                    f"{asked}\r\nHost: {HOST}\r\nAccept-Encoding: gzip\r\n\r\n".encode()
+                )
+                taken, begin = 0, time.monotonic()
+                connection.settimeout(5)
+                while time.monotonic() < begin + seconds:
+                    taken += len(connection.recv(1 << 18))
+            each = taken * 8 / seconds
+            print(
+                f"stream of {page}: {each / 8e3:.1f} kB/s, {200 * each / 1e6:.1f} Mbit/s for 200",
+                flush=True,
+            )
+
+
+def file_section(seconds: float) -> None:
+    """Measure from a line in a file of results to the changed pixels, in a real browser."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder) / "results.jsonl"
+        made = Path(folder) / "made.jsonl"
+        source = f"sim:legnaro?seconds={seconds + 10:g}"
+        command = [MUONSCOPE, "process", source, "--to", str(made), "--run", "bench"]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        lines = made.read_bytes().splitlines(keepends=True)[: int(seconds)]
+        results.write_bytes(b"")
+        with dashboard("dashboard", str(results)) as server, chromium() as browser:
+            page = open_page(browser, f"{server.url}{CHAMBERS}view=window").page
+            delays = []
+            for n, line in enumerate(lines):
+                time.sleep(0.97)  # not in step with what looks for lines
+                with results.open("ab") as file:
+                    file.write(line)
+                written = time.time() * 1e3
+                if n < 5:
+                    continue
+                page.wait_for_function(
+                    "(at) => window.muonscope.state().lastApplied > at", arg=written, polling=10
+                )
+                delays.append(page.evaluate("() => window.muonscope.state().lastApplied") - written)
+            ms = np.percentile(delays, [50, 99])
+            print(
+                f"from the line to the pixels, {len(delays)} windows: p50 {ms[0]:.0f} ms,"
+                f" p99 {ms[1]:.0f} ms"
+            )
+            print("  " + histogram(delays), flush=True)
+
+
 def main() -> int:
     """Run the sections asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sections", nargs="*", default=["start", "viewers", "latency", "browser"])
+    parser.add_argument("sections", nargs="*", default=SECTIONS)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--updates", type=int, default=1_000)
     options = parser.parse_args()
@@ -200,6 +292,12 @@ def main() -> int:
                 viewers_section(options.seconds)
             case "latency":
                 latency_section(options.seconds)
+            case "file":
+                file_section(options.seconds)
+            case "traffic":
+                traffic_section(options.seconds)
+            case "network":
+                network_section()
             case _:
                 browser_section(options.updates)
     return 0

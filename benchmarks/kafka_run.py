@@ -78,7 +78,7 @@ class Account:
 def process(stream: str, results: str, **more: Any) -> None:
     """Process a topic that is full."""
     options: dict[str, Any] = {"run": "bench", "idle_exit": "1s"} | more
-    muonscope.process(stream, to=results, **options)
+    muonscope.process(stream, to=results, without=("tracking",), **options)
 
 
 def process_rate(stream: str, results: str) -> float:

@@ -40,6 +40,8 @@ ORIGINAL_S = {10_000: (2.4, 3.1), 1_000_000: (6.9, 6.9)}
 """What the original's ``process_batch`` on Spark takes for so many rows, s (local, 2 cores)."""
 
 MUONSCOPE = [sys.executable, "-m", "muonscope"]
+PROCESS = [*MUONSCOPE, "process", "--without", "tracking"]
+"""Counting alone, which is what peers do."""
 
 
 def simulated_words(n: int, profile: str = "legnaro") -> Words:
@@ -235,15 +237,16 @@ def files_section(n: int, repeats: int) -> None:
         run([*MUONSCOPE, "convert", str(dat), str(csv)])
         out = Path(folder) / "out.jsonl"
 
-        def process(file: Path) -> None:
+        def process(file: Path, without: tuple[str, ...] = ("tracking",)) -> None:
             out.unlink(missing_ok=True)
-            process_file(file, out)
+            muonscope.process(file, to=str(out), run="bench", without=without)
 
         times = timed(
             repeats,
             windows=lambda: window_all(words, muonscope.shipped_detector()),
             dat=lambda: process(dat),
             csv=lambda: process(csv),
+            tracks=lambda: process(dat, without=()),
             polars=lambda: pl.read_csv(csv, schema_overrides={"TDC_MEAS": pl.Float64}).height,
         )
         messages = out.read_bytes().splitlines()
@@ -256,6 +259,12 @@ def files_section(n: int, repeats: int) -> None:
             times["dat"],
             f"{times['windows'] / times['dat']:.2f} x memory",
         )
+        rate(
+            "the same with tracks",
+            n,
+            times["tracks"],
+            f"{times['dat'] / times['tracks']:.3f} x without",
+        )
         rate("polars.read_csv alone, both cores", n, times["polars"])
         rate(
             "process .csv to .jsonl",
@@ -264,15 +273,9 @@ def files_section(n: int, repeats: int) -> None:
             f"{times['polars'] / times['csv']:.2f} x polars",
         )
         cold = statistics.median(
-            elapsed([*MUONSCOPE, "process", str(dat), "--to", str(out), "--force"])
-            for _ in range(3)
+            elapsed([*PROCESS, str(dat), "--to", str(out), "--force"]) for _ in range(3)
         )
         rate("process .dat as a command, start-up included", n, cold)
-
-
-def process_file(file: Path, out: Path) -> None:
-    """Do what the command does, in this process, so that start-up is not measured."""
-    muonscope.process(file, to=str(out), run="bench")
 
 
 def memory_bound_section(_n: int, _repeats: int) -> None:
@@ -283,7 +286,7 @@ def memory_bound_section(_n: int, _repeats: int) -> None:
     orbits = np.uint64(length << 17)
     total = 10 * 10**9 // block.nbytes
     with subprocess.Popen(
-        [*MUONSCOPE, "process", "-", "--to", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        [*PROCESS, "-", "--to", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         assert process.stdin

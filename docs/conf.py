@@ -25,7 +25,7 @@ napoleon_google_docstring = False
 
 # Names of other projects, and type aliases: nothing is fetched to resolve them.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(numpy|np|npt|pa|hist|collections|typing)\..*"),
+    (r"py:.*", r"(numpy|np|npt|pa|pyarrow|hist|collections|typing)\..*"),
     (r"py:.*", r"(IntArray|Words|Any|Iterator|Iterable|Sequence|optional)"),
     (r"py:class", r"muonscope\.words\.rejects\.Rejects|Rejects|Detector|DetectorError|T"),
     (r"py:class", r"muonscope\.transports\.(kafka\.options\.KafkaOptions|base\.SourceStatus)"),

@@ -50,6 +50,8 @@ def test_a_folder_may_hold_integration_tests_only() -> None:
     assert is_integration(Path("tests/kafka/test_new.py"), [])
     assert not is_integration(Path("tests/transports/kafka/test_url.py"), [])
     assert not is_integration(Path("tests/test_new.py"), [])
+    assert is_integration(Path("tests/test_docs.py"), [])
+    assert not is_integration(Path("tests/cli/test_docs.py"), [])
     assert not is_integration(Path("src/muonscope/kafka/new.py"), [])
 
 

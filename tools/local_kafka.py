@@ -6,6 +6,7 @@ script it stays in the foreground until Ctrl-C.
 """
 
 import argparse
+import fcntl
 import os
 import shutil
 import signal
@@ -73,20 +74,27 @@ def _pyspark_jars() -> Path:
 def _retrieve(artifact: tuple[str, str, str]) -> list[Path]:
     """Return the jars of an artifact and all that it needs, fetched once."""
     folder = JARS / f"{artifact[1]}-{artifact[2]}"
-    if not (folder / "complete").exists():
-        print(f"fetching {artifact[1]} {artifact[2]} from Maven Central ...", file=sys.stderr)
-        ivy = next(_pyspark_jars().glob("ivy-*.jar"))
-        command = [
-            java(), "-cp", str(ivy), "org.apache.ivy.Main", "-cache", str(JARS / "cache"),
-            "-m2compatible", "-dependency", *artifact, "-confs", "default",
-            "-types", "jar", "bundle", "-retrieve",
-            f"{folder}/[artifact]-[revision](-[classifier]).[ext]",
-        ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode or not list(folder.glob("*.jar")):
-            raise SystemExit(f"{artifact[1]}: cannot be fetched:\n{done.stdout[-3000:]}")
-        (folder / "complete").touch()
+    JARS.mkdir(parents=True, exist_ok=True)
+    with (JARS / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two that fetch at once spoil each other's downloads
+        if not (folder / "complete").exists():
+            _fetch(artifact, folder)
     return sorted(folder.glob("*.jar"))
+
+
+def _fetch(artifact: tuple[str, str, str], folder: Path) -> None:
+    print(f"fetching {artifact[1]} {artifact[2]} from Maven Central ...", file=sys.stderr)
+    ivy = next(_pyspark_jars().glob("ivy-*.jar"))
+    command = [
+        java(), "-cp", str(ivy), "org.apache.ivy.Main", "-cache", str(JARS / "cache"),
+        "-m2compatible", "-dependency", *artifact, "-confs", "default",
+        "-types", "jar", "bundle", "-retrieve",
+        f"{folder}/[artifact]-[revision](-[classifier]).[ext]",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode or not list(folder.glob("*.jar")):
+        raise SystemExit(f"{artifact[1]}: cannot be fetched:\n{done.stdout[-3000:]}")
+    (folder / "complete").touch()
 
 
 def kafka_jars() -> list[Path]:

@@ -39,6 +39,7 @@ __all__ = [
     "WindowSummary",
     "WindowTable",
     "__version__",
+    "calibrate",
     "judge",
     "open",
     "process",
@@ -47,6 +48,7 @@ __all__ = [
     "shipped_detector",
     "simulate",
     "summarise",
+    "tracks",
 ]
 
 _HOMES = {
@@ -62,6 +64,7 @@ _HOMES = {
     "Summary": "muonscope.counting.summary",
     "WindowSummary": "muonscope.counting.window_table",
     "WindowTable": "muonscope.counting.window_table",
+    "calibrate": "muonscope.replaying.calibrate",
     "judge": "muonscope.processing.judging",
     "open": "muonscope.api",
     "process": "muonscope.processing.process",
@@ -70,6 +73,7 @@ _HOMES = {
     "shipped_detector": "muonscope.detector",
     "simulate": "muonscope.api",
     "summarise": "muonscope.api",
+    "tracks": "muonscope.replaying.track_files",
 }
 _OTHER_NAMES = {"open": "open_recording"}
 """Names that a module has under another one."""

@@ -95,6 +95,8 @@ class EventKind(StrEnum):
     """The kernels are compiled while plain Python does their work; ``kept`` (1) or not (0)."""
     SERVING = "serving"
     """A dashboard of a source (``where``) is at the address ``detail``."""
+    REFERENCE_SHORT = "reference short"
+    """``where``: the reference; ``whole``, ``least``: whole windows that it has, and must have."""
     FEED_ENDED = "feed ended"
     """Nothing more comes to a dashboard, for the reason ``detail``."""
     MANY_UNMAPPED = "many unmapped"

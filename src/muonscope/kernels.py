@@ -43,6 +43,9 @@ class Purpose(Enum):
         "muonscope.words._parse_csv", "muonscope.words._parse_json", "muonscope.words._realign",
     )  # fmt: skip
     WRITING = ("muonscope.words._write_text",)
+    TRACKING = (
+        "muonscope.tracking._tracks", "muonscope.tracking._segments", "muonscope.counting._hits",
+    )  # fmt: skip
     SIMULATION = ("muonscope.simulation._writing", "muonscope.simulation._crossing")
 
 

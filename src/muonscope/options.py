@@ -27,6 +27,7 @@ __all__ = [
     "replication_option",
     "sources_of",
     "sources_option",
+    "without_option",
 ]
 
 _Options = TypeVar("_Options")
@@ -148,3 +149,13 @@ def replication_option() -> Any:
 def no_wait_option() -> Any:
     """Return the option that does not wait for brokers."""
     return option(False, "--no-wait", help="Fail at once if no broker answers.")
+
+
+def without_option() -> Any:
+    """Return the option that names what is not counted."""
+    return option(
+        (),
+        "--without",
+        metavar="WHAT",
+        help="Leave out: tracking (most of the work).",
+    )

@@ -15,6 +15,8 @@ __all__ = [
     "BX_PER_ORBIT",
     "CELL_HEIGHT_MM",
     "CELL_WIDTH_MM",
+    "DRIFT_DELAY_NS",
+    "DRIFT_LENGTH_MM",
     "ORBITS_PER_COUNTER",
     "ORBIT_NS",
     "ORBIT_S",
@@ -42,6 +44,13 @@ CELL_WIDTH_MM = 42.0
 
 CELL_HEIGHT_MM = 13.0
 """Pitch of the layers in a chamber, mm."""
+
+DRIFT_DELAY_NS = (5.5, 24.0)
+"""Delay of the drift relation at 0 and what comes to it at 45 deg, ns; see ``Cell`` of
+:mod:`muonscope.simulation.profiles`: a fit to GARFIELD."""
+
+DRIFT_LENGTH_MM = (0.5, 1.5)
+"""Its length in the same way, mm."""
 
 _SECONDS = {"": 1.0, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _LENGTH_OF_TIME = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)\s*([a-z]*)")

@@ -173,6 +173,10 @@ _TEXTS: dict[EventKind, Callable[[Event], str]] = {
     EventKind.COMPILED_ELSEWHERE: lambda _: (
         "waiting for another process that compiles the kernels (once per installation) ..."
     ),
+    EventKind.REFERENCE_SHORT: lambda e: (
+        f"--reference {e.where} has {e.numbers['whole']:.0f} whole windows, and verdicts need"
+        f" {e.numbers['least']:.0f}: it is drawn, but nothing is judged by it"
+    ),
     EventKind.COMPILED_IN_VAIN: lambda e: f"the next start compiles again: {e.detail}",
     EventKind.COMPILING_BESIDE: lambda e: (
         f"{_COMPILING if e.numbers['kept'] else _UNKEPT}; until that is done, plain Python does"

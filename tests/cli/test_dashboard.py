@@ -19,6 +19,7 @@ from helpers.served import serving
 from helpers.shown import Shown, shown
 from helpers.simulated import BRIGHT, simulated_words
 from helpers.window_messages import ends_of, moved
+from muonscope.cli.dashboard import DEMO_FAULT
 from muonscope.dashboard.launch import _reference
 from muonscope.dashboard.options import DashboardOptions
 from muonscope.detector import shipped_detector
@@ -72,7 +73,7 @@ def test_words_of_a_file_are_counted_as_process_counts_them(
 ) -> None:
     with shown(command, "dashboard", words, "--run", "run.dat") as dashboard:
         assert_shows(dashboard, lines)
-        status = dashboard.until(lambda s: s["state"] == "stopped", "the end of the file")
+        status = dashboard.until(lambda s: s["state"] == "finished", "the end of the file")
         assert "all of its" in status["reason"]
         assert status["words"] == len(WORDS)
         assert status["bytes"]["bytes_in"] == status["bytes"]["bytes_decoded"] == len(WORDS) * 8
@@ -86,7 +87,7 @@ def test_results_in_a_file_are_shown(command: Command, lines: list[bytes], tmp_p
     path.write_bytes(b"".join(lines) + ends_of("run.dat"))
     with shown(command, "dashboard", path) as dashboard:
         assert_shows(dashboard, lines)
-        status = dashboard.until(lambda s: s["state"] == "stopped", "the end of the run")
+        status = dashboard.until(lambda s: s["state"] == "finished", "the end of the run")
         assert status["reason"] == "run run.dat has ended"
         (source,) = status["sources"]
         assert (source["read"], source["unit"]) == (path.stat().st_size, "bytes")
@@ -248,6 +249,15 @@ def test_a_reference_is_words_or_results(
         assert dashboard.health()["reference"] is True
 
 
+def test_a_reference_that_is_too_short_to_judge_by_is_told(command: Command) -> None:
+    short = "sim:quiet?seconds=12"
+    with shown(command, "dashboard", "sim:quiet", "--reference", short) as dashboard:
+        said = "whole windows, and verdicts need 30: it is drawn, but nothing is judged by it"
+        assert said in dashboard.running.err()
+        assert any(said in note for note in dashboard.health()["notes"])
+        assert dashboard.get("api/v1/problems").json()["reference"] is None
+
+
 def test_a_simulation_as_the_reference_has_an_end(command: Command) -> None:
     reference = ("--reference", "sim:legnaro?rate-scale=0.1")
     with shown(command, "dashboard", "sim:legnaro", *reference) as dashboard:
@@ -349,7 +359,7 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (
         ["sim:legnaro", "--reference", "short"],
         4,
-        "--reference short: no window of legnaro is in it",
+        "--reference short: nothing could be decoded; first: short: byte 0: unknown format",
     ),
 ]
 
@@ -465,14 +475,19 @@ def test_a_reference_is_not_read_to_its_end_where_it_is_told_to_stop(
 # --- demo ----------------------------------------------------------------------------------
 
 
-def test_the_demo_shows_a_telescope_and_tells_what_to_look_at(command: Command) -> None:
+@pytest.mark.parametrize("calm", [[], ["--calm"]])
+def test_the_demo_shows_a_telescope_and_tells_what_to_look_at(
+    command: Command, calm: list[str]
+) -> None:
     begin = time.monotonic()
-    with shown(command, "demo") as dashboard:
+    with shown(command, "demo", *calm) as dashboard:
         dashboard.until(lambda s: s["windows"] >= 1, "a window")
         assert time.monotonic() - begin < patience(10.0)
         text = dashboard.running.err()
-        assert all(page in text for page in ("Overview", "Chambers", "Trends", "System"))
-        assert dashboard.health()["source"] == "sim:legnaro"
+        assert all(page in text for page in ("Overview", "Problems", "Chambers", "System"))
+        source = "sim:legnaro" if calm else f"sim:legnaro?fault={DEMO_FAULT}"
+        assert dashboard.health()["source"] == source
+        assert ("loses\nits high voltage" in text) is not bool(calm)
         assert dashboard.end().code == 0
 
 
@@ -481,7 +496,7 @@ def test_windows_are_the_same_before_and_after_the_kernels_are_compiled(
 ) -> None:
     cache = tmp_path / "cache"
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(cache))
-    with serving(["demo", "--port", 0]) as dashboard:
+    with serving(["demo", "--calm", "--port", 0]) as dashboard:
         until(lambda: "plain Python does their work" in dashboard.told.read_text("utf-8"))
         names = ("advance", "take_closed", "count_panes", "cross_cells", "write_hits")
         until(lambda: all(any(cache.rglob(f"*.{name}-*.nbi")) for name in names), "kernels")

@@ -13,6 +13,7 @@ import pytest
 from helpers.command import Command, Finished, Running, until, windows_of
 from helpers.simulated import BRIGHT, simulated_words
 from muonscope.detector import Detector
+from muonscope.transports.state import StateStore
 from muonscope.words.text_encode import TextEncoder
 
 WORDS = simulated_words(12_000, profile=BRIGHT)
@@ -68,6 +69,20 @@ def resumable(folder: Path, run: Path) -> tuple[object, ...]:
         "process", run, "--run", "r", "--window", "200ms",
         "--to", folder / "out.jsonl", "--state", folder / "state",
     )  # fmt: skip
+
+
+def forget_option(folder: Path, name: str) -> None:
+    """Leave an option out of a saved state, as versions did that had no such option."""
+    store = StateStore(folder / "state")
+    try:
+        saved = store.load()
+        assert saved is not None
+        meta, arrays = saved
+        options = {option: value for option, value in meta["options"].items() if option != name}
+        assert options != meta["options"]
+        store.save(meta | {"options": options}, arrays)
+    finally:
+        store.close()
 
 
 def is_closed(finished: Finished, words: int) -> bool:
@@ -262,6 +277,35 @@ def test_changed_options_are_refused_and_nothing_is_lost(
     assert "--state" in refused.err
     assert (tmp_path / "out.jsonl").read_bytes() == results
     assert command(*arguments).code == 0
+
+
+def test_a_state_says_whether_there_was_tracking(
+    command: Command, legnaro: Detector, tmp_path: Path
+) -> None:
+    run = write_run(tmp_path / "run", "dat", legnaro)
+    arguments = resumable(tmp_path, run)
+    assert command(*arguments, "--without", "tracking").code == 0
+    results = (tmp_path / "out.jsonl").read_bytes()
+    refused = command(*arguments)
+    assert refused.code == 6
+    assert "of a run with tracking = False, this one has True" in refused.err
+    assert (tmp_path / "out.jsonl").read_bytes() == results
+    assert command(*arguments, "--without", "tracking").code == 0
+    assert (tmp_path / "out.jsonl").read_bytes() == results
+
+
+def test_a_state_of_before_there_was_tracking_goes_on_without_it(
+    command: Command, legnaro: Detector, tmp_path: Path
+) -> None:
+    run = write_run(tmp_path / "run", "dat", legnaro)
+    arguments = [*resumable(tmp_path, run), "--without", "tracking"]
+    assert command(*arguments).code == 0
+    results = (tmp_path / "out.jsonl").read_bytes()
+    forget_option(tmp_path, "tracking")
+    assert command(*arguments).code == 0
+    assert (tmp_path / "out.jsonl").read_bytes() == results
+    forget_option(tmp_path, "tracking")
+    assert "tracking = False, this one has True" in command(*arguments[:-2]).err
 
 
 def test_other_sources_are_refused_and_nothing_is_lost(

@@ -420,6 +420,16 @@ def test_a_wrong_option_leaves_the_destination_alone(
     assert path.read_bytes() == b"precious"
 
 
+def test_tracking_can_be_left_out_and_changes_nothing_else(command: Command, dat: Path) -> None:
+    with_tracks = windows_of(command("process", dat, "--run", "r").out)
+    without = windows_of(command("process", dat, "--run", "r", "--without", "tracking").out)
+    events = [window.pop("tracks")["events"] for window in with_tracks]
+    assert sum(events) > 20
+    assert with_tracks == without
+    unknown = command("process", dat, "--without", "words")
+    assert refused(unknown, 2, "--without: found 'words', expected tracking")
+
+
 def test_windows_have_the_length_that_was_asked_for(command: Command, dat: Path) -> None:
     for text, orbits in (("100ms", 1122), ("1s", 11_223), ("2.5 min", 1_683_502), ("2", 22_447)):
         messages = command("process", dat, "--window", text).messages

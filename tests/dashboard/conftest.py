@@ -92,7 +92,7 @@ def finished(results: Path) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Served]:
-    """The demonstration, in real time."""
-    with serving(["demo", "--port", "0"]) as served:
+    """The demonstration, in real time, without its fault."""
+    with serving(["demo", "--calm", "--port", "0"]) as served:
         served.wait_for_windows()
         yield served

@@ -7,6 +7,7 @@ import orjson
 from msgspec import Struct
 
 from helpers.window_messages import moved, simulated_lines
+from muonscope.counting.blocks import WITH_TRACKS
 from muonscope.counting.summary import Summary, merged
 from muonscope.dashboard.contract import encoded
 from muonscope.dashboard.live import Live, LiveOptions, Progress
@@ -49,8 +50,8 @@ def live_of(
     """Return a state that has taken some messages."""
     clock = clock or Clock()
     live = Live(
-        ResultStore(detector, run=run), LiveOptions(source=source, **options), clock=clock,
-        reference=reference,
+        ResultStore(detector, run=run, blocks=WITH_TRACKS),
+        LiveOptions(source=source, **options), clock=clock, reference=reference,
     )  # fmt: skip
     return fed(live, lines, clock)
 
@@ -72,4 +73,8 @@ def decoded(document: Struct | None) -> Document:
 
 def counts(*windows: int) -> Summary:
     """Return the merge of some windows, read one by one."""
-    return merged([read_result(window(n), LEGNARO).summary for n in windows], LEGNARO)
+    return merged(
+        [read_result(window(n), LEGNARO, WITH_TRACKS).summary for n in windows],
+        LEGNARO,
+        WITH_TRACKS,
+    )

@@ -9,7 +9,7 @@ from helpers.served import Served
 
 __all__ = ["PAGES", "Look", "Serve", "check", "columns", "drawn", "state"]
 
-PAGES = ("overview", "chambers", "trends", "system")
+PAGES = ("overview", "problems", "chambers", "muons", "trends", "system")
 Look = Callable[..., Any]
 Serve = Callable[..., Served]
 
@@ -19,9 +19,9 @@ def state(page: Page) -> dict[str, Any]:
     return found
 
 
-def columns(page: Page, name: str) -> dict[str, list[float]]:
+def columns(page: Page, name: str) -> dict[str, list[Any]]:
     """Return the columns of a source of the page that is shown."""
-    found: dict[str, list[float]] = page.evaluate(
+    found: dict[str, list[Any]] = page.evaluate(
         "(name) => Object.fromEntries(Object.entries(window.muonscope.source(name) ?? {})"
         ".map(([column, values]) => [column, Array.from(values)]))",
         name,

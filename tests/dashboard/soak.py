@@ -62,7 +62,7 @@ def samples(served: Served) -> Iterator[tuple[float, float]]:
     while True:
         status = served.health()
         yield process.memory_info().rss / 1e6, status["windows"] / 86_400
-        if status["state"] == "stopped":
+        if status["state"] in {"finished", "stopped"}:
             return
         time.sleep(EVERY_S)
 

@@ -66,7 +66,7 @@ def test_idle_connections_do_not_stop_a_viewer() -> None:
         for _ in range(IDLE):
             stack.enter_context(served.connected())
         with served.watching("run") as told:
-            assert {next(told)[0], next(told)[0]} == {"status", "view"}
+            assert {next(told)[0] for _ in range(3)} == {"status", "problems", "view"}
             begin = time.monotonic()
             fed(live, [window(1)], Clock())
             assert next(d for name, d in told if name == "view")["windows"] == 2
@@ -197,13 +197,13 @@ def test_a_login_that_is_not_sent_to_its_end_leaves_no_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     access = Access(token="a token of some length", hosts=None)
-    with serving(access=access, patience_s=0.3) as served:
-        for wait in (0.05, 2.0):
+    with serving(access=access, patience_s=1.5) as served:
+        for wait in (0.05, 20.0):
             with served.connected() as connection:
                 connection.sendall(
                     b"POST /login HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nt"
                 )
-                assert is_closed(connection, wait) == (wait == 2.0)
+                assert is_closed(connection, wait) == (wait > 1)
         assert served.get("login").status_code == 200
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 

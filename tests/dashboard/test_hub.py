@@ -1,12 +1,13 @@
 """Broadcasting: each state is encoded once, the slow skip, nothing is queued."""
 
 import asyncio
+import zlib
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any
 
 from helpers.patience import patience
-from muonscope.dashboard.hub import Hub
+from muonscope.dashboard.hub import GZIP_HEADER, Hub
 
 
 class Told:
@@ -146,5 +147,42 @@ def test_a_viewer_that_leaves_is_counted_no_more() -> None:
         await asyncio.gather(task, return_exceptions=True)
         await settled()
         assert hub.viewers == 0
+
+    played(play)
+
+
+def test_a_state_is_packed_once_and_any_sequence_of_packed_ones_is_a_stream() -> None:
+    async def play(told: Told, hub: Hub) -> None:
+        early, late = list[bytes](), list[bytes]()
+        tasks = [asyncio.create_task(following(hub.events("status", "run", packed=True), early))]
+        await settled()
+        for n in range(1, 5):
+            told.state = n
+            hub.renew("run")
+            await settled()
+            if n == 3:
+                events = hub.events("run", packed=True)
+                tasks.append(asyncio.create_task(following(events, late)))
+                await settled()
+        assert hub.packed("run") is hub.packed("run")
+        for got, expected in (
+            (early, b"status0;run0;run1;run2;run3;run4;"),
+            (late, b"run3;run4;"),
+        ):
+            inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            assert inflate.decompress(GZIP_HEADER + b"".join(got)) == expected
+        hub.close()
+        await asyncio.gather(*tasks)
+
+    played(play)
+
+
+def test_what_is_not_there_is_not_packed() -> None:
+    async def play(told: Told, hub: Hub) -> None:
+        told.empty.add("run")
+        assert hub.packed("run") is None
+        told.empty.clear()
+        hub.renew("run")
+        assert hub.packed("run") is not None
 
     played(play)

@@ -37,7 +37,7 @@ def test_it_shows_all_windows_of_a_file_and_frees_its_port(recording: Path) -> N
     with muonscope.serve(recording, port=0, tell=told.append) as dashboard:
         assert dashboard.url.startswith("http://127.0.0.1:")
         assert dashboard.url in dashboard._repr_html_()
-        until(lambda: health(dashboard)["state"] == "stopped", "the end of the file")
+        until(lambda: health(dashboard)["state"] == "finished", "the end of the file")
         status = health(dashboard)
         assert status["accounting"]["words_in"] == 9000
         port = int(dashboard.url.rstrip("/").rsplit(":", 1)[1])
@@ -63,8 +63,8 @@ def test_two_run_side_by_side(recording: Path) -> None:
         muonscope.serve(recording, port=0, run="other") as two,
     ):
         assert one.url != two.url
-        until(lambda: health(two)["state"] == "stopped", "the end of the file")
-        until(lambda: health(one)["state"] == "stopped", "the end of the file")
+        until(lambda: health(two)["state"] == "finished", "the end of the file")
+        until(lambda: health(one)["state"] == "finished", "the end of the file")
         assert (health(one)["run"], health(two)["run"]) == ("run7", "other")
 
 

@@ -8,6 +8,7 @@ import pytest
 from dashboard.lives import LEGNARO, counts, decoded, live_of, window
 from dashboard.serving import until
 from helpers.window_messages import SECOND
+from muonscope.counting.blocks import WITH_TRACKS
 from muonscope.dashboard.contract import VIEWS
 from muonscope.dashboard.documents import detector_document
 from muonscope.dashboard.live import Live, Progress
@@ -41,6 +42,10 @@ def test_the_tables_of_a_view_are_its_counts(name: str) -> None:
     assert sum(strip["hits"]) == latest.summary.hits_per_chamber[1]
     assert all(0 <= s < 1 for s in strip["time"])
     assert np.all(np.diff(strip["time"]) > 0)
+    orbits = np.rint(np.array(strip["time"]) / ORBIT_S)  # the time tells which one it is
+    assert strip["time"] == pytest.approx((orbits * ORBIT_S).tolist(), abs=5.1e-6)
+    every = np.arange(100_000)
+    assert np.array_equal(np.rint(np.round(every * ORBIT_S, 5) / ORBIT_S), every)
 
 
 def test_a_view_says_what_it_is_of() -> None:
@@ -128,7 +133,7 @@ def test_no_window_comes_between_the_rows_that_go_out_and_their_number(
 def test_a_window_that_was_counted_here_is_shown_as_its_message_would_be() -> None:
     counted, read = live_of([window(0)]), live_of([window(0)])
     for n in (1, 2, 2):
-        result = read_result(window(n), LEGNARO)
+        result = read_result(window(n), LEGNARO, WITH_TRACKS)
         assert isinstance(result, WindowResult)
         assert counted.take_window(result, window(n)) is read.take(window(n))
     for live in (counted, read):

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from dashboard.lives import Clock, fed, live_of, window
 from dashboard.looking import PAGES, Look, Serve, columns, drawn, state
+from dashboard.serving import serving as serving_here
 from helpers.command import until
 from helpers.served import serving
 
@@ -39,6 +41,7 @@ def test_what_another_server_shows_is_not_mixed_with_what_was_there(
         assert served.interrupt() == 0
     with serving(["dashboard", results, "--port", port]) as served:
         page.wait_for_function("() => window.muonscope.state().line === 'connected'")
+        served.wait_for_windows(len(results.read_bytes().splitlines()) - 1)  # it listens before
         rows = len(served.get("api/v1/windows?last=1800")["columns"]["run_s"])
         page.wait_for_function("(n) => window.muonscope.state().trendRows === n", arg=rows)
         assert served.interrupt() == 0
@@ -81,7 +84,7 @@ def test_ten_minutes_fast_forwarded_are_all_there(look: Look, serve: Serve) -> N
     source = "sim:legnaro?seconds=600s&rate-scale=0.2"
     served = serve(source, "--speed", "60")
     page = look(f"{served.url}#page=chambers&view=run").page
-    until(lambda: served.health()["state"] == "stopped", "the end")
+    until(lambda: served.health()["state"] == "finished", "the end")
     said = served.get("api/v1/summary?view=run")
     page.wait_for_function("(n) => window.muonscope.state().seq === n", arg=said["seq"])
     assert said["windows"] >= 600
@@ -142,13 +145,38 @@ def test_it_runs_under_a_path(results: Path, look: Look, serve: Serve) -> None:
     assert state(page)["line"] == "connected"
 
 
+def test_many_windows_of_one_browser_share_a_stream(look: Look) -> None:
+    clock = Clock()
+    live = live_of([window(0)], clock=clock)
+    with serving_here(live) as served:
+        first = look(f"{served.url}#page=overview&view=window").page
+        pages = [first, *(first.context.new_page() for _ in range(8))]
+        for page in pages[1:]:
+            page.goto(f"{served.url}#page=overview&view=window")
+        for page in pages:
+            page.wait_for_function("() => window.muonscope?.state().shown?.window === 0")
+            page.bring_to_front()
+        fed(live, [window(1)], clock)
+        for page in pages:
+            page.bring_to_front()
+            page.wait_for_function("() => window.muonscope.state().shown.window === 1")
+        assert served.status()["viewers"] == 1
+        pages[-1].locator("#view-control label").nth(2).click()  # another view: another stream
+        pages[-1].wait_for_function("() => window.muonscope.state().shown.view === 'run'")
+        assert served.status()["viewers"] == 2
+        pages[-1].close()
+        until(lambda: served.status()["viewers"] == 1, "the end of its stream")
+        for page in pages[:-1]:
+            page.close()
+
+
 def test_the_head_tells_the_verdict_on_every_page(look: Look, serve: Serve) -> None:
     served = serve("sim:quiet?seconds=30&fault=hv-off:ch1@12s-", "--speed", "30")
     page = look(f"{served.url}#page=overview").page
-    page.wait_for_function("() => document.getElementById('verdict-word').textContent === 'BAD'")
+    page.wait_for_function("() => document.getElementById('verdict').dataset.verdict === 'BAD'")
     for name in PAGES:
         page.goto(f"{served.url}#page={name}")
-        assert page.locator("#verdict-word").inner_text() == "BAD"
+        assert page.locator("#verdict-word").inner_text() == "BAD \u00b7 1 problem"
         reason = page.locator("#verdict-reason").inner_text()
         assert reason.startswith("chamber 1: ")
         assert page.locator("#verdict").get_attribute("title") == reason

@@ -122,3 +122,24 @@ def test_of_a_reference_file_the_newest_run_counts_and_each_window_once(
     page.wait_for_timeout(300)
     cells = columns(page, "cells0")
     assert cells["hits_ref"] == pytest.approx(cells["hits"])
+
+
+def test_the_reference_is_on_every_page_that_draws(finished: Served, look: Look) -> None:
+    page = look(f"{finished.url}#page=overview&view=run&reference=1").page
+    drawn(page)
+    page.wait_for_function("() => window.muonscope.source('levels')?.y?.length === 5")
+    said = finished.get("api/v1/summary?view=run")
+    hits = [n / said["live_s"] for n in said["tables"]["chambers"]["hits"]]
+    assert columns(page, "levels")["y"] == pytest.approx([sum(hits), *hits])
+    assert columns(page, "chambers")["hits_ref"] == said["tables"]["chambers"]["hits"]
+    for link in ("trends", "chambers"):
+        page.locator(f"nav a[data-page={link}]").click()
+        page.wait_for_function("(p) => location.hash.includes(`page=${p}`)", arg=link)
+        assert "reference=1" in page.url
+        assert page.locator("#reference-shown").inner_text() == "of the server"
+    page.wait_for_function(
+        "() => document.querySelector('.plot-drift .chi')?.textContent.startsWith('\u03c7')"
+    )
+    told = page.locator(".plot-channels .chi").first.inner_text()
+    assert told.startswith("\u03c7\u00b2/n 0/")  # it is its own reference
+    assert page.locator(".plot-occupancy .hint").first.inner_text().startswith("hits / reference")

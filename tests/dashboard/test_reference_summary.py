@@ -113,6 +113,7 @@ WRONG_VIEWS = (
     (saved(live_s=0), "live_s: found 0.0"),
     (saved(live_s=-1), "Expected `float` >= 0.0 - at `$.live_s`"),
     (saved()[:-100], "found no view document"),
+    (saved().replace(b'"run":"', b'"run":"\xff'), "found no view document"),
 )  # fmt: skip
 
 

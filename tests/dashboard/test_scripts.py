@@ -121,6 +121,31 @@ def test_rates_are_counts_by_live_time(run: Run) -> None:
     assert fill(run, {"counts": ["hits"]}, table, live=0)["hits_hz"] == [0, 0, 0]
 
 
+def test_of_events_the_rows_of_one_are_shown(run: Run) -> None:
+    table = {
+        "event": [0, 1, 1, 1], "view": [0, 0, 1, 0], "x_mm": [1, 2, 3, 4], "z_mm": [0, 10, 0, 0],
+        "slope": [1, 0.5, 1, -2],
+    }  # fmt: skip
+    tags = {"only": {"view": [0, 7]}, "filled": ["x_mm", "x_low"], "reach": [0, 100]}
+    found = fill(run, tags, table, event=1)
+    assert found == {
+        "x_mm": [2, 4], "x_low": [-3, 4], "z_low": [0, 0], "x_high": [47, -196],
+        "z_high": [100, 100],
+    }  # fmt: skip
+    assert fill(run, tags, table, event=-1)["x_mm"] == []
+
+
+def test_a_share_has_an_interval_where_there_is_enough(run: Run) -> None:
+    tags = {"share": {"of": "seen", "in": "asked", "least": 10}}
+    found = fill(run, tags, {"seen": [9, 95, 20], "asked": [9, 100, 20]})
+    assert math.isnan(found["share"][0])
+    assert found["share"][1:] == [0.95, 1.0]
+    middle, half = (0.95 + 0.005) / 1.01, math.sqrt(0.95 * 0.05 / 100 + 0.25e-4) / 1.01
+    assert found["share_low"][1] == pytest.approx(middle - half)
+    assert found["share_high"][1] == pytest.approx(middle + half)
+    assert found["share_high"][2] == pytest.approx(1.0)
+
+
 def test_bins_are_joined_and_tails_gathered_without_loss(run: Run) -> None:
     hits = np.random.default_rng(1).integers(0, 100, 64).tolist()
     joined = fill(run, {"rebin": 5}, {"hits": hits})["hits"]
@@ -139,6 +164,21 @@ def test_a_reference_is_scaled_by_live_time(run: Run) -> None:
     assert found["hits_shown"][2] == 2  # the scale ends there; the ratio is 5
     other = fill(run, tags, {"hits": [4, 1]}, reference=reference)
     assert all(map(math.isnan, other["hits_ref"]))  # another binning compares with nothing
+
+
+def test_a_reference_of_drift_times_is_scaled_by_the_scintillator(run: Run) -> None:
+    reference = {"live_s": 10.0, "scintillator": 50, "tables": {"drift0": {"counts": [100, 20]}}}
+    tags = {
+        "table": "drift0", "counts": ["counts"], "reference": ["counts"], "per": "scintillator",
+    }  # fmt: skip
+    found = fill(run, tags, {"counts": [12, 2]}, reference=reference, scintillator=5)
+    assert found["counts_ref"] == [10, 2]
+    hertz = fill(run, tags, {"counts": [12, 2]}, reference=reference, scintillator=5, unit="hz")
+    assert hertz["counts_ref"] == [5, 1]
+    assert hertz["counts_ratio"] == found["counts_ratio"] == [1.2, 1]
+    saved_before = {name: value for name, value in reference.items() if name != "scintillator"}
+    old = fill(run, tags, {"counts": [12, 2]}, reference=saved_before, scintillator=5)
+    assert old["counts_ref"] == [20, 4]
 
 
 def test_of_too_many_bars_the_highest_are_kept(run: Run) -> None:
@@ -280,6 +320,8 @@ def test_an_answer_to_an_older_question_does_not_overwrite_the_newer(run: Run) -
 def test_pauses_between_attempts_to_connect_grow_until_one_succeeds(run: Run) -> None:
     code = """async ({Connection}) => {
       const kept = [window.setTimeout, window.fetch, window.EventSource, Math.random];
+      const worker = window.SharedWorker;
+      window.SharedWorker = undefined; // as in browsers that have none
       const pauses = [], lines = [], sources = [];
       let due = null;
       Math.random = () => 0.5;
@@ -294,7 +336,7 @@ def test_pauses_between_attempts_to_connect_grow_until_one_succeeds(run: Run) ->
         if (ms < 15_000) [due, pauses[pauses.length]] = [call, ms]; // else the watch for silence
         return 0;
       };
-      new Connection("run", { line: (line) => lines.push(line) });
+      new Connection({ view: "run", lists: true }, { line: (line) => lines.push(line) });
       sources[0].onerror();
       for (let i = 0; i < 7; i++) { due(); await settled(); }
       window.fetch = async () => ({ ok: true, status: 200 });
@@ -303,6 +345,7 @@ def test_pauses_between_attempts_to_connect_grow_until_one_succeeds(run: Run) ->
       sources[1].onopen();
       sources[1].onerror();
       [window.setTimeout, window.fetch, window.EventSource, Math.random] = kept;
+      window.SharedWorker = worker;
       return [pauses, sources.length, lines.slice(-2)];
     }"""
     pauses, sources, lines = run("connection", code)
@@ -351,3 +394,87 @@ def test_of_an_address_what_is_not_known_is_left(run: Run) -> None:
     assert run("choices", "({parse, write}, text) => write(parse(text))", text) == "#page=overview"
     asked = run("choices", "({parse}, text) => parse(text).span", "#span=9999999")
     assert asked == 62 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (100, 3000, [100, 200, 500, 1000, 2000]),
+        (300, 900, [500]),
+        (0.5, 2e6, [1, 10, 100, 1e3, 1e4, 1e5, 1e6]),
+        (0.5, 4e7, [1, 100, 1e4, 1e6]),
+        (0.001, 0.05, [0.001, 0.002, 0.005, 0.01, 0.02, 0.05]),
+    ],
+)
+def test_logarithmic_axes_have_numbers(
+    run: Run, low: float, high: float, ticks: list[float]
+) -> None:
+    found = run("scales", "({ logTicks }, low, high) => logTicks(low, high)", low, high)
+    assert found == pytest.approx(ticks)
+
+
+def test_chi_square_is_that_of_two_counts_scaled_to_each_other(run: Run) -> None:
+    chance = np.random.default_rng(5)
+    here, there = chance.poisson(80, 64), chance.poisson(200, 64)
+    here[3], there[3] = 2, 3  # too few to tell anything
+    reference = {"live_s": 50.0, "tables": {"cells0": {"hits": there.tolist()}}}
+    kept = np.arange(64) != 3
+    expected = ((here - 0.4 * there) ** 2 / (here + 0.4**2 * there))[kept].sum()
+    for unit in ("counts", "hz"):
+        context = {"unit": unit, "live": 20.0, "scintillator": 0, "reference": reference}
+        found = run(
+            "tables",
+            """({ fill, chiSquare }, table, context) => {
+              const tags = { table: "cells0", counts: ["hits"], reference: ["hits"] };
+              return chiSquare(fill(tags, {}, table, context), "hits", context);
+            }""",
+            {"hits": here.tolist()},
+            context,
+        )
+        assert found["n"] == 63
+        assert found["sum"] == pytest.approx(expected)
+    assert expected < 120  # that of equal rates
+
+
+def test_a_reference_tells_the_rates_of_the_history(run: Run) -> None:
+    reference = {
+        "live_s": 10, "accounting": {"late": 5, "scintillator": 20},
+        "tables": {"chambers": {"hits": [30, 50], "scint": [1, 2]}},
+    }  # fmt: skip
+    names = ["hits", "hits1", "scint", "scint0", "scintillator", "late", "orbits"]
+    found = run(
+        "reference",
+        "({ referenceRate }, reference, names) => names.map((n) => referenceRate(reference, n))",
+        reference,
+        names,
+    )
+    assert found[:-1] == [8, 5, 0.3, 0.1, 2, 0.5]
+    assert math.isnan(found[-1])
+
+
+def test_silent_fpgas_and_resets_are_marked(run: Run) -> None:
+    turns = [
+        {"check": "fpga_silent", "target": "fpga1", "state": "BAD", "since_s": 4.0},
+        {"check": "chamber_rate", "target": "ch1", "state": "BAD", "since_s": 4.0},
+        {"check": "fpga_silent", "target": "fpga1", "state": "GOOD", "since_s": 7.0},
+    ]
+    columns = {
+        "run_s": list(range(10)), "at": list(range(1000, 1010)), "epoch": [0] * 10,
+        "window": list(range(10)), "live_s": [1] * 10,
+    }  # fmt: skip
+    found = run(
+        "trend",
+        """({ Trend }, columns, turns) => {
+          const trend = new Trend();
+          trend.load({ next: 10, columns }, 60);
+          return [trend.marksOf(turns, 1005.2), trend.marksOf([], null)];
+        }""",
+        columns,
+        turns,
+    )
+    assert [(m["run_s"], m["at"], m["text"]) for m in found[0]] == [
+        (4, 1004, "fpga1 is silent"),
+        (7, 1007, "fpga1 writes again"),
+        (5, 1005.2, "the run view was begun anew"),
+    ]
+    assert found[1] == []

@@ -15,7 +15,7 @@ from starlette.types import Message, Scope
 
 from dashboard.asking import API, Client, assert_secure, client_of
 from dashboard.lives import LEGNARO, Clock, fed, live_of, window
-from dashboard.serving import Serving, serving
+from dashboard.serving import Serving, events, serving
 from helpers.patience import patience
 from muonscope.dashboard.broadcast import Broadcast, Stream
 from muonscope.dashboard.contract import VIEWS
@@ -23,6 +23,7 @@ from muonscope.dashboard.hub import Hub
 from muonscope.dashboard.live import Live
 from muonscope.dashboard.security import Access
 from muonscope.dashboard.server import DashboardServer, make_app
+from muonscope.results.read_message import read_result
 from muonscope.results.store import ResultStore
 
 LAYOUTS = ("overview", "chambers", "trends")
@@ -65,7 +66,8 @@ def test_the_page_names_the_detector_and_all_that_it_loads_is_there(client: Clie
 def test_every_file_of_the_page_is_served_with_its_type(client: Client) -> None:
     for entry in resources.files("muonscope.dashboard").joinpath("static").iterdir():
         answer = client.get(f"/static/{entry.name}")
-        assert answer.content == entry.read_bytes()
+        if entry.name != "index.html":  # which names all modules
+            assert answer.content == entry.read_bytes()
         kind = {
             "js": "text/javascript",
             "css": "text/css",
@@ -73,6 +75,27 @@ def test_every_file_of_the_page_is_served_with_its_type(client: Client) -> None:
             "svg": "image/svg+xml",
         }
         assert answer.headers["content-type"].startswith(kind[entry.name.rpartition(".")[2]])
+
+
+def test_the_page_names_all_modules_that_it_imports(client: Client) -> None:
+    named = set(re.findall(r'modulepreload" href="static/([\w.-]+)"', client.get("/").text))
+    wanted, found = ["app.js"], {"app.js"}
+    while wanted:
+        text = client.get(f"/static/{wanted.pop()}").text
+        imported = set(re.findall(r'^(?:import|\}) .*from "\./([\w.-]+)";$', text, re.MULTILINE))
+        wanted += imported - found
+        found |= imported
+    assert named == found
+    assert "constants.js" in named
+
+
+def test_answers_are_packed_for_those_who_take_it(client: Client) -> None:
+    plain = client.get("/layout/chambers", headers={"accept-encoding": "identity"})
+    packed = client.get("/layout/chambers", headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.json() == plain.json()
+    assert int(packed.headers["content-length"]) < len(plain.content) / 4
 
 
 def test_a_file_that_has_not_changed_is_not_sent_again(client: Client) -> None:
@@ -102,7 +125,7 @@ def test_a_layout_names_its_panels(client: Client, page: str) -> None:
 def test_the_numbers_of_the_api_are_those_of_the_store(client: Client) -> None:
     store = ResultStore(LEGNARO)
     for n in range(5):
-        store.take(window(n))
+        store.add(read_result(window(n), LEGNARO), window(n), at=Clock().now)
     for name in VIEWS:
         told, view = client.get(f"/api/v1/summary?view={name}").json(), store.view(name)
         assert view is not None
@@ -236,7 +259,8 @@ def test_a_viewer_gets_what_there_is_at_once_and_then_what_changes(prefix: str) 
     clock = Clock()
     live = live_of([window(0)], clock=clock)
     with serving(live, prefix=prefix) as served, served.watching("run") as told:
-        first = dict([next(told), next(told)])
+        first = dict([next(told), next(told), next(told)])
+        assert first["problems"]["run"] == "r"
         assert first["status"]["viewers"] == 1
         assert first["view"]["windows"] == 1
         fed(live, [window(1)], clock)
@@ -255,6 +279,34 @@ def test_a_stream_has_the_headers_of_a_stream_and_of_security() -> None:
         assert answer.headers["cache-control"] == "no-store"
 
 
+def test_a_stream_is_packed_for_those_who_can_unpack_it() -> None:
+    with serving(live_of([window(0)])) as served:
+        sizes = {}
+        for accepted in ("gzip, deflate", "identity"):
+            asked = {"accept-encoding": accepted}
+            with httpx.stream("GET", served.url + "stream?view=run", headers=asked) as answer:
+                assert answer.headers.get("content-encoding", "identity") in accepted
+                told = dict(event for event, _ in zip(events(answer), range(3), strict=False))
+                sizes[accepted] = answer.num_bytes_downloaded
+            assert set(told) == {"status", "problems", "view"}
+        assert sizes["gzip, deflate"] < 0.4 * sizes["identity"]
+
+
+def test_lists_of_orbits_go_only_to_those_who_draw_them() -> None:
+    with serving(live_of([window(0)])) as served:
+        tables = {}
+        for lists in ("0", "1"):
+            with httpx.stream("GET", f"{served.url}stream?view=run&lists={lists}") as answer:
+                told = next(d for name, d in events(answer) if name == "view")
+            tables[lists] = told["tables"]
+        assert set(tables["1"]) - set(tables["0"]) == {f"orbits{c}" for c in range(4)}
+        assert all(tables["1"][name] == table for name, table in tables["0"].items())
+        refused = served.get("stream?view=run&lists=2")
+        assert (refused.status_code, refused.json()) == (
+            400, {"error": "lists: found '2', expected 0 or 1"},
+        )  # fmt: skip
+
+
 def test_a_reset_reaches_all_viewers() -> None:
     with serving(live_of([window(0)])) as served, served.watching("run") as told:
         assert next(d for name, d in told if name == "view")["windows"] == 1
@@ -265,8 +317,8 @@ def test_a_reset_reaches_all_viewers() -> None:
 
 def test_the_status_comes_about_once_a_second_without_data() -> None:
     with serving() as served, served.watching() as told:
-        names = [next(told)[0] for _ in range(3)]
-    assert names == ["status"] * 3
+        names = [next(told)[0] for _ in range(4)]
+    assert names == ["status", "problems", "status", "status"]
 
 
 def test_a_broadcast_that_fails_is_told_and_does_not_end_the_others(

@@ -40,7 +40,7 @@ def test_what_the_first_window_waits_for_is_said_while_it_is_known(clock: Clock)
     live.expect("")
     assert "no window has come yet" in live.status(0).reason
     live.expect("compiling ...")
-    live.stop("the source has ended")
+    live.end("the source has ended")
     assert live.status(0).reason == "the source has ended"
 
 
@@ -123,7 +123,7 @@ def test_what_is_of_now_is_told_only_while_windows_come(clock: Clock) -> None:
     stale = live.status(0)
     assert (stale.state, stale.rates) == ("stale", None)
     assert stale.lag_s == pytest.approx(61.0, abs=2e-3)
-    live.stop("the source has ended")
+    live.end("the source has ended")
     stopped = live.status(0)
     assert (stopped.rates, stopped.lag_s, stopped.words_per_s) == (None, None, None)
 
@@ -139,14 +139,27 @@ def test_while_it_waits_it_says_what_came_instead(clock: Clock) -> None:
 
 def test_when_the_feed_stops_it_says_why(clock: Clock) -> None:
     live = live_of([window(0)], clock=clock)
-    live.stop("run.dat: permission denied")
+    live.end("run.dat: permission denied", failed=True)
     status = live.status(0)
     assert (status.state, status.reason) == ("stopped", "run.dat: permission denied")
 
 
+def test_files_that_do_not_grow_are_finished_and_not_stale(clock: Clock) -> None:
+    live = fed(live_of([], clock=clock), [window(0)], clock, at_rest=True)
+    assert live.status(0).state == "receiving"
+    clock.now += 3600
+    status = live.status(0)
+    assert status.state == "finished"
+    assert "all that was in the files is shown" in status.reason
+    assert status.verdict != "NO DATA"
+    fed(live, [window(1)], clock)
+    clock.now += 3600
+    assert live.status(0).state == "stale"
+
+
 def test_when_the_run_has_ended_it_says_so_until_windows_come_again(clock: Clock) -> None:
     live = live_of([window(0), ends_of()], clock=clock)
-    assert live.status(0).state == "stopped"
+    assert live.status(0).state == "finished"
     assert "run r has ended" in live.status(0).reason
     fed(live, [window(0, run="next")], clock)
     assert live.status(0).state == "receiving"

@@ -49,7 +49,7 @@ def test_the_document_lists_checks_and_changes_with_wall_clock_times() -> None:
     assert (found.state, found.profile, found.reference) == ("BAD", "default", "a good run")
     (bad,) = [v for v in found.verdicts if v.state == "BAD"]
     assert (bad.check, bad.target, bad.since_at) == (
-        "chamber_rate", "ch1", "2027-01-15T08:00:00+00:00",
+        "chamber_rate", "ch1", "2027-01-15T08:00:00.000Z",
     )  # fmt: skip
     assert [c.verdict.target for c in found.changes] == ["ch1"]
     assert len(found.verdicts) > 500  # every cell has one

@@ -61,5 +61,9 @@ def test_the_topics_of_a_run(
     assert len(rejects) == 4
     check("reject", rejects)
     parts = read_topic(broker.servers, f"{topic}_state")
+    claims = [message for message in parts if (message.key() or b"").endswith(b".owner")]
+    assert len(claims) == 1
+    check("claim", claims)
+    parts = [message for message in parts if message not in claims]
     assert parts
     check("part", parts)

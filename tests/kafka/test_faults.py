@@ -156,6 +156,38 @@ def test_a_second_processor_takes_over_and_the_first_one_says_so(
     assert topic.lines() == expected
 
 
+def test_a_processor_whose_producer_is_lost_to_nobody_goes_on(
+    command: Command, topic: Topic, recording: Path, expected: list[bytes]
+) -> None:
+    from confluent_kafka import Producer
+
+    running = process(command, topic, idle="8s")
+    sender = replay(command, topic, recording, "--rate", 10_000)
+    until(lambda: bool(windows_there(topic)), "the first windows")
+    identity = f"muonscope-r.{topic.results.rpartition('/')[2]}"
+    fencing = Producer({"bootstrap.servers": topic.servers, "transactional.id": identity})
+    fencing.init_transactions(30.0)
+    assert sender.wait().code == 0, sender.err()
+    done = running.wait()
+    assert done.code == 0, done.err
+    assert "the transaction was lost" in done.err
+    assert topic.lines() == expected
+
+
+def test_a_topic_of_states_with_partitions_is_read_where_it_was_written(
+    command: Command, topic: Topic, recording: Path, expected: list[bytes]
+) -> None:
+    make_topic(topic.servers, f"{topic.name}_state", 3)
+    sender = replay(command, topic, recording, "--rate", 20_000)
+    first = process(command, topic, idle="60s")
+    until(lambda: bool(windows_there(topic)), "the first windows")
+    first.signal(signal.SIGTERM)
+    assert first.wait().code == 128 + signal.SIGTERM
+    assert sender.wait().code == 0, sender.err()
+    assert process(command, topic).wait().code == 0
+    assert topic.lines() == expected
+
+
 def windows_there(topic: Topic) -> list[bytes]:
     try:
         return topic.lines()
@@ -421,9 +453,13 @@ def test_metrics_tell_what_the_account_tells(
     chambers = [v for k, v in found.items() if k.startswith("muonscope_hits_total")]
     assert sum(chambers) == found['muonscope_words_total{kind="hits"}']
     assert found["muonscope_windows_total"] > 3
-    behind = [v for k, v in found.items() if k.startswith("muonscope_behind{")]
+    behind = [v for k, v in found.items() if k.startswith("muonscope_behind_messages{")]
     assert len(behind) == STREAM_PARTITIONS
-    until(lambda: metrics()['muonscope_words_total{kind="words_in"}'] > len(WORDS) - 10_000, "all")
+
+    def words() -> float:
+        return sum(v for k, v in metrics().items() if k.startswith("muonscope_words_total"))
+
+    until(lambda: words() > len(WORDS) - 10_000, "all")
     assert metrics()['muonscope_messages_total{kind="duplicates"}'] == 0
     running.signal(signal.SIGINT)
     running.wait()

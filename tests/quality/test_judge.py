@@ -78,6 +78,22 @@ def test_ten_calm_minutes_become_the_reference() -> None:
 
 
 @pytest.mark.slow
+def test_what_the_learnt_reference_explains_is_told_to_be_over() -> None:
+    judge, changes = judged(windows("legnaro", 640.0), auto=True)
+    assert judge.reference
+    told: dict[tuple[str, str], State] = {}
+    for change in changes:
+        key = change.verdict.check, change.verdict.target
+        before = told.get(key, State.GOOD)
+        assert change.before == before or max(change.before, before) <= State.NOT_ENOUGH
+        told[key] = change.verdict.state
+    assert ("cell_rate", "ch0:61") in told
+    stand = {key: verdict.state for key, verdict in judge.judged.verdicts.items()}
+    wrong = {key for key, state in told.items() if state > State.NOT_ENOUGH}
+    assert wrong == {key for key, state in stand.items() if state > State.NOT_ENOUGH}
+
+
+@pytest.mark.slow
 def test_time_that_is_bad_is_no_reference() -> None:
     judge, _ = judged(windows("quiet", 700.0, 7, "hv-off:ch1@300s-310s"), auto=True)
     assert judge.reference is None

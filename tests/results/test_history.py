@@ -1,5 +1,6 @@
 """The history: rows of windows that are thinned as they grow old, their sums unchanged."""
 
+import math
 from dataclasses import replace
 from functools import cache
 
@@ -46,7 +47,7 @@ def result_of(n: int, orbits: int = SECOND) -> WindowResult:
 def test_a_row_has_the_counts_of_its_window() -> None:
     columns = filled(9).columns(1e6)
     names = counter_names(LEGNARO)
-    assert list(columns) == ["run_s", "epoch", "window", "live_s", *names[1:]]
+    assert list(columns) == ["run_s", "at", "epoch", "window", "live_s", *names[1:]]
     for n in range(9):
         row = {name: column[n] for name, column in columns.items()}
         summary = result_of(n).summary
@@ -110,6 +111,16 @@ def test_a_window_that_began_exactly_so_long_ago_is_given_too() -> None:
         assert len(history.columns(n * SECOND * ORBIT_S)["window"]) == n + 1
 
 
+def test_rows_have_the_time_when_their_first_window_came() -> None:
+    history = History(LEGNARO)
+    for n in range(4):
+        history.add(result_of(n), n * SECOND, 1.7e9 + n if n != 1 else math.nan)
+    at = history.columns(60.0)["at"]
+    assert at[[0, 2, 3]].tolist() == [1.7e9, 1.7e9 + 2, 1.7e9 + 3]
+    assert math.isnan(at[1])
+    assert history.columns(60.0, most=2)["at"].tolist() == [1.7e9, 1.7e9 + 2]
+
+
 def test_rows_come_in_the_order_of_windows() -> None:
     history = History(LEGNARO)
     for n in (3, 0, 2, 1):
@@ -139,7 +150,7 @@ def filled_once(n: int) -> dict[str, int]:
     """Return the row of one message."""
     history = History(LEGNARO)
     history.add(result_of(n, 10 * SECOND), 0)
-    return {name: int(column[0]) for name, column in history.columns(60.0).items()}
+    return {name: int(column[0]) for name, column in history.columns(60.0).items() if name != "at"}
 
 
 def test_more_rows_than_asked_for_are_merged_and_no_count_is_lost() -> None:

@@ -25,7 +25,13 @@ from muonscope.dashboard.options import DashboardOptions, DemoOptions
 from muonscope.errors import MuonscopeError, SinkError
 from muonscope.processing.judge_options import JudgeOptions
 from muonscope.processing.options import ProcessOptions
-from muonscope.replaying.options import ConvertOptions, ReplayOptions, SimulateOptions
+from muonscope.replaying.options import (
+    CalibrateOptions,
+    ConvertOptions,
+    ReplayOptions,
+    SimulateOptions,
+    TracksOptions,
+)
 from muonscope.stopping import Stopped
 
 __all__ = ["app", "run"]
@@ -132,6 +138,16 @@ for _made in (
         "convert", ConvertOptions, ("muonscope.cli.convert", "convert_command"),
         "Write words in another format; refuse where that would lose anything.",
         "convert run.csv run.parquet",
+    ),
+    _command(
+        "tracks", TracksOptions, ("muonscope.cli.tracks", "tracks_command"),
+        "Reconstruct muons: a row for each track, with t0, place, slope and hits.",
+        "tracks run/ --to tracks.parquet",
+    ),
+    _command(
+        "calibrate", CalibrateOptions, ("muonscope.cli.calibrate", "calibrate_command"),
+        "Fit drift velocity, times, offsets and tilts of a telescope to its own tracks.",
+        "calibrate run/ --to mine.toml",
     ),
     _command(
         "simulate", SimulateOptions, ("muonscope.cli.simulate", "simulate_command"),

@@ -91,10 +91,12 @@ class Shown:
 
     summary: Counts
     """The counts of the view."""
+    latest: Counts | None
+    """Those of its latest window; None where nobody draws tracks."""
     first_orbit: int
     """First orbit of its latest window."""
-    lists: Lists
-    """What the message of the latest window told of lists."""
+    lists: Lists | None
+    """What the message of the latest window told of lists; None where nobody draws them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

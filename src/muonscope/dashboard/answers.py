@@ -1,6 +1,8 @@
 """Questions and answers of the API: numbers that are asked for, documents, and refusals."""
 
-from collections.abc import AsyncIterator, Mapping
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -8,23 +10,22 @@ from starlette.responses import Response
 
 from muonscope.dashboard.contract import VIEWS, Error, ViewName, encoded
 from muonscope.dashboard.limits import MOST_DIGITS, OWN_HEADER
+from muonscope.wall_time import seconds_of
 
 __all__ = [
-    "asked_view", "asked_whole", "asked_window", "body_parts", "from_our_page", "json_answer",
-    "refusal", "refuse",
+    "asked_number", "asked_of", "asked_switch", "asked_time", "asked_view", "asked_whole",
+    "asked_window", "body_parts", "from_our_page",
+    "json_answer", "refusal", "refuse",
 ]  # fmt: skip
 
+_T = TypeVar("_T", bound=str)
 _MOST_SHOWN = 50
 """Letters of a wrong value that are shown."""
 
 
 def asked_view(name: str) -> ViewName:
     """Return the view of this name, or refuse."""
-    for view in VIEWS:
-        if name == view:
-            return view
-    found = name[:_MOST_SHOWN]
-    raise HTTPException(400, f"view: found {found!r}, expected one of {', '.join(VIEWS)}")
+    return asked_of({"view": name}, "view", VIEWS)
 
 
 def asked_window(given: Mapping[str, str]) -> tuple[int, int]:
@@ -38,6 +39,52 @@ def asked_whole(given: Mapping[str, str], name: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS):
         raise HTTPException(400, f"{name}: found {text[:_MOST_SHOWN]!r}, expected a whole number")
     return int(text)
+
+
+def asked_number(given: Mapping[str, str], name: str, *, default: float, most: float) -> float:
+    """Return a positive number of seconds that is asked for, or refuse."""
+    text = given.get(name, str(default))
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number <= most:
+        found = text[:_MOST_SHOWN]
+        raise HTTPException(400, f"{name}: found {found!r}, expected seconds, at most {most:g}")
+    return number
+
+
+def asked_time(given: Mapping[str, str], name: str, *, default: float) -> float:
+    """Return a time that is asked for, s since 1970, or refuse."""
+    if name not in given:
+        return default
+    text = given[name][:_MOST_SHOWN]
+    try:
+        at = seconds_of(text)
+    except (ValueError, OverflowError):
+        at = math.nan
+    if math.isnan(at):
+        expected = "a time such as 2026-11-28T09:00:00Z, or seconds since 1970"
+        raise HTTPException(400, f"{name}: found {text!r}, expected {expected}")
+    return at
+
+
+def asked_of(given: Mapping[str, str], name: str, expected: Sequence[_T]) -> _T:
+    """Return one of some words, by default the first, or refuse."""
+    text = given.get(name, expected[0])
+    for word in expected:
+        if text == word:
+            return word
+    found, known = text[:_MOST_SHOWN], ", ".join(expected)
+    raise HTTPException(400, f"{name}: found {found!r}, expected one of {known}")
+
+
+def asked_switch(given: Mapping[str, str], name: str, *, default: bool) -> bool:
+    """Return whether something is asked for, 1 or 0, or refuse."""
+    text = given.get(name, str(int(default)))
+    if text not in {"0", "1"}:
+        raise HTTPException(400, f"{name}: found {text[:_MOST_SHOWN]!r}, expected 0 or 1")
+    return text == "1"
 
 
 def from_our_page(request: Request) -> None:

@@ -7,8 +7,9 @@ machines. Plain functions run in threads, beside the broadcast.
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,16 +17,22 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from muonscope.dashboard.answers import (
+    asked_number,
+    asked_of,
+    asked_time,
     asked_view,
+    asked_whole,
     asked_window,
     body_parts,
     from_our_page,
     json_answer,
 )
-from muonscope.dashboard.contract import View, encoded
+from muonscope.dashboard.contract import NOT_JSON, ChannelWindows, View, Windows, encoded
 from muonscope.dashboard.documents import detector_document, view_document
 from muonscope.dashboard.hub import Hub
 from muonscope.dashboard.limits import (
+    CHANNEL_LAST_S,
+    CHANNEL_MOST_S,
     DEFAULT_LAST_S,
     LONGEST_LAST_S,
     MOST_REFERENCE_BYTES,
@@ -35,9 +42,17 @@ from muonscope.dashboard.limits import (
 from muonscope.dashboard.live import Live
 from muonscope.dashboard.openapi import openapi
 from muonscope.dashboard.reference_summary import ResultSum, read_view
+from muonscope.dashboard.tabular import FORMATS, table_answer
+from muonscope.dashboard.verdict_contract import Acknowledgement
 from muonscope.errors import FormatError
+from muonscope.results.history import MOST_SHOWN
 
 __all__ = ["Api"]
+
+_MOST_ACKNOWLEDGEMENT_BYTES = 8192
+
+_MOST_EXPORTED = 100_000
+"""Rows of a file: more than the history ever has."""
 
 _MOST_SUMS = 4
 """References that are added up at a time."""
@@ -62,9 +77,13 @@ class Api:
             Route("/summary", self._summary),
             Route("/windows", self._windows),
             Route("/windows/{epoch}/{window}", self._message),
+            Route("/channels/{chamber}/{channel}", self._channel),
+            Route("/events", self._happenings),
             Route("/detector", self._detector),
             Route("/health", self._health),
             Route("/verdicts", self._verdicts),
+            Route("/problems", self._problems),
+            Route("/acknowledgements", self._acknowledge, methods=["POST"]),
             Route("/reference", self._reference),
             Route("/reference-summary", self._reference_summary, methods=["POST"]),
             Route("/openapi.json", self._openapi),
@@ -83,26 +102,63 @@ class Api:
         place = asked_window(request.query_params)
         document = self._live.view_at(name, place)
         if document is None:
-            raise HTTPException(404, f"window {place[1]} of epoch {place[0]} is not kept")
+            raise HTTPException(404, self._live.missing(place))
         return json_answer(encoded(document))
 
     async def _windows(self, request: Request) -> Response:
-        text = request.query_params.get("last", str(DEFAULT_LAST_S))
+        asked = request.query_params
+        form = asked_of(asked, "format", FORMATS)
+        most = MOST_SHOWN if form == "json" else _MOST_EXPORTED
+        if "from" in asked or "to" in asked:
+            if "last" in asked:
+                raise HTTPException(400, "last: found beside from or to, expected one of both")
+            begin = asked_time(asked, "from", default=-math.inf)
+            end = asked_time(asked, "to", default=math.inf)
+            return await self._table(
+                lambda: self._live.windows_between(begin, end, most), form, "windows"
+            )
+        last = asked_number(asked, "last", default=DEFAULT_LAST_S, most=LONGEST_LAST_S)
+        return await self._table(lambda: self._live.windows(last, most), form, "windows")
+
+    async def _channel(self, request: Request) -> Response:
+        chamber, channel = (asked_whole(request.path_params, n) for n in ("chamber", "channel"))
+        asked = request.query_params
+        form = asked_of(asked, "format", FORMATS)
+        last = asked_number(asked, "last", default=CHANNEL_LAST_S, most=CHANNEL_MOST_S)
         try:
-            last = float(text)
-        except ValueError:
-            last = math.nan
-        if not 0 < last <= LONGEST_LAST_S:
-            most = f"at most {LONGEST_LAST_S}"
-            raise HTTPException(400, f"last: found {text[:50]!r}, expected seconds, {most}")
-        async with self._one_history:  # it takes its time: one after the other, beside the rest
-            return json_answer(await run_in_threadpool(lambda: encoded(self._live.windows(last))))
+            return await self._table(
+                lambda: self._live.channel(chamber, channel, last), form,
+                f"channel-{chamber}-{channel}",
+            )  # fmt: skip
+        except KeyError as exc:
+            raise HTTPException(
+                404, f"chamber {chamber} has no cell on channel {channel}; see api/v1/detector"
+            ) from exc
+
+    async def _table(
+        self, asked: Callable[[], Windows | ChannelWindows], form: str, name: str
+    ) -> Response:
+        """Answer with columns: it takes its time, so one after the other, beside the rest."""
+
+        def answer() -> Response:
+            told = asked()
+            if form == "json":
+                return json_answer(encoded(told))
+            about = {"run": told.run, "detector": self._live.detector.name}
+            return table_answer(told.columns, form, name, about)
+
+        async with self._one_history:
+            return await run_in_threadpool(answer)
+
+    def _happenings(self, request: Request) -> Response:
+        last = asked_number(request.query_params, "last", default=86_400, most=LONGEST_LAST_S)
+        return json_answer(encoded(self._live.happenings(last)))
 
     def _message(self, request: Request) -> Response:
         place = asked_window(request.path_params)
         data = self._live.message(place)
         if data is None:
-            raise HTTPException(404, f"window {place[1]} of epoch {place[0]} is not kept")
+            raise HTTPException(404, self._live.missing(place))
         return json_answer(data)
 
     def _detector(self, _request: Request) -> Response:
@@ -113,6 +169,21 @@ class Api:
 
     def _verdicts(self, _request: Request) -> Response:
         return json_answer(encoded(self._live.verdicts()))
+
+    def _problems(self, _request: Request) -> Response:
+        return json_answer(encoded(self._live.problems()))
+
+    async def _acknowledge(self, request: Request) -> Response:
+        from_our_page(request)
+        data = b"".join([part async for part in body_parts(request, _MOST_ACKNOWLEDGEMENT_BYTES)])
+        try:
+            given = msgspec.json.decode(data, type=Acknowledgement)
+        except NOT_JSON as exc:
+            raise HTTPException(400, f"found no acknowledgement: {exc}") from exc
+        if not await run_in_threadpool(self._live.acknowledge, given):
+            where = f"{given.check} of {given.target}"
+            raise HTTPException(404, f"{where}: there is no such problem, or it is over")
+        return Response(status_code=204)
 
     def _reference(self, _request: Request) -> Response:
         if self._live.reference is None:

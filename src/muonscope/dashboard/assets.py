@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -22,6 +23,8 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _BOKEH = ("bokeh.min.js",)
+_SCRIPTS = {"theme.js", "login.js", "stream-worker.js"}
+"""Which the page does not import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,15 @@ def assets() -> dict[str, Asset]:
     folder = Path(bokehjs_path()) / "js"
     files |= {f"bokeh/{name}": (folder / name).read_bytes() for name in _BOKEH}
     files["constants.js"] = constants_script()
+    files["index.html"] = files["index.html"].replace(b"{{modules}}", _preloads(files))
     return {name: Asset.of(name, data) for name, data in files.items()}
+
+
+def _preloads(files: Iterable[str]) -> bytes:
+    """Return links to the modules of the page: found one by one, each would cost a round trip."""
+    modules = sorted(n for n in files if n.endswith(".js") and "/" not in n and n not in _SCRIPTS)
+    link = '<link rel="modulepreload" href="static/{}">'
+    return "\n  ".join(link.format(name) for name in modules).encode()
 
 
 def answer(request: Request, asset: Asset) -> Response:

@@ -10,6 +10,7 @@ import orjson
 
 from muonscope.dashboard.contract import CHAMBER_COLUMNS, DROPPED, VIEWS
 from muonscope.dashboard.figures import PAGES
+from muonscope.dashboard.journal import HOLE_S
 from muonscope.dashboard.limits import (
     DEFAULT_LAST_S,
     LONGEST_LAST_S,
@@ -21,8 +22,9 @@ from muonscope.dashboard.limits import (
     STATUS_S,
     VIEW_TYPE,
 )
+from muonscope.dashboard.plots.cells import MAP_TOP
 from muonscope.dashboard.plots.ratio import RATIO_TOP
-from muonscope.dashboard.style import THEMES, UNITS
+from muonscope.dashboard.style import CLOCKS, SCALES, THEMES, UNITS
 from muonscope.results.history import MOST_SHOWN
 from muonscope.results.store import RECENT_S
 
@@ -36,17 +38,21 @@ def constants() -> dict[str, Any]:
         "DRAWN_PAGES": PAGES,
         "UNITS": UNITS,
         "THEMES": THEMES,
+        "CLOCKS": CLOCKS,
+        "SCALES": [float(scale) for scale in SCALES],
         "CHAMBER_COLUMNS": CHAMBER_COLUMNS,
         "DROPPED": DROPPED,
         "DEFAULT_LAST_S": DEFAULT_LAST_S,
         "LONGEST_LAST_S": LONGEST_LAST_S,
         "RECENT_S": RECENT_S,
         "RATE_S": RATE_S,
+        "HOLE_S": HOLE_S,
         "STATUS_S": STATUS_S,
         "MOST_ROWS": MOST_SHOWN,
         "MOST_DIGITS": MOST_DIGITS,
         "MOST_REFERENCE_BYTES": MOST_REFERENCE_BYTES,
         "RATIO_TOP": RATIO_TOP,
+        "MAP_TOP": MAP_TOP,
         "OWN_HEADER": {OWN_HEADER: "1"},
         "RESULTS_TYPE": RESULTS_TYPE,
         "VIEW_TYPE": VIEW_TYPE,

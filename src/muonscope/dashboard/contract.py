@@ -19,16 +19,16 @@ from muonscope.counting.blocks.multiplicity import MULTIPLICITIES
 from muonscope.dashboard.verdict_contract import VerdictState
 
 __all__ = [
-    "CHAMBER_COLUMNS", "CHAMBER_TABLES", "DROPPED", "STATES", "VIEWS", "Accounting", "ByteCounts",
-    "Cells", "Chamber", "Columns", "Detector", "DriftTable", "Error", "HitTable", "Latency",
-    "MultiplicityTable", "OrbitTable", "Rates", "Source", "State", "Status", "Tables", "Trend",
-    "View", "ViewName", "Windows", "encoded",
+    "CHAMBER_COLUMNS", "CHAMBER_TABLES", "DROPPED", "NOT_JSON", "STATES", "VIEWS", "Accounting",
+    "BoxEdges", "ByteCounts", "ChannelColumns", "ChannelWindows", "Columns", "DriftTable", "Error",
+    "HitTable", "Latency", "MultiplicityTable", "OrbitTable", "Rates", "Source", "State", "Status",
+    "Tables", "Trend", "View", "ViewName", "Windows", "encoded", "items",
 ]  # fmt: skip
 
 ViewName = Literal["window", "recent", "run"]
 VIEWS: tuple[ViewName, ...] = get_args(ViewName)
 
-State = Literal["waiting", "receiving", "stale", "stopped"]
+State = Literal["waiting", "receiving", "stale", "finished", "stopped"]
 STATES: tuple[State, ...] = get_args(State)
 
 DROPPED = ("late", "unmapped", "invalid")
@@ -36,13 +36,17 @@ DROPPED = ("late", "unmapped", "invalid")
 
 SCHEMAS = "#/components/schemas/"
 
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""Raised by msgspec for bytes that are no document of a type."""
+
 Count = Annotated[int, Meta(ge=0)]
 _Positive = Annotated[float, Meta(ge=0)]
 _Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Numbers = npt.NDArray[Any]
 
 
-def _items(**schema: Any) -> Meta:
+def items(**schema: Any) -> Meta:
+    """Return what says of an array of NumPy what its items are."""
     return Meta(extra_json_schema={"items": schema})
 
 
@@ -55,8 +59,8 @@ def _named(name: str) -> Meta:
     return Meta(extra_json_schema={"$ref": SCHEMAS + name})
 
 
-Counts = Annotated[npt.NDArray[np.int64], _items(type="integer", minimum=0)]
-Reals = Annotated[npt.NDArray[np.float64], _items(type="number")]
+Counts = Annotated[npt.NDArray[np.int64], items(type="integer", minimum=0)]
+Reals = Annotated[npt.NDArray[np.float64], items(type="number")]
 
 
 class Error(Struct, frozen=True, kw_only=True):
@@ -117,9 +121,9 @@ class OrbitTable(Struct, frozen=True, kw_only=True):
     time: Annotated[
         npt.NDArray[np.float64],
         Meta(description="From the start of the window, s."),
-        _items(type="number", minimum=0),
+        items(type="number", minimum=0),
     ]
-    hits: Annotated[npt.NDArray[np.int64], _items(type="integer", minimum=1)]
+    hits: Annotated[npt.NDArray[np.int64], items(type="integer", minimum=1)]
 
 
 class Tables(Struct, frozen=True, kw_only=True):
@@ -147,12 +151,17 @@ class Columns(Struct, frozen=True, kw_only=True):
     """
 
     run_s: Annotated[Reals, Meta(description="Time in the run at which the row begins, s.")]
+    at: Annotated[
+        npt.NDArray[np.float64],
+        Meta(description="When it came by the wall clock, s since 1970; null if not known."),
+        items(type=["number", "null"]),
+    ]
     epoch: Counts
     window: Annotated[Counts, Meta(description="The first window of the row.")]
     live_s: Annotated[
         npt.NDArray[np.float64],
         Meta(description="Detector time of the row, s; counts by it are rates in Hz."),
-        _items(type="number", minimum=0),
+        items(type="number", minimum=0),
     ]
     words_in: Counts
     hits: Counts
@@ -164,6 +173,10 @@ class Columns(Struct, frozen=True, kw_only=True):
     invalid: Counts
     late: Counts
     orbits: Annotated[Counts, Meta(description="Orbits with a hit.")]
+    tracks: (
+        Annotated[Counts, Meta(description="Over two chambers or more; only with tracking.")]
+        | UnsetType
+    ) = UNSET
 
 
 CHAMBER_COLUMNS = ("hits", "scint")
@@ -183,6 +196,15 @@ class Trend(Struct, frozen=True, kw_only=True):
             extra_json_schema={"anyOf": [{"$ref": f"{SCHEMAS}Columns"}, {"maxProperties": 0}]},
         ),
     ]
+
+
+class BoxEdges(Struct, frozen=True, kw_only=True):
+    """Where the drift box of a chamber begins and ends, ns; null where there is too little."""
+
+    rising_ns: float | None
+    rising_error_ns: float | None
+    falling_ns: float | None
+    falling_error_ns: float | None
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -219,6 +241,9 @@ class View(Struct, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     trend: Trend | UnsetType = UNSET
+    edges: (
+        Annotated[list[BoxEdges], Meta(description="Of each chamber's drift times.")] | UnsetType
+    ) = UNSET
 
 
 class Windows(Struct, frozen=True, kw_only=True):
@@ -228,6 +253,32 @@ class Windows(Struct, frozen=True, kw_only=True):
     first: Annotated[Count, Meta(description="Number of the first row, where no rows were merged.")]
     next: Annotated[Count, Meta(description="Number of the next new row.")]
     columns: _AnyColumns
+
+
+class ChannelColumns(Struct, frozen=True, kw_only=True):
+    """Hits of a channel per window, oldest first; all columns are of one length."""
+
+    run_s: Annotated[Reals, Meta(description="Time in the run at which the window begins, s.")]
+    epoch: Counts
+    window: Counts
+    live_s: Annotated[
+        npt.NDArray[np.float64],
+        Meta(description="Detector time of the window, s; counts by it are rates in Hz."),
+        items(type="number", minimum=0),
+    ]
+    hits: Counts
+    scint: Annotated[Counts, Meta(description="Hits in orbits with a scintillator hit.")]
+
+
+class ChannelWindows(Struct, frozen=True, kw_only=True):
+    """The history of one TDC channel."""
+
+    run: Annotated[str, Meta(description="Name of the run; empty before there is one.")]
+    chamber: Count
+    channel: Annotated[Count, Meta(description="TDC channel of its FPGA.")]
+    layer: Annotated[int, Meta(description="1 is the lowest.")]
+    wire: Count
+    columns: Annotated[dict[str, Numbers], _named("ChannelColumns")]
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -273,6 +324,7 @@ class Status(Struct, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(description="Why, for people.")]
     verdict: Annotated[VerdictState, Meta(description="Whether the data are good.")]
     verdict_reason: Annotated[str, Meta(description="The first reason for the verdict.")]
+    problems: Annotated[Count, Meta(description="Verdicts that are WARN or BAD and not known.")]
     age_s: Annotated[float | None, Meta(description="Since the last window was published, s.")]
     fresh_s: Annotated[float, Meta(description="Up to this age data are fresh, s.")]
     old_s: Annotated[float, Meta(description="From this age on they are old, s.")]
@@ -326,39 +378,6 @@ class Status(Struct, frozen=True, kw_only=True):
     ]
     reference: Annotated[bool, Meta(description="Whether there is one on the server.")]
     config: Annotated[dict[str, Any], Meta(description="The configuration, secrets masked.")]
-
-
-class Cells(Struct, frozen=True, kw_only=True):
-    """Cells of a chamber, in the order of channels."""
-
-    channel: Counts
-    layer: Annotated[
-        npt.NDArray[np.int64],
-        Meta(description="1 is the lowest."),
-        _items(type="integer", minimum=1),
-    ]
-    wire: Counts
-    x_mm: Annotated[Reals, Meta(description="Centre of the cell, mm.")]
-    z_mm: Annotated[Reals, Meta(description="Centre of the cell, mm.")]
-
-
-class Chamber(Struct, frozen=True, kw_only=True):
-    """One chamber of the telescope."""
-
-    label: str
-    fpga: Count
-    first_channel: Count
-    last_channel: Annotated[Count, Meta(description="Inclusive.")]
-    view: str
-    cells: Cells
-
-
-class Detector(Struct, frozen=True, kw_only=True):
-    """The telescope, cells included."""
-
-    name: str
-    description: str
-    chambers: list[Chamber]
 
 
 def encoded(document: Struct) -> bytes:

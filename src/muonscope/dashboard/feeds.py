@@ -16,7 +16,7 @@ from muonscope.counting.counter import Counter
 from muonscope.counting.doubts import nothing_decoded
 from muonscope.dashboard.live import Live, Progress
 from muonscope.dashboard.options import DashboardOptions
-from muonscope.errors import OptionError, SourceLostError, SourceNotFoundError
+from muonscope.errors import FormatError, OptionError, SourceLostError, SourceNotFoundError
 from muonscope.events import Event, EventKind, Tell
 from muonscope.intake.batch import WordBatch, WordSource
 from muonscope.intake.pace import Paced
@@ -68,7 +68,7 @@ def word_plan(options: DashboardOptions, detector: str, stop: Stop, tell: Tell) 
         sources=options.sources, detector=options.detector or detector, run=options.run,
         window=options.window, follow=options.follow, kafka_config=options.kafka_config,
         no_wait=options.no_wait, allow_duplicates=options.allow_duplicates,
-        condition=options.condition,
+        condition=options.condition, without=options.without,
     )  # fmt: skip
     return plan_of(asked, stop, tell, group=GROUP)
 
@@ -107,7 +107,7 @@ class WordFeed:
             if self._speed is not None:
                 words = Paced(words, plan.detector.readout, self._speed, stop)
             timed = _Timed(words)
-            counter = Counter(plan.detector, plan.spec)
+            counter = Counter(plan.detector, plan.spec, plan.blocks)
             run = Run(plan.name, timed, counter, output, conditions=plan.conditions)
             found = source.watch.events()  # of files, before the first is read
             for event in found:
@@ -120,9 +120,9 @@ class WordFeed:
             run.doubt(run.finish())
             teller.end()
         if run.errors:
-            return str(run.errors[0])
+            raise run.errors[0]
         if run.rejects.total and not run.windows:
-            return nothing_decoded(run.rejects)
+            raise FormatError(nothing_decoded(run.rejects))
         return f"the source has come to its end: all of its {run.windows:,} windows are shown"
 
     def _load_kernels(self, live: Live) -> None:
@@ -132,7 +132,7 @@ class WordFeed:
             self._tell(event)
             live.expect(describe(event))
 
-        needed = kernels.needed_to_count(self._plan.sources)
+        needed = self._plan.kernels
         if self._speed is not None and kernels.Purpose.SIMULATION in needed:
             kernels.plain_first(needed, tell=self._tell)
         else:
@@ -223,6 +223,7 @@ class FileResults:
         self._source, self._speed = source, speed
         self._lines = _Lines()
         self._read: dict[str, int] = {}
+        self._at_rest = self._grew = False
 
     def run(self, live: Live, stop: Stop) -> str:
         """Show what the files hold, and what they get, until told to stop."""
@@ -232,6 +233,8 @@ class FileResults:
             came = time.time()
             there = there and not piece.idle  # before anybody looked
             there_s = piece.changed_s if there else math.inf
+            self._grew = self._grew or (self._at_rest and not piece.idle)
+            self._at_rest = piece.idle and not self._grew
             if piece.error:
                 self._tell(live, came, notes=[str(piece.error)])
             for line in self._lines.take(piece):
@@ -252,7 +255,7 @@ class FileResults:
 
     def _tell(self, live: Live, came: float, notes: Sequence[str] = ()) -> None:
         sources = [SourceStatus(name=n, read=r, behind=0) for n, r in self._read.items() if n]
-        live.tell(Progress(sources=sources, notes=notes), came)
+        live.tell(Progress(sources=sources, notes=notes, at_rest=self._at_rest), came)
 
 
 class _Lines:

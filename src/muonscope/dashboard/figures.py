@@ -17,15 +17,16 @@ from bokeh.document import Document
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
+from muonscope.counting.blocks.drift import DRIFT_HIGH_NS, DRIFT_LOW_NS
 from muonscope.dashboard.bokeh_document import serialized
 from muonscope.dashboard.plot_kit import Paper
-from muonscope.dashboard.plots import cells, chambers, drift, orbits, rates
+from muonscope.dashboard.plots import cells, chambers, drift, muons, orbits, rates
 from muonscope.dashboard.style import Look
 from muonscope.detector import Detector
 
 __all__ = ["PAGES", "PLOTS", "Look", "Page", "Plot", "layout"]
 
-Page = Literal["overview", "chambers", "trends"]
+Page = Literal["overview", "chambers", "muons", "trends"]
 
 PAGES: tuple[Page, ...] = get_args(Page)
 
@@ -40,10 +41,18 @@ class Plot:
     draw: Callable[[Paper], figure]
     per_chamber: bool = False
     """One of these for each chamber."""
+    per_view: bool = False
+    """One of these for each view."""
+    of_tracks: bool = False
+    """Only for views with two chambers or more, and for their chambers: it is of tracks."""
     with_reference: bool = False
     """Only drawn where there is a reference."""
+    on_wall: bool = False
+    """Drawn on the overview, too, where that is for a screen on the wall."""
     hint: str = ""
     """How to read it, for people."""
+    reference_hint: str = ""
+    """The same where there is a reference; empty: no other."""
     empty: str = ""
     """What is missing where all that it shows is zero, for people."""
 
@@ -53,26 +62,28 @@ _SELECTED = "light: all, solid: with scintillator"
 PLOTS: dict[str, Plot] = {
     "rates": Plot(page="overview", title="Hit rate", draw=rates.hit_rates),
     "scintillator": Plot(
-        page="overview", title="Scintillator rate", draw=rates.scintillator_rate
+        page="overview", title="Scintillator rate", draw=rates.scintillator_rate,
+        hint="bold: mean of the last 30 s, with its error",
     ),
     "bars": Plot(
         page="overview", title="Hits per chamber", draw=chambers.chamber_bars, hint=_SELECTED
     ),
     "channels": Plot(
         page="chambers", title="Hits per channel", draw=cells.channels, per_chamber=True,
-        hint=_SELECTED, empty="no hits in this view",
+        hint=f"{_SELECTED}, \u25b2: beyond the axis", empty="no hits in this view",
     ),
     "channels_ratio": Plot(
         page="chambers", title="Hits per channel / reference", draw=cells.channels_ratio,
         per_chamber=True, with_reference=True,
     ),
     "occupancy": Plot(
-        page="chambers", title="Cells", draw=cells.occupancy, per_chamber=True,
-        hint="grey: no hit; pink: off the scale",
+        page="chambers", title="Cells", draw=cells.occupancy, per_chamber=True, on_wall=True,
+        hint="hits / median of the layer; crossed: hot, framed: dead",
+        reference_hint="hits / reference; crossed: hot, framed: dead",
     ),
     "drift": Plot(
         page="chambers", title="Drift time", draw=drift.drift, per_chamber=True,
-        empty="no drift times: no scintillator hit with hits in this view",
+        empty=f"no drift times from {DRIFT_LOW_NS:g} to {DRIFT_HIGH_NS:g} ns in this view",
     ),
     "drift_ratio": Plot(
         page="chambers", title="Drift time / reference", draw=drift.drift_ratio, per_chamber=True,
@@ -85,6 +96,57 @@ PLOTS: dict[str, Plot] = {
     "orbits": Plot(
         page="chambers", title="Orbits of the window", draw=orbits.orbits, per_chamber=True,
         empty="no hits in this window",
+    ),
+    "event": Plot(
+        page="muons", title="Event", draw=muons.view_event, per_view=True,
+        hint="hit cells and tracks of one event",
+    ),
+    "event_chamber": Plot(
+        page="muons", title="Event", draw=muons.chamber_event, per_chamber=True,
+        hint="dots: where the muon passed, and the mirror; dashed: hits of no track",
+    ),
+    "tracks": Plot(
+        page="muons", title="Track rate", draw=rates.lines("tracks"),
+        hint="tracks over two chambers or more",
+    ),
+    "sky": Plot(
+        page="muons", title="Muon sky", draw=muons.sky,
+        hint="slopes of muons seen in both views, not corrected for acceptance",
+        empty="no muon was seen in both views",
+    ),
+    "slope": Plot(
+        page="muons", title="Slope", draw=muons.histogram("slope"), per_view=True,
+        hint="of tracks and segments", empty="no tracks or segments",
+    ),
+    "place": Plot(
+        page="muons", title="Place", draw=muons.histogram("place"), per_view=True,
+        hint="of tracks and segments, at the mean height of their hits",
+        empty="no tracks or segments",
+    ),
+    "chi2": Plot(
+        page="muons", title="Chi-square", draw=muons.histogram("chi2"), per_view=True,
+        of_tracks=True, hint="of tracks, at 0.33 mm", empty="no tracks over two chambers",
+    ),
+    "efficiency": Plot(
+        page="muons", title="Cell efficiency", draw=muons.efficiency, per_chamber=True,
+        of_tracks=True,
+        hint="share of the muons that must have crossed a cell; grey: fewer than"
+        f" {muons.LEAST_ASKED}",
+    ),
+    "residual": Plot(
+        page="muons", title="Residuals", draw=muons.histogram("residual"), per_chamber=True,
+        of_tracks=True,
+        hint="measured less fitted place of hits", empty="no tracks over two chambers",
+    ),
+    "track_drift": Plot(
+        page="muons", title="Drift time from tracks", draw=muons.histogram("drift"),
+        per_chamber=True, of_tracks=True, hint="no scintillator is needed",
+        empty="no tracks over two chambers",
+    ),
+    "late": Plot(
+        page="muons", title="Time of the chamber", draw=muons.histogram("late"), per_chamber=True,
+        of_tracks=True,
+        hint="by which its hits are later than their tracks", empty="no tracks over two chambers",
     ),
     "trend_hits": Plot(page="trends", title="Hits", draw=rates.lines("hits")),
     "trend_scint": Plot(
@@ -120,7 +182,8 @@ def layout(page: str, look: Look, detector: Detector) -> bytes:
     wanted = tuple(
         (name, plot)
         for name, plot in PLOTS.items()
-        if plot.page == page and (look.reference or not plot.with_reference)
+        if (plot.page == page or (look.wall and page == "overview" and plot.on_wall))
+        and (look.reference or not plot.with_reference)
     )
     return _layout(wanted, look, detector)
 
@@ -130,10 +193,11 @@ def _layout(wanted: tuple[tuple[str, Plot], ...], look: Look, detector: Detector
     document = Document()
     panels: list[dict[str, Any]] = []
     with document.models.freeze():  # or each root walks through all models again
-        for paper, name, plot, chamber in _sheets(wanted, look, detector):
+        for paper, name, plot in _sheets(wanted, look, detector):
             made = plot.draw(paper)
             document.add_root(made)
-            panels.append(_panel(made, name, plot, chamber))
+            hint = (look.reference and plot.reference_hint) or plot.hint
+            panels.append(_panel(made, name, replace(plot, hint=hint), paper))
     elements = {panel["figure"]: panel["element"] for panel in panels}
     colours = [look.palette.chamber(c) for c in range(detector.n_chambers)]
     return serialized(document, elements, panels=panels, colours=colours)
@@ -141,16 +205,23 @@ def _layout(wanted: tuple[tuple[str, Plot], ...], look: Look, detector: Detector
 
 def _sheets(
     wanted: tuple[tuple[str, Plot], ...], look: Look, detector: Detector
-) -> Iterator[tuple[Paper, str, Plot, int | None]]:
+) -> Iterator[tuple[Paper, str, Plot]]:
     """Yield a paper for each panel; those of a page share their sources."""
     paper = Paper(look=look, detector=detector)
     for name, plot in wanted:
-        for chamber in range(detector.n_chambers) if plot.per_chamber else (None,):
-            yield replace(paper, number=chamber or 0), name, plot, chamber
+        for number in _numbers(plot, detector):
+            yield replace(paper, number=number), name, plot
 
 
-def _panel(made: figure, name: str, plot: Plot, chamber: int | None) -> dict[str, Any]:
-    full_name = name if chamber is None else f"{name}{chamber}"
+def _numbers(plot: Plot, detector: Detector) -> list[int]:
+    """Return of which chambers, or views, there is a plot; 0 of one that is of all."""
+    views = [chamber.view for chamber in detector.chambers]
+    of = views if plot.per_chamber else detector.views if plot.per_view else [""]
+    return [i for i, view in enumerate(of) if not plot.of_tracks or views.count(view) > 1]
+
+
+def _panel(made: figure, name: str, plot: Plot, paper: Paper) -> dict[str, Any]:
+    full_name = f"{name}{paper.number}" if plot.per_chamber or plot.per_view else name
     drawn = [r for r in made.renderers if isinstance(r, GlyphRenderer)]
     fed = dict.fromkeys(r.data_source.name for r in drawn if r.data_source.name)
     if not fed:
@@ -158,7 +229,8 @@ def _panel(made: figure, name: str, plot: Plot, chamber: int | None) -> dict[str
     return {
         "name": full_name,
         "plot": name,
-        "chamber": chamber,
+        "chamber": paper.number if plot.per_chamber else None,
+        "view": paper.detector.views[paper.number] if plot.per_view else None,
         "title": plot.title,
         "hint": plot.hint,
         "empty": plot.empty,

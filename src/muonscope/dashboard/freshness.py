@@ -4,19 +4,32 @@ Pure bookkeeping: every time is an argument, s since 1970 as ``time.time`` gives
 """
 
 import math
+from bisect import bisect_left
 from collections import deque
+from typing import NamedTuple
 
 import numpy as np
 
 from muonscope.dashboard.contract import Latency
 
-__all__ = ["FRESH_S", "OLD_S", "Freshness"]
+__all__ = ["FRESH_S", "LATENCY_BOUNDS_S", "OLD_S", "Freshness", "LatencyCounts"]
 
 FRESH_S, OLD_S = 5.0, 30.0
 """Data are fresh up to the first age, and old from the second on, at the least."""
 
+LATENCY_BOUNDS_S = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of the classes in which latencies are counted; the last class has none."""
+
 _LATENCIES = 1_000
 _SPEEDS = 10
+
+
+class LatencyCounts(NamedTuple):
+    """Latencies by their class."""
+
+    counts: tuple[int, ...]
+    """Windows of each class of ``LATENCY_BOUNDS_S``, and beyond."""
+    sum_s: float
 
 
 class Freshness:
@@ -35,6 +48,8 @@ class Freshness:
         self._speeds: deque[tuple[float, int]] = deque(maxlen=_SPEEDS)
         self._arrived: deque[float] = deque(maxlen=_LATENCIES)
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
+        self._slower = [0] * (len(LATENCY_BOUNDS_S) + 1)
+        self._latency_sum_s = 0.0
 
     def begin_run(self) -> None:
         """Forget the length of windows and the lag of the run before."""
@@ -57,8 +72,17 @@ class Freshness:
 
     def note_broadcast(self, now: float) -> None:
         """Take note that all windows that have arrived go out now."""
-        self._latencies.extend(now - arrived for arrived in self._arrived)
+        for arrived in self._arrived:
+            latency = max(0.0, now - arrived)
+            self._latencies.append(latency)
+            self._slower[bisect_left(LATENCY_BOUNDS_S, latency)] += 1
+            self._latency_sum_s += latency
         self._arrived.clear()
+
+    @property
+    def latencies(self) -> LatencyCounts:
+        """Latencies of all windows since the beginning."""
+        return LatencyCounts(counts=tuple(self._slower), sum_s=self._latency_sum_s)
 
     @property
     def last_at(self) -> float | None:

@@ -18,6 +18,7 @@ from typing import Any, Self
 import uvicorn
 
 from muonscope._version import __version__
+from muonscope.counting.blocks import WITH_TRACKS
 from muonscope.dashboard.admission import access_of, prefix_of
 from muonscope.dashboard.feeds import Feed, WordFeed, result_feed, word_plan
 from muonscope.dashboard.live import Live, LiveOptions
@@ -34,13 +35,14 @@ from muonscope.processing.find_results import Found, find_results
 from muonscope.processing.judging import read_profiles
 from muonscope.processing.reporter import LogReporter
 from muonscope.quality.judge import Judge
-from muonscope.quality.reference import ReferenceBuilder
+from muonscope.quality.reference import LEAST_WINDOWS, ReferenceBuilder
 from muonscope.results.store import ResultStore, View
 from muonscope.simulation.options import SCHEME, split_url
 from muonscope.stopping import Stop, Stopped
 from muonscope.transports.files import shown
 from muonscope.transports.kafka.options import kafka_options
 from muonscope.units import seconds
+from muonscope.wording import describe
 
 __all__ = ["Dashboard", "serve"]
 
@@ -165,8 +167,10 @@ class Dashboard:
 
     def _be_fed(self) -> None:
         """Run the feed to its end, whatever that is, and let the page say what it was."""
+        failed = True
         try:
             reason = self._feed.run(self._live, self._stop)
+            failed = False
         except MuonscopeError as exc:
             reason = str(exc)
         except Stopped:
@@ -176,7 +180,7 @@ class Dashboard:
             reason = f"internal error: {type(exc).__name__}: {exc}"
         if not self._stop:
             self._tell(Event(kind=EventKind.FEED_ENDED, detail=reason))
-        self._live.stop(reason)
+        self._live.end(reason, failed=failed)
 
 
 def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[Live, Feed]:
@@ -188,6 +192,7 @@ def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[L
     speed = _speed(options)
     store = ResultStore(
         plan.detector, run=options.run if found else "",
+        blocks=WITH_TRACKS if found else plan.blocks,
         history_s=seconds(options.history, "--history"),
     )  # fmt: skip
     live_options = LiveOptions(
@@ -206,6 +211,11 @@ def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[L
 
     watcher = LiveJudge(judge)
     live = Live(store, live_options, clock=time.time, reference=reference, watcher=watcher)
+    if reference is not None and compared is None:
+        numbers = {"whole": builder.windows, "least": LEAST_WINDOWS}
+        short = Event(kind=EventKind.REFERENCE_SHORT, where=options.reference, numbers=numbers)
+        tell(short)
+        live.remark(describe(short))
     return live, result_feed(found, speed, tell) if found else WordFeed(plan, speed, tell)
 
 
@@ -289,8 +299,11 @@ def _reference(
         _take_all(found, live, stop)
     else:
         asked = replace(options, sources=(options.reference,), follow=False, run="", no_wait=True)
-        plan = replace(word_plan(asked, "", stop, tell), detector=detector)
-        WordFeed(plan, None, tell).run(live, stop)
+        plan = replace(word_plan(asked, "", stop, tell), detector=detector, blocks=store.blocks)
+        try:
+            WordFeed(plan, None, tell).run(live, stop)
+        except MuonscopeError as exc:
+            raise FormatError(f"--reference {options.reference}: {exc}") from exc
     view = store.view("run")
     if view is None and not stop:
         examples = live.status(0).examples

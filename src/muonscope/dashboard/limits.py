@@ -4,8 +4,8 @@ The pages get them as ``static/constants.js``, see :mod:`muonscope.dashboard.con
 """
 
 __all__ = [
-    "DEFAULT_LAST_S", "LONGEST_LAST_S", "MOST_DIGITS", "MOST_REFERENCE_BYTES", "OWN_HEADER",
-    "RATE_S", "RESULTS_TYPE", "STATUS_S", "VIEW_TYPE",
+    "CHANNEL_LAST_S", "CHANNEL_MOST_S", "DEFAULT_LAST_S", "LONGEST_LAST_S", "MOST_DIGITS",
+    "MOST_REFERENCE_BYTES", "OWN_HEADER", "RATE_S", "RESULTS_TYPE", "STATUS_S", "VIEW_TYPE",
 ]  # fmt: skip
 
 DEFAULT_LAST_S = 1800
@@ -13,6 +13,10 @@ DEFAULT_LAST_S = 1800
 
 LONGEST_LAST_S = 62 * 86_400
 """How far back it can be asked for, s."""
+
+CHANNEL_LAST_S, CHANNEL_MOST_S = 600, 7200
+"""How far back the history of a channel is asked for without a number, and at most, s: each window
+is read again, which takes a millisecond."""
 
 RATE_S = 10.0
 """Time over which the rates of the status are averaged, s."""

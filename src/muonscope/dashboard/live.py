@@ -5,22 +5,26 @@ own: it is given one.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from threading import Lock
 
+import numpy as np
 from msgspec.structs import replace
 
 from muonscope.dashboard import contract
 from muonscope.dashboard.contract import Trend, ViewName
-from muonscope.dashboard.documents import view_document
+from muonscope.dashboard.documents import channel_document, view_document
+from muonscope.dashboard.journal import Journal
+from muonscope.dashboard.metrics import Measured
 from muonscope.dashboard.standing import LiveOptions, Progress, Standing
 from muonscope.dashboard.status import status_document
-from muonscope.dashboard.verdict_contract import Verdicts
+from muonscope.dashboard.verdict_contract import Acknowledgement, Happenings, Problems, Verdicts
 from muonscope.dashboard.verdicts import LiveJudge, Watcher
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
 from muonscope.quality.judge import Judge
+from muonscope.results.history import MOST_SHOWN, Columns
 from muonscope.results.read_message import Remainder, WindowResult, read_result
 from muonscope.results.store import ResultStore, Taken, View
 from muonscope.transports.base import SourceStatus
@@ -60,6 +64,7 @@ class Live:
         self._watcher = watcher or LiveJudge(lambda day: Judge(detector, auto=True, today=day))
         started = clock()
         self._standing, self._outgoing = Standing(options, started), _Outgoing(started)
+        self._journal = Journal()
         self._changed: Callable[[], None] = lambda: None
 
     # ---- the side of the feed
@@ -77,7 +82,9 @@ class Live:
         ``there_s`` is when the message was there at the latest; by default it comes now.
         """
         try:
-            result = read_result(data, self.detector)  # takes its time: not under the lock
+            result = read_result(
+                data, self.detector, self._store.blocks
+            )  # takes its time: not under the lock
         except FormatError as exc:
             with self._lock:
                 self._standing.dropped.note_malformed(exc)
@@ -92,12 +99,16 @@ class Live:
         self, result: WindowResult | Remainder, data: bytes, published_s: float, there_s: float
     ) -> Taken:
         with self._lock:
-            run, taken = self._store.run, self._store.add(result, data, published_s)
+            run, at = self._store.run, min(self._clock(), published_s)
+            taken = self._store.add(result, data, published_s, at)
             if self._store.run != run:
                 self._standing.begin_run()
             self._standing.note(result, taken)
+            if result is self._store.latest:
+                begin_s = self.run_s - result.summary.live_orbits * ORBIT_S
+                self._journal.follow(result, begin_s, at)
             if taken in {Taken.WINDOW, Taken.REMAINDER}:
-                self._watcher.take(result, min(self._clock(), published_s))
+                self._watcher.take(result, at)
             if taken is Taken.WINDOW:
                 self._outgoing.taken += 1
                 now = self._clock()
@@ -116,8 +127,17 @@ class Live:
             self._outgoing.seq += out
             self._outgoing.closed_at = arrived if out else self._outgoing.closed_at
             self._standing.freshness.note_arrived(out, arrived)
-            self._standing.tell(progress, self._clock())
+            now = self._clock()
+            self._standing.tell(progress, now)
+            for note in progress.notes:
+                self._journal.note("note", note, now, self.run_s)
         self._changed()
+
+    def remark(self, what: str) -> None:
+        """Say something that viewers find among the notes."""
+        with self._lock:
+            self._standing.remark(what)
+            self._journal.note("note", what, self._clock())
 
     def expect(self, what: str) -> None:
         """Say what the first window waits for, while that is known."""
@@ -125,10 +145,11 @@ class Live:
             self._standing.expect(what)
         self._changed()
 
-    def stop(self, reason: str) -> None:
-        """Say that nothing more comes, and why."""
+    def end(self, reason: str, *, failed: bool = False) -> None:
+        """Say that nothing more comes, why, and whether more was expected."""
         with self._lock:
-            self._standing.stop(reason)
+            self._standing.end(reason, failed=failed)
+            self._journal.note("end", reason, self._clock(), self.run_s)
         self._changed()
 
     @property
@@ -147,7 +168,8 @@ class Live:
         """Begin the view of the run anew."""
         with self._lock:
             self._store.reset()
-            self._standing.reset_at = self._clock()
+            self._standing.reset_at = now = self._clock()
+            self._journal.note("reset", "the run view was begun anew", now, self.run_s)
         self._changed()
 
     def renew_rows(self) -> None:
@@ -160,13 +182,16 @@ class Live:
                 first=history.rows_ever - len(rows), columns=history.columns_of(rows)
             )
 
-    def view(self, name: ViewName) -> contract.View | None:
-        """Return the document of a view with the newest rows of history; None without data."""
+    def view(self, name: ViewName, *, without: Collection[str] = ()) -> contract.View | None:
+        """Return the document of a view with the newest rows of history; None without data.
+
+        ``without`` as :func:`~muonscope.dashboard.documents.view_document` has it.
+        """
         with self._lock:
             view, out = self._store.view(name), self._outgoing
             if view is None:
                 return None
-            document = view_document(view, seq=out.seq)
+            document = view_document(view, seq=out.seq, without=without)
             return replace(document, closed_at=round(out.closed_at, 4), trend=out.rows)
 
     def view_at(self, name: ViewName, place: tuple[int, int]) -> contract.View | None:
@@ -180,32 +205,104 @@ class Live:
         with self._lock:
             return self._store.message(place)
 
-    def windows(self, last_s: float) -> contract.Windows:
-        """Return the history of the last ``last_s`` seconds."""
+    def missing(self, place: tuple[int, int]) -> str:
+        """Say why a window is not there."""
+        epoch, window = place
+        with self._lock:
+            came = self._store.came(place)
+        name = f"window {window} of epoch {epoch}"
+        return f"{name} is not kept in detail any more" if came else f"{name} has never come"
+
+    def windows(self, last_s: float, most: int = MOST_SHOWN) -> contract.Windows:
+        """Return the history of the last ``last_s`` seconds, in at most so many rows."""
         with self._lock:
             history, run = self._store.history, self._store.run
             rows, ever = history.rows(last_s), history.rows_ever
-        columns = history.columns_of(rows)  # takes its time: not under the lock
-        return contract.Windows(
-            run=run, first=ever - len(columns["run_s"]), next=ever, columns=columns
-        )
+        return _windows(run, ever, history.columns_of(rows, most))
 
-    def hits_per_chamber(self) -> list[int]:
-        """Return the hits of the run."""
+    def windows_between(self, begin: float, end: float, most: int = MOST_SHOWN) -> contract.Windows:
+        """Return the history from ``begin`` until ``end``, s since 1970."""
         with self._lock:
-            hits: list[int] = self._store.whole.hits_per_chamber.tolist()
-        return hits
+            history, run = self._store.history, self._store.run
+            (rows, after), ever = history.span(begin, end), history.rows_ever
+        return _windows(run, ever - after, history.columns_of(rows, most))
+
+    def channel(self, chamber: int, channel: int, last_s: float) -> contract.ChannelWindows:
+        """Return the hits of a TDC channel in the windows of the last ``last_s`` that are kept.
+
+        Raises
+        ------
+        KeyError
+            If no cell of the chamber has that channel.
+        """
+        cells = self.detector.cells()
+        (found,) = np.nonzero((cells.chamber == chamber) & (cells.channel == channel))
+        if not len(found):
+            raise KeyError(channel)
+        with self._lock:
+            run, kept = self._store.run, self._store.newest(last_s)
+        windows = [(message.begin * ORBIT_S, self._store.read(message)) for message in kept]
+        return channel_document(self.detector, run, int(found[0]), windows)
+
+    def happenings(self, last_s: float) -> Happenings:
+        """Return what happened in the last ``last_s`` seconds."""
+        with self._lock:
+            return self._journal.document(self._judging.turns, last_s, self._clock())
+
+    def measured(self, viewers: int) -> Measured:
+        """Return what the metrics tell."""
+        status = self.status(viewers)
+        with self._lock:
+            judging = self._judging
+            return Measured(
+                status=status, detector=self.detector,
+                hits=self._store.whole.hits_per_chamber.tolist(),
+                latencies=self._standing.freshness.latencies,
+                chambers=judging.problems().chambers, verdicts=judging.document().verdicts,
+                turns=judging.turns.ever,
+            )  # fmt: skip
 
     def verdicts(self) -> Verdicts:
         """Return whether the run is good, and why."""
         with self._lock:
-            assert isinstance(self._watcher, LiveJudge)
-            return self._watcher.document()
+            return self._judging.document()
+
+    @property
+    def problems_version(self) -> int:
+        """Another number whenever the problems are others."""
+        return self._judging.version
+
+    def problems(self) -> Problems:
+        """Return what is wrong with the run, and since when."""
+        with self._lock:
+            return self._judging.problems()
+
+    def acknowledge(self, given: Acknowledgement) -> bool:
+        """Take note that somebody has seen a problem; return False if there is no such one."""
+        with self._lock:
+            now = self._clock()
+            done = self._judging.acknowledge(given, now)
+            if done:
+                what = f"{given.name} has seen {given.check.replace('_', ' ')} of {given.target}"
+                self._journal.note("seen", f"{what}: {given.note}" if given.note else what, now)
+        self._changed()
+        return done
+
+    @property
+    def _judging(self) -> LiveJudge:
+        assert isinstance(self._watcher, LiveJudge)
+        return self._watcher
 
     def status(self, viewers: int) -> contract.Status:
         """Return the document that says how all is going."""
         with self._lock:
             return status_document(
                 self._store, self._standing, now=self._clock(), viewers=viewers,
-                reference=self.reference is not None, verdict=self._watcher.word,
+                reference=self.reference is not None, outcome=self._watcher.outcome,
             )  # fmt: skip
+
+
+def _windows(run: str, following: int, columns: Columns) -> contract.Windows:
+    """Return rows of the history; ``following`` is the number of the row that follows them."""
+    rows = len(columns["run_s"])
+    return contract.Windows(run=run, first=following - rows, next=following, columns=columns)

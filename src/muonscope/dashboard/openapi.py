@@ -18,15 +18,19 @@ from muonscope.dashboard.contract import (
     CHAMBER_TABLES,
     SCHEMAS,
     VIEWS,
+    ChannelColumns,
+    ChannelWindows,
     Columns,
-    Detector,
     Error,
     Status,
     Tables,
     View,
     Windows,
 )
+from muonscope.dashboard.detector_contract import Detector
 from muonscope.dashboard.limits import (
+    CHANNEL_LAST_S,
+    CHANNEL_MOST_S,
     DEFAULT_LAST_S,
     LONGEST_LAST_S,
     MOST_DIGITS,
@@ -34,16 +38,22 @@ from muonscope.dashboard.limits import (
     RESULTS_TYPE,
     VIEW_TYPE,
 )
-from muonscope.dashboard.verdict_contract import Verdicts
+from muonscope.dashboard.metrics import CONTENT_TYPE as METRICS_TYPE
+from muonscope.dashboard.tabular import FORMATS, TABLE_TYPES
+from muonscope.dashboard.track_contract import NUMBERED, TABLES
+from muonscope.dashboard.verdict_contract import Acknowledgement, Happenings, Problems, Verdicts
 
 __all__ = ["openapi"]
 
 _ABOUT = (
-    "What a running dashboard shows, for scripts and notebooks. Reading changes nothing; the one"
-    " request that does begins the view of the run anew."
+    "What a running dashboard shows, for scripts and notebooks. Reading changes nothing; two"
+    " requests do: one begins the view of the run anew, one says that a problem was seen."
 )
 _WHOLE = {"type": "integer", "minimum": 0, "maximum": 10**MOST_DIGITS - 1}
-_ANSWERS = (View, Windows, Detector, Status, Verdicts, Error, Columns, Tables)
+_ANSWERS = (
+    View, Windows, ChannelWindows, Detector, Status, Verdicts, Problems, Happenings, Error,
+    Columns, ChannelColumns, Tables,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +79,11 @@ class _Operation:
     """A document; the schema of anything else; None: nothing."""
     told: str
     """Description of the answer."""
+    also: tuple[str, ...] = ()
+    """Media types of files that can be asked for instead."""
+    media: str = "application/json"
+    outside: bool = False
+    """Whether it stands beside ``api/v1``, not below it."""
     method: Literal["get", "post"] = "get"
     parameters: tuple[_Parameter, ...] = ()
     body: dict[str, dict[str, Any]] | None = None
@@ -77,9 +92,22 @@ class _Operation:
     """Besides those that every path has."""
 
 
+def _last(default: float, most: float) -> _Parameter:
+    """Return the parameter that says how far back to go."""
+    schema = {"type": "number", "exclusiveMinimum": 0, "maximum": most, "default": default}
+    return _Parameter(name="last", at="query", about="How far back, s.", schema=schema)
+
+
 _EVERYWHERE = ((401, "A token is needed."), (421, "The dashboard does not answer to that name."))
 _OURS = _Parameter(name=OWN_HEADER, at="header", schema={"const": "1"}, required=True)
 _NOT_OURS = (403, "The header is missing, or another site asks.")
+
+_FORMAT = _Parameter(
+    name="format", at="query", about="JSON, or a file with a column for each.",
+    schema={"type": "string", "enum": [*FORMATS], "default": FORMATS[0]},
+)  # fmt: skip
+_TIME = {"oneOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}
+_TEXT = {"type": "string"}
 
 _OPERATIONS = (
     _Operation(
@@ -104,15 +132,35 @@ _OPERATIONS = (
     _Operation(
         path="/windows", name="windows", about="Counters against time",
         parameters=(
+            _last(DEFAULT_LAST_S, LONGEST_LAST_S),
             _Parameter(
-                name="last", at="query", about="How far back, s.",
-                schema={
-                    "type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_LAST_S,
-                    "default": DEFAULT_LAST_S,
-                },
+                name="from", at="query", schema=_TIME,
+                about="From when on, by the wall clock: ISO 8601, or s since 1970; not with last.",
             ),
+            _Parameter(name="to", at="query", schema=_TIME, about="Until when; as from."),
+            _FORMAT,
         ),
-        answer=Windows, told="The history.", refusals=((400, "last is no such number."),),
+        answer=Windows, told="The history.", also=tuple(TABLE_TYPES.values()),
+        refusals=((400, "A parameter makes no sense."),),
+    ),
+    _Operation(
+        path="/channels/{chamber}/{channel}", name="channel",
+        about="Hits of a TDC channel against time, window by window",
+        parameters=(
+            _Parameter(name="chamber", at="path", schema=_WHOLE, required=True, about="From 0."),
+            _Parameter(name="channel", at="path", schema=_WHOLE, required=True),
+            _last(CHANNEL_LAST_S, CHANNEL_MOST_S), _FORMAT,
+        ),
+        answer=ChannelWindows, told="The history.", also=tuple(TABLE_TYPES.values()),
+        refusals=(
+            (400, "A parameter makes no sense."), (404, "No cell of the chamber has the channel."),
+        ),
+    ),
+    _Operation(
+        path="/events", name="events", answer=Happenings, told="The events.",
+        about="What happened: runs, epochs, holes, resets, remarks, and verdicts that turned",
+        parameters=(_last(86_400, LONGEST_LAST_S),),
+        refusals=((400, "last is no such number."),),
     ),
     _Operation(
         path="/windows/{epoch}/{window}", name="message",
@@ -138,6 +186,19 @@ _OPERATIONS = (
     _Operation(
         path="/verdicts", name="verdicts", answer=Verdicts, told="The verdicts.",
         about="Whether the run is good: every check and target, and what has changed",
+    ),
+    _Operation(
+        path="/problems", name="problems", answer=Problems, told="The problems.",
+        about="What is wrong and since when, chambers at a glance, and when verdicts turned",
+    ),
+    _Operation(
+        path="/acknowledgements", method="post", name="acknowledge", parameters=(_OURS,),
+        about="Say that somebody has seen a problem, and what is done about it",
+        body={VIEW_TYPE: {"$ref": f"{SCHEMAS}Acknowledgement"}}, answer=None, told="Done.",
+        refusals=(
+            (400, "It is no acknowledgement."), _NOT_OURS,
+            (404, "There is no such problem, or it is over."), (413, "It is too long."),
+        ),
     ),
     _Operation(
         path="/reference", name="reference", about="The run of --reference as a view",
@@ -168,13 +229,37 @@ _OPERATIONS = (
         path="/reset", method="post", name="reset", parameters=(_OURS,), answer=None, told="Done.",
         about="Begin the view of the run anew, for all viewers", refusals=(_NOT_OURS,),
     ),
+    _Operation(
+        path="/stream", name="stream", outside=True, media="text/event-stream", answer=_TEXT,
+        about="Events without end: status once a second, problems, and a view when they change",
+        told="Server-sent events; the data of each is a Status, Problems or View.",
+        parameters=(
+            _Parameter(
+                name="view", at="query", about="Which counts.",
+                schema={"type": "string", "enum": [*VIEWS], "default": "recent"},
+            ),
+            _Parameter(
+                name="lists", at="query", about="0 leaves out the tables of single orbits.",
+                schema={"enum": ["0", "1"], "default": "1"},
+            ),
+            _Parameter(
+                name="tracks", at="query", about="0 leaves out the tables of tracks.",
+                schema={"enum": ["0", "1"], "default": "1"},
+            ),
+        ),
+        refusals=((400, "A parameter makes no sense."), (503, "Too many viewers.")),
+    ),
+    _Operation(
+        path="/metrics", name="metrics", outside=True, media=METRICS_TYPE, answer=_TEXT,
+        about="Metrics for Prometheus", told="Text as Prometheus reads it.",
+    ),
 )  # fmt: skip
 
 
 @cache
 def openapi(version: str) -> bytes:
     """Return the document of a dashboard of this ``version`` as JSON."""
-    paths = {op.path: {op.method: _operation(op)} for op in _OPERATIONS}
+    paths = {op.path: _path(op) for op in _OPERATIONS}
     cookie = {
         "type": "apiKey", "in": "cookie", "name": "muonscope_session",
         "description": "Set by the login page.",
@@ -195,6 +280,11 @@ def openapi(version: str) -> bytes:
     )  # fmt: skip
 
 
+def _path(op: _Operation) -> dict[str, Any]:
+    above = {"servers": [{"url": "../.."}]} if op.outside else {}
+    return above | {op.method: _operation(op)}
+
+
 def _operation(op: _Operation) -> dict[str, Any]:
     told: dict[str, Any] = {"operationId": op.name, "summary": op.about}
     if op.parameters:
@@ -202,30 +292,37 @@ def _operation(op: _Operation) -> dict[str, Any]:
     if op.body:
         content = {kind: {"schema": schema} for kind, schema in op.body.items()}
         told["requestBody"] = {"required": True, "content": content}
-    responses = {"204" if op.answer is None else "200": _answer(op.told, op.answer)}
+    responses = {"204" if op.answer is None else "200": _answer(op.told, op.answer, op.media)}
+    for kind in op.also:
+        responses["200"]["content"][kind] = {"schema": {"type": "string", "format": "binary"}}
     for status, about in (*op.refusals, *_EVERYWHERE):
         responses[str(status)] = _answer(about, Error)
     return told | {"responses": responses}
 
 
-def _answer(about: str, answer: type[Struct] | dict[str, Any] | None) -> dict[str, Any]:
+def _answer(
+    about: str, answer: type[Struct] | dict[str, Any] | None, media: str = "application/json"
+) -> dict[str, Any]:
     if answer is None:
         return {"description": about}
     schema = answer if isinstance(answer, dict) else {"$ref": SCHEMAS + answer.__name__}
-    return {"description": about, "content": {"application/json": {"schema": schema}}}
+    return {"description": about, "content": {media: {"schema": schema}}}
 
 
 def _schemas() -> dict[str, Any]:
     """Return the schemas of all documents by name; no object has keys that are not described."""
-    types = (*_ANSWERS, *CHAMBER_TABLES.values())
+    numbered = CHAMBER_TABLES | NUMBERED
+    types = (*_ANSWERS, *numbered.values(), *TABLES.values(), Acknowledgement)
     _, schemas = msgspec.json.schema_components(
         types, schema_hook=_column, ref_template=SCHEMAS + "{name}"
     )
     for schema in schemas.values():
         schema["additionalProperties"] = False
     schemas["Tables"]["patternProperties"] = {
-        f"^{name}[0-9]+$": {"$ref": SCHEMAS + table.__name__}
-        for name, table in CHAMBER_TABLES.items()
+        f"^{name}[0-9]+$": {"$ref": SCHEMAS + table.__name__} for name, table in numbered.items()
+    }
+    schemas["Tables"]["properties"] |= {
+        name: {"$ref": SCHEMAS + table.__name__} for name, table in TABLES.items()
     }
     schemas["Columns"]["patternProperties"] = {
         f"^({'|'.join(CHAMBER_COLUMNS)})[0-9]+$": schemas["Columns"]["properties"]["hits"]

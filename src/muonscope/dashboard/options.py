@@ -11,6 +11,7 @@ from muonscope.options import (
     option,
     profile_option,
     sources_option,
+    without_option,
 )
 
 __all__ = ["DashboardOptions", "DemoOptions"]
@@ -61,6 +62,7 @@ class DashboardOptions:
     speed: float | None = option(
         None, "--speed", metavar="X", help="Speed relative to detector time (1 = real time)."
     )
+    without: tuple[str, ...] = without_option()
     follow: bool = option(False, "--follow", help="Keep reading as files grow.")
     allow_duplicates: bool = allow_duplicates_option()
     history: str | float = option(
@@ -90,3 +92,4 @@ class DemoOptions:
     port: int = _port()
     open: bool = _open()
     token_file: str = _token_file()
+    calm: bool = option(False, "--calm", help="Let nothing go wrong.")

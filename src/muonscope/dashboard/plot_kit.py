@@ -15,27 +15,58 @@ to do to a table on its way into a source is said in the tags of the source:
     Columns for which ``c_text`` is filled with the number, written for people.
 ``reference``
     Columns for which ``c_ref`` is filled with the reference, scaled to the same live time,
-    ``c_ratio`` with the ratio to it, and ``c_shown`` with the ratio cut at the axis.
+    ``c_ratio`` with the ratio to it, ``c_shown`` with the ratio cut at the axis, and ``c_pull``
+    with the difference in standard deviations.
+``layers``
+    A column ``c`` of cells for which ``c_layer`` is filled with its ratio to the median of the
+    layer, ``c_hot`` and ``c_edge`` with what marks hot and dead cells, and ``c_over``, once the
+    axis is known, with the place of a mark where a bar goes beyond it.
+``per``
+    ``"scintillator"``: the reference is scaled to as many hits of the scintillator, not to the live
+    time.
+``only``
+    Rows of the event that is looked at, whose columns have these values, or one of these.
+``reach``
+    ``[low, high]``: ``x_low`` and ``x_high`` are filled with where the line of a row is at these
+    heights, ``z_low`` and ``z_high``.
+``share``
+    ``{of, in, least}``: ``share`` is filled with the ratio of two columns, where the second has
+    ``least``, and ``share_low`` and ``share_high`` with its interval (Wilson, one sigma).
 ``rebin``
     Add up each so many entries.
+``bins``
+    ``{low, width, by, box, least}``: entries are bins of ``width`` from ``low`` on; so many are
+    added up, of the numbers ``by``, that a bin of the ``box``, ``[first, last]``, has ``least``
+    entries on average. ``left``, ``mid`` and ``right`` are filled with where the bins are.
+``errors``
+    Columns of counts for which ``c_low`` and ``c_high`` are filled with the ends of an error bar.
 ``fold``
     ``[first, last]``: keep the entries from first on; what is at ``last`` and beyond is one.
 ``bars``
     A list of times with a height each; at most so many bars are drawn, the highest.
+``levels``
+    Counters whose rate in the reference is drawn: ``y`` and ``colour`` of each.
+``tips``
+    Counters of the trend on whose line ``text`` is written near its end, in ``colour``.
 ``rates``
     Columns of the trend that become Hz, where the axis of a figure follows them; ``time`` is
-    the middle of each row, s in the run.
+    the middle of each row, s in the run, ``clock`` the time of day as a text, ``x`` the one of
+    the two that the viewer has chosen.
 
 The tags of a figure say what its axes follow:
+
+``shades``
+    ``columns``, whose greatest value the scale of colours of the first glyph ends at.
 
 ``scale``
     ``columns``, of the source of the first glyph, whose greatest value the axis of counts
     ends above; ``log`` as the axis is; ``axis``: ``"x"`` where counts are not on y;
-    ``least``: where the axis ends at the least.
+    ``least``: where the axis ends at the least; ``robust``: at the most, in medians.
 ``along``
-    x follows the time, ``"window"`` of the latest window or ``"run"`` of the history.
-
-Those of a colour mapper name the ``source``, the ``column`` and whether it is ``log``.
+    x follows the time, ``"window"`` of the latest window, or that of the history in the
+    ``"run"`` or of the ``"day"``, whose
+    table ``marks`` has the times ``x`` at which something began, the ``text`` of what it is, and
+    the ``label`` that is drawn, empty where there are many.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,8 +78,8 @@ from bokeh.models import (
     Axis,
     BasicTicker,
     ColumnDataSource,
+    FixedTicker,
     HoverTool,
-    LogTicker,
     NumeralTickFormatter,
     PlainText,
     Range1d,
@@ -61,7 +92,7 @@ from muonscope.detector import Chamber, Detector
 
 __all__ = [
     "AXIS_LEVEL", "FONT", "Axes", "Paper", "count_axis", "draw_reference", "hover", "new_figure",
-    "time_axis",
+    "reference_rows", "time_axis",
 ]  # fmt: skip
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
@@ -94,6 +125,15 @@ class Paper:
         """The chamber's colour."""
         return self.look.palette.chamber(self.number)
 
+    def size(self, px: float) -> float:
+        """Return a size in px as the look has it."""
+        return round(px * self.look.scale, 2)
+
+    @property
+    def font_px(self) -> str:
+        """Size of the font of axes."""
+        return f"{self.size(11):g}px"
+
     @property
     def hertz(self) -> bool:
         """Whether counts are shown per second."""
@@ -119,7 +159,9 @@ class Paper:
         if not self.look.reference:
             tags.pop("reference", None)
         for name in tags.get("reference", ()):
-            columns += [f"{name}_ref", f"{name}_ratio", f"{name}_shown"]
+            columns += [f"{name}_ref", f"{name}_ratio", f"{name}_shown", f"{name}_pull"]
+        for name in tags.get("errors", ()):
+            columns += [f"{name}_low", f"{name}_high"]
         data = {name: list(values) for name, values in static.items()} | {
             name: [0.0] * length for name in columns
         }
@@ -162,8 +204,8 @@ def new_figure(paper: Paper, axes: Axes, **tags: Any) -> figure:
         output_backend="canvas",
         lod_threshold=None,
         min_border=4,
-        min_border_left=_LEFT_PX,
-        min_border_right=10,
+        min_border_left=round(paper.size(_LEFT_PX)),
+        min_border_right=round(paper.size(10)),
         background_fill_color=None,
         border_fill_color=None,
         outline_line_color=None,
@@ -188,7 +230,7 @@ def _dress_axis(paper: Paper, axis: Axis) -> None:
     axis.minor_tick_line_color = None
     axis.major_label_text_color = axis.axis_label_text_color = palette.muted
     axis.major_label_text_font = axis.axis_label_text_font = FONT
-    axis.major_label_text_font_size = axis.axis_label_text_font_size = "11px"
+    axis.major_label_text_font_size = axis.axis_label_text_font_size = paper.font_px
     axis.axis_label_text_font_style = "normal"
     axis.axis_label_standoff = 4
     axis.major_label_standoff = 3
@@ -198,26 +240,31 @@ def count_axis(axis: Axis | ColorBar, *, log: bool = False, ticks: int = 4) -> N
     """Give ``axis`` short numbers (2.5k) and few ticks."""
     axis.formatter = NumeralTickFormatter(format="0[.]0[00]a")
     axis.ticker = (
-        LogTicker(desired_num_ticks=ticks, num_minor_ticks=0)
+        FixedTicker(ticks=[])  # the page sets them: Bokeh's are at 1, 2 and 3 of one decade
         if log
         else BasicTicker(desired_num_ticks=ticks, num_minor_ticks=0)
     )
 
 
 def draw_reference(
-    paper: Paper,
-    made: figure,
-    source: ColumnDataSource,
-    x: str,
-    column: str,
-    mode: Literal["after", "center"] = "center",
+    paper: Paper, made: figure, source: ColumnDataSource, x: str, column: str
 ) -> None:
     """Draw the reference of ``column`` as a line of steps, if there is a reference."""
     if paper.look.reference:
         made.step(
-            x=x, y=f"{column}_ref", mode=mode, source=source,
-            line_color=paper.look.palette.reference, line_width=1.5,
+            x=x, y=f"{column}_ref", mode="center", source=source,
+            line_color=paper.look.palette.reference, line_width=paper.size(1.5),
         )  # fmt: skip
+
+
+def reference_rows(paper: Paper, column: str) -> tuple[tuple[str, str], ...]:
+    """Return what a tooltip says of the reference of ``column``, if there is a reference."""
+    if not paper.look.reference:
+        return ()
+    return (
+        ("over the reference", f"@{column}_ratio{{0.00}}"),
+        ("difference", f"@{column}_pull{{+0.0}} standard deviations"),
+    )
 
 
 def time_axis(axis: Axis) -> None:
@@ -241,7 +288,7 @@ def hover(
     made.add_tools(
         HoverTool(
             renderers=[renderer],
-            tooltips=f'<table style="font: 12px {FONT}">{lines}</table>',
+            tooltips=f'<table style="font: {paper.size(12):g}px {FONT}">{lines}</table>',
             mode=mode,
             point_policy="follow_mouse",
             line_policy="nearest",

@@ -87,7 +87,7 @@ def read_view(data: bytes, detector: Detector) -> contract.View:
     """
     try:
         view = msgspec.json.decode(data, type=contract.View, dec_hook=_column)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except contract.NOT_JSON as exc:
         raise FormatError(f"found no view document: {exc}") from exc
     if view.detector != detector.name:
         raise FormatError(f"detector: found {view.detector[:80]!r}, expected {detector.name!r}")

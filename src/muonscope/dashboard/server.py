@@ -13,6 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -30,6 +31,9 @@ from muonscope.results.store import RECENT_S
 __all__ = ["DashboardServer", "make_app"]
 
 _MOST_LOGIN_BYTES = 4096
+_LEAST_PACKED_BYTES, _PACKED = 1024, 5
+"""Shorter answers are not compressed; how hard it tries. Files of the page are packed once, and the
+stream packs for all its viewers."""
 _WRONG_TOKEN_S = 0.5
 """Delay of the answer to a wrong token, s: guessing takes its time."""
 
@@ -50,7 +54,10 @@ def make_app(
     ]
     app = Starlette(
         routes=[Mount(prefix, routes=routes)] if prefix else routes,
-        middleware=[Middleware(Gate, access=access, prefix=prefix)],
+        middleware=[
+            Middleware(Gate, access=access, prefix=prefix),
+            Middleware(GZipMiddleware, minimum_size=_LEAST_PACKED_BYTES, compresslevel=_PACKED),
+        ],
         exception_handlers={HTTPException: refuse},
         lifespan=broadcast.lifespan,
     )
@@ -90,10 +97,7 @@ class _Pages:
 
     def routes(self, broadcast: Broadcast) -> list[Route]:
         def metered(_request: Request) -> Response:
-            live = self._live
-            data = metrics(
-                live.status(broadcast.hub.viewers), live.detector, live.hits_per_chamber()
-            )
+            data = metrics(self._live.measured(broadcast.hub.viewers))
             return Response(data, headers={"content-type": CONTENT_TYPE})
 
         return [

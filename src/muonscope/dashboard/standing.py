@@ -46,6 +46,8 @@ class Progress:
     """Remarks since the last time."""
     doubts: Sequence[str] = ()
     """What makes the results doubtful, in words."""
+    at_rest: bool = False
+    """Whether all is shown of files that have not grown since they were opened."""
 
 
 class Standing:
@@ -60,8 +62,10 @@ class Standing:
         self.notes: deque[str] = deque(maxlen=_NOTES)
         self.awaited = ""
         """Text of what the first window waits for."""
-        self.stopped = ""
+        self.ended = ""
         """Why nothing more comes; empty while something may."""
+        self.failed = False
+        """Whether that is a failure, and not the end of what there was."""
         self.reset_at: float | None = None
 
     def begin_run(self) -> None:
@@ -84,13 +88,17 @@ class Standing:
         if progress.words is not None:
             self.freshness.note_words(progress.words, now)
 
+    def remark(self, what: str) -> None:
+        """Keep a remark among the notes."""
+        self.notes.append(cut(what))
+
     def expect(self, what: str) -> None:
         """Take note of what the first window waits for."""
         self.awaited = cut(what)
 
-    def stop(self, reason: str) -> None:
+    def end(self, reason: str, *, failed: bool) -> None:
         """Take note that nothing more comes, and why."""
-        self.stopped = cut(reason)
+        self.ended, self.failed = cut(reason), failed
 
     @property
     def examples(self) -> list[str]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import cast
 
 from muonscope.counting.doubts import Counts, doubts_of
 from muonscope.counting.summary import Summary
@@ -12,28 +10,32 @@ from muonscope.dashboard.documents import accounting_document
 from muonscope.dashboard.dropped import cut
 from muonscope.dashboard.limits import RATE_S
 from muonscope.dashboard.standing import Standing
-from muonscope.dashboard.verdict_contract import VerdictState
+from muonscope.dashboard.verdicts import Outcome
 from muonscope.results.message import ByteAccounting
 from muonscope.results.store import ResultStore
 from muonscope.transports.base import SourceStatus
 from muonscope.units import ORBIT_S
+from muonscope.wall_time import iso
 from muonscope.wording import describe
 
 __all__ = ["status_document"]
 
+_ENDED = ("finished", "stopped")
+
 
 def status_document(
     store: ResultStore, standing: Standing, *, now: float, viewers: int, reference: bool,
-    verdict: tuple[str, str],
+    outcome: Outcome,
 ) -> Status:  # fmt: skip
     """Return how all is going at ``now``, s since 1970.
 
-    ``reference`` tells whether there is one; ``verdict`` is that of the judge, with its reason.
+    ``reference`` tells whether there is one; ``outcome`` is that of the judge.
     """
     options, fresh = standing.options, standing.freshness
     progress, dropped = standing.progress, standing.dropped
     state, reason = _state(store, standing, now)
-    word, why = ("NO DATA", reason) if state in {"waiting", "stale"} else verdict
+    if state in {"waiting", "stale"}:
+        outcome = outcome._replace(word="NO DATA", reason=reason)
     latest, remainder = store.latest, store.remainder
     account = store.whole.merge(remainder.summary) if remainder else store.whole
     counted = account.accounting
@@ -41,8 +43,9 @@ def status_document(
     return Status(
         state=state,
         reason=reason,
-        verdict=cast("VerdictState", word),
-        verdict_reason=cut(why),
+        verdict=outcome.word,
+        verdict_reason=cut(outcome.reason),
+        problems=outcome.problems,
         age_s=None if fresh.last_at is None else round(now - fresh.last_at, 3),
         fresh_s=fresh.fresh_s,
         old_s=fresh.old_s,
@@ -51,14 +54,14 @@ def status_document(
         run=store.run,
         detector=store.detector.name,
         source=options.source,
-        started=_iso(standing.started),
-        now=_iso(now),
+        started=iso(standing.started),
+        now=iso(now),
         viewers=viewers,
         detector_s=round((latest.last_orbit + 1) * ORBIT_S, 3) if latest else None,
         lag_s=_lag(store, standing, state, now),
         rates=_rates(store) if state == "receiving" else None,
         words=counted.words_in if progress.words is None else progress.words,
-        words_per_s=None if state == "stopped" else fresh.words_per_s,
+        words_per_s=None if state in _ENDED else fresh.words_per_s,
         windows=store.windows,
         latency_ms=fresh.latency,
         sources=[_source(source) for source in progress.sources],
@@ -71,7 +74,7 @@ def status_document(
         examples=standing.examples,
         notes=list(standing.notes),
         doubts=[cut(doubt) for doubt in _doubts(standing, account, told)],
-        reset_at=None if standing.reset_at is None else _iso(standing.reset_at),
+        reset_at=None if standing.reset_at is None else iso(standing.reset_at),
         reference=reference,
         config=dict(options.config),
     )
@@ -93,16 +96,18 @@ def _doubts(standing: Standing, account: Summary, told: ByteAccounting | None) -
 def _state(store: ResultStore, standing: Standing, now: float) -> tuple[State, str]:
     """Return the state, and why it is that, for people."""
     last_at = standing.freshness.last_at
-    if standing.stopped:
-        return "stopped", standing.stopped
+    if standing.ended:
+        return "stopped" if standing.failed else "finished", standing.ended
     if last_at is None:
         return "waiting", _missing(standing)
     if store.remainder is not None:
-        return "stopped", f"run {store.run} has ended"
+        return "finished", f"run {store.run} has ended"
     age = now - last_at
     if age <= standing.freshness.fresh_s:
         return "receiving", f"the last window came {age:.1f} s ago"
-    return "stale", f"no window since {_iso(last_at)}, {age:,.0f} s ago"
+    if standing.progress.at_rest:
+        return "finished", "all that was in the files is shown; what they get is shown, too"
+    return "stale", f"no window since {iso(last_at)}, {age:,.0f} s ago"
 
 
 def _missing(standing: Standing) -> str:
@@ -118,7 +123,7 @@ def _missing(standing: Standing) -> str:
 
 def _lag(store: ResultStore, standing: Standing, state: State, now: float) -> float | None:
     """Return the lag; while the run is stale it grows with the clock."""
-    if state in {"waiting", "stopped"}:
+    if state == "waiting" or state in _ENDED:
         return None
     fresh = standing.freshness
     return round(fresh.lag_at(now, store.run_s) if state == "stale" else fresh.lag, 3)
@@ -146,7 +151,3 @@ def _bytes(account: ByteAccounting | None) -> ByteCounts | None:
     if account is None:
         return None
     return ByteCounts(**{name: getattr(account, name) for name in ByteCounts.__struct_fields__})
-
-
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

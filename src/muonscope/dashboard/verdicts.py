@@ -3,9 +3,10 @@
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol
 
 from muonscope.dashboard import verdict_contract as contract
+from muonscope.dashboard.problems import Acknowledgements, Turns, label, problems_document
 from muonscope.quality.fields import verdict_fields
 from muonscope.quality.judge import Judge
 from muonscope.quality.reference import ReferenceBuilder
@@ -13,17 +14,27 @@ from muonscope.quality.seen import Seen
 from muonscope.quality.verdict import Change, State, Verdict
 from muonscope.results.read_message import Remainder, WindowResult
 
-__all__ = ["Learner", "LiveJudge", "Watcher"]
+__all__ = ["Learner", "LiveJudge", "Outcome", "Watcher"]
 
 _MOST_CHANGES = 1_000
+
+
+class Outcome(NamedTuple):
+    """The verdict in short."""
+
+    word: contract.VerdictState
+    reason: str
+    """The first one."""
+    problems: int
+    """That nobody knew of before."""
 
 
 class Watcher(Protocol):
     """Something that looks at each result that is shown."""
 
     @property
-    def word(self) -> tuple[str, str]:
-        """The state in one word, and its first reason."""
+    def outcome(self) -> Outcome:
+        """What it has found so far."""
 
     def take(self, result: WindowResult | Remainder, at: float) -> None:
         """Look at a result that came at ``at``, s since 1970."""
@@ -32,7 +43,7 @@ class Watcher(Protocol):
 class Learner:
     """Gathers what is shown for a reference."""
 
-    word = ("NOT ENOUGH YET", "nothing is judged")
+    outcome = Outcome("NOT ENOUGH YET", "nothing is judged", 0)
 
     def __init__(self, builder: ReferenceBuilder) -> None:
         """Take what gathers."""
@@ -55,46 +66,85 @@ class LiveJudge:
         self._new, self._judge = new, new(datetime.now(UTC).date())
         self._run, self._place = "", (-1, -1)
         self._changes: deque[Change] = deque(maxlen=_MOST_CHANGES)
+        self._state = self._judge.judged.state
+        self._seen, self._turns = Acknowledgements(), Turns()
+        self.version = 0
+        """Another number whenever the problems are others."""
 
     def take(self, result: WindowResult | Remainder, at: float) -> None:
         """Judge a result of the run that is shown."""
         if result.run != self._run:
-            self._run, self._place = result.run, (-1, -1)
-            self._judge = self._new(datetime.fromtimestamp(at, UTC).date())
-            self._changes.clear()
+            self._begin(result.run, at)
         if isinstance(result, Remainder):
-            self._changes += self._judge.end(result, at)
+            self._follow(self._judge.end(result, at), at)
         elif result.place > self._place:
             self._place = result.place
-            self._changes += self._judge.take(result, at)
+            reference = self._judge.reference
+            self._follow(self._judge.take(result, at), at)
+            self.version += self._judge.reference is not reference
+
+    def _begin(self, run: str, at: float) -> None:
+        self._run, self._place = run, (-1, -1)
+        self._judge = self._new(datetime.fromtimestamp(at, UTC).date())
+        self._changes.clear()
+        self._seen.forget()
+        self._turns.forget()
+        self._state = self._judge.judged.state
+        self._turns.follow([], self._state, 0.0, at)
+        self.version += 1
+
+    def _follow(self, changes: list[Change], at: float) -> None:
+        judged = self._judge.judged
+        if not changes and judged.state == self._state:
+            return
+        self._state = judged.state
+        self._changes += changes
+        self._seen.follow(changes)
+        self._turns.follow(changes, judged.state, self._judge.run_s, at)
+        self.version += 1
+
+    def acknowledge(self, given: contract.Acknowledgement, at: float) -> bool:
+        """Take note that somebody has seen a problem; return False if there is no such one."""
+        verdict = self._judge.judged.verdicts.get((given.check, given.target))
+        if verdict is None or verdict.state <= State.NOT_ENOUGH:
+            return False
+        self._seen.note(verdict, given, at)
+        self.version += 1
+        return True
 
     @property
-    def word(self) -> tuple[str, str]:
-        """The state in one word, and its first reason."""
+    def outcome(self) -> Outcome:
+        """What it has found so far."""
         judged = self._judge.judged
-        return judged.state.label, judged.reason
+        counted = sum(1 for verdict in judged.problems if verdict.counts)
+        return Outcome(label(judged.state), judged.reason, counted)
+
+    @property
+    def turns(self) -> Turns:
+        """The moments in which verdicts turned."""
+        return self._turns
+
+    def problems(self) -> contract.Problems:
+        """Return what is wrong, and since when."""
+        return problems_document(self._run, self._judge, self._seen, self._turns)
 
     def document(self) -> contract.Verdicts:
         """Return all that is judged."""
         judge = self._judge
         return contract.Verdicts(
-            run=self._run, state=_label(judge.judged.state), reason=judge.judged.reason,
+            run=self._run, state=label(judge.judged.state), reason=judge.judged.reason,
             profile=judge.profile.name,
             reference=judge.reference.name if judge.reference else None,
             not_judged=list(judge.judged.unjudged),
             verdicts=[_document(v) for v in judge.judged.verdicts.values()],
             changes=[
                 contract.VerdictChange(
-                    before=_label(change.before), epoch=max(0, change.place[0]),
+                    before=label(change.before), epoch=max(0, change.place[0]),
                     window=max(0, change.place[1]), verdict=_document(change.verdict),
                 )
                 for change in self._changes
             ],
         )  # fmt: skip
-
-
-def _label(state: State) -> contract.VerdictState:
-    return cast("contract.VerdictState", state.label)
 
 
 def _document(verdict: Verdict) -> contract.Verdict:

@@ -161,6 +161,11 @@ class Detector:
         return len(self.chambers)
 
     @property
+    def views(self) -> tuple[str, ...]:
+        """The views that chambers measure, in the order of their first chambers."""
+        return tuple(dict.fromkeys(chamber.view for chamber in self.chambers))
+
+    @property
     def n_cells(self) -> int:
         """Number of cells in all chambers."""
         return sum(chamber.n_channels for chamber in self.chambers)

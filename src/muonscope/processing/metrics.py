@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from muonscope.detector import Detector
@@ -12,13 +12,14 @@ from muonscope.transports.base import SourceStatus
 
 __all__ = ["Metric", "behind", "counter", "counters", "gauge", "of_run", "registry_of"]
 
-Metric = CounterMetricFamily | GaugeMetricFamily
+Metric = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 
 def registry_of(collect: Callable[[], Iterable[Metric]]) -> CollectorRegistry:
-    """Return a registry that asks for all metrics anew each time."""
+    """Return a registry that asks for all metrics anew each time, those of the process too."""
     registry = CollectorRegistry()
     registry.register(_Asked(collect))
+    ProcessCollector(registry=registry)
     return registry
 
 
@@ -40,10 +41,12 @@ def of_run(
 ) -> Iterator[Metric]:
     """Yield what is counted in a run: ``hits`` of each chamber, bytes if there is an ``account``.
 
-    Chambers are told by their labels, which no two have in common.
+    Chambers are told by their labels, which no two have in common. The sum of all words is no
+    kind of its own, so that kinds can be added up.
     """
+    kinds = {kind: n for kind, n in accounting.items() if kind != "words_in"}
     by_chamber = {c.label: n for c, n in zip(detector.chambers, hits, strict=True)}
-    yield counters("words", "Words by what they were", "kind", accounting)
+    yield counters("words", "Words by what they were", "kind", kinds)
     yield counters("hits", "Hits of the run by chamber", "chamber", by_chamber)
     yield counter("windows", "Windows of the run", windows)
     if account is None:
@@ -53,16 +56,20 @@ def of_run(
     yield counters("rejects", "Pieces that could not be decoded", "code", account.rejects)
 
 
-def behind(sources: Iterable[SourceStatus]) -> Metric:
-    """Return what is still to be read, of sources of which that is known."""
-    family = GaugeMetricFamily(
-        "muonscope_behind", "Still to be read", labels=["source", "partition", "unit"]
-    )
+def behind(sources: Iterable[SourceStatus]) -> Iterator[Metric]:
+    """Yield what is still to be read, of sources of which that is known; a metric for each unit."""
+    families: dict[str, GaugeMetricFamily] = {}
     for source in sources:
-        if source.behind is not None:
-            partition = "" if source.partition is None else str(source.partition)
-            family.add_metric([source.name, partition, source.unit], source.behind)
-    return family
+        if source.behind is None:
+            continue
+        if source.unit not in families:
+            families[source.unit] = GaugeMetricFamily(
+                f"muonscope_behind_{source.unit}", f"Still to be read, {source.unit}",
+                labels=["source", "partition"],
+            )  # fmt: skip
+        partition = "" if source.partition is None else str(source.partition)
+        families[source.unit].add_metric([source.name, partition], source.behind)
+    yield from families.values()
 
 
 def counters(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:

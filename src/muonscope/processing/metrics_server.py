@@ -81,7 +81,7 @@ class MetricsServer:
         ]
         if status is not None:
             self._source = [
-                behind(watch.standing(run.positions)),
+                *behind(watch.standing(run.positions)),
                 gauge("orbit", "Orbit at which the clock stands", status.orbit or 0),
                 counter("epochs", "Epochs begun", status.epochs),
             ]

@@ -13,6 +13,7 @@ from muonscope.options import (
     partitions_option,
     replication_option,
     sources_option,
+    without_option,
 )
 
 __all__ = ["ProcessOptions"]
@@ -40,6 +41,7 @@ class ProcessOptions:
     idle_timeout: str | float = option(
         "5s", "--idle-timeout", metavar="TIME", help="Stop waiting for an FPGA this far behind."
     )
+    without: tuple[str, ...] = without_option()
     follow: bool = option(False, "--follow", help="Keep reading as files grow.")
     allow_duplicates: bool = allow_duplicates_option()
     idle_exit: str | float = option(

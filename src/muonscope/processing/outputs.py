@@ -22,6 +22,9 @@ __all__ = ["STATE_FORMAT", "Output", "Restored", "open_output", "restore"]
 STATE_FORMAT = 2
 """Version of the saved state."""
 
+_OPTIONS_BEFORE = {"tracking": False}
+"""What a state means that was saved before there was an option."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
@@ -82,7 +85,7 @@ def _topic_ledger(plan: Plan) -> Ledger:
         raise OptionError("--state: results in Kafka keep their state there; leave it out")
     identity = f"{plan.group}.{destination.topic}"
     source = plan.topic.topic if plan.topic else ""
-    return open_ledger(destination, plan.kafka, identity=identity, source=source)
+    return open_ledger(destination, plan.kafka, identity=identity, claim=plan.claim, source=source)
 
 
 def _file_ledger(plan: Plan) -> Ledger:
@@ -136,9 +139,10 @@ def _check(meta: Mapping[str, Any], kept: Mapping[str, Any], remedy: str) -> Non
         raise StateError(
             f"the saved state has format {meta.get('format')!r}, expected {STATE_FORMAT}; {remedy}"
         )
+    saved = _OPTIONS_BEFORE | meta["options"]
     for name, value in kept.items():
-        if meta["options"].get(name) != value:
+        if saved.get(name) != value:
             raise StateError(
-                f"the saved state is of a run with {name} = {meta['options'].get(name)!r},"
+                f"the saved state is of a run with {name} = {saved.get(name)!r},"
                 f" this one has {value!r}; {remedy} or the same options"
             )

@@ -6,17 +6,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from muonscope.counting.block import Block
+from muonscope.counting.blocks import BLOCKS, WITH_TRACKS
+from muonscope.counting.blocks.tracks import Tracks
 from muonscope.counting.window_spec import WindowSpec
 from muonscope.detector import Detector
 from muonscope.errors import OptionError
 from muonscope.events import Tell
 from muonscope.intake.looking import Once
 from muonscope.intake.opening import STDIN, check_sources, detector_for
+from muonscope.kernels import Purpose, needed_to_count
 from muonscope.processing.options import ProcessOptions
 from muonscope.results.conditions import parse_conditions
 from muonscope.simulation.options import SCHEME
 from muonscope.stopping import Stop
 from muonscope.transports.files import shown
+from muonscope.transports.kafka.claim import Claim
 from muonscope.transports.kafka.options import KafkaOptions, kafka_options
 from muonscope.transports.kafka.url import KafkaUrl, is_kafka_url
 from muonscope.transports.ledgers import results_path
@@ -34,6 +39,8 @@ class Plan:
     options: ProcessOptions
     detector: Detector
     spec: WindowSpec
+    blocks: tuple[Block, ...]
+    """What is counted."""
     name: str
     """Of the run."""
     conditions: Mapping[str, str]
@@ -45,6 +52,8 @@ class Plan:
     kafka: KafkaOptions = field(repr=False)
     default_group: str
     """Consumer group where no URL names one."""
+    claim: Claim = field(default_factory=Claim, repr=False)
+    """To the identity of the run, where results go to a topic."""
 
     @property
     def sources(self) -> Sequence[str]:
@@ -65,6 +74,12 @@ class Plan:
     def results(self) -> Path | None:
         """The file that results go to, if they do."""
         return None if self.destination else results_path(self.options.to)
+
+    @property
+    def kernels(self) -> frozenset[Purpose]:
+        """What it takes to read and count."""
+        tracking = {Purpose.TRACKING} if any(b.needs_hits for b in self.blocks) else set[Purpose]()
+        return needed_to_count(self.sources) | tracking
 
     def once(self, tell: Tell) -> Once | None:
         """Return the wish that words are counted once, unless duplicates are allowed."""
@@ -108,6 +123,7 @@ def plan_of(options: ProcessOptions, stop: Stop, tell: Tell, *, group: str = "")
         options=options,
         detector=detector,
         spec=spec,
+        blocks=_blocks(options.without),
         name=name,
         conditions=parse_conditions(options.condition),
         kept=_kept_options(options, detector, name, spec),
@@ -119,6 +135,13 @@ def plan_of(options: ProcessOptions, stop: Stop, tell: Tell, *, group: str = "")
         ),
         default_group=group or f"muonscope-{name}",
     )  # fmt: skip
+
+
+def _blocks(without: Sequence[str]) -> tuple[Block, ...]:
+    for name in without:
+        if name != Tracks.name:
+            raise OptionError(f"--without: found {name!r}, expected {Tracks.name}")
+    return BLOCKS if without else WITH_TRACKS
 
 
 def _idle_exit(options: ProcessOptions) -> float | None:
@@ -143,6 +166,7 @@ def _kept_options(
         "lateness": spec.lateness_s,
         "idle timeout": spec.idle_s,
         "conditions": parse_conditions(options.condition),
+        "tracking": Tracks.name not in options.without,
     }
 
 

@@ -78,7 +78,7 @@ def process_with(options: ProcessOptions, reporter: Reporter, stop: Stop) -> Acc
         if options.engine == "spark":
             return process_with_spark(options, reporter, stop)
         plan = plan_of(options, stop, reporter.tell)
-        kernels.load(kernels.needed_to_count(options.sources), tell=reporter.tell)
+        kernels.load(plan.kernels, tell=reporter.tell)
         return supervised(plan, lambda: _attempt(plan, reporter, stop), reporter, stop)
 
 

@@ -54,7 +54,7 @@ def process_with_spark(options: ProcessOptions, reporter: Reporter, stop: Stop) 
     if options.checkpoint and not options.state:
         options = replace(options, state=_state_folder(options))
     plan = plan_of(options, stop, reporter.tell)
-    kernels.load(kernels.needed_to_count(options.sources), tell=reporter.tell)
+    kernels.load(plan.kernels, tell=reporter.tell)
     from muonscope.engines.spark.session import spark_session  # brings Spark
 
     jars = os.environ.get(JARS_VARIABLE, "")

@@ -107,7 +107,7 @@ def watched_run(plan: Plan, output: Output, words: Input, reporter: Reporter) ->
     Results are opened last: nothing is overwritten before all else is known to be there.
     """
     with MetricsServer(plan.options.metrics_port, plan.detector) as metrics:
-        counter = Counter(plan.detector, plan.spec)
+        counter = Counter(plan.detector, plan.spec, plan.blocks)
         run = Run(plan.name, words.words, counter, output, plan.kept, plan.conditions)
         yield Watched(
             run=run, counter=counter, input=words, reporter=reporter, metrics=metrics,

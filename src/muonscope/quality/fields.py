@@ -1,10 +1,10 @@
 """A verdict as plain fields, the same for the command line and the dashboard's API."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from muonscope.quality.advice import ADVICE
 from muonscope.quality.verdict import Verdict
+from muonscope.wall_time import iso
 
 __all__ = ["verdict_fields"]
 
@@ -17,6 +17,6 @@ def verdict_fields(verdict: Verdict) -> dict[str, Any]:
         "text": verdict.text, "value": float(verdict.value), "expected": float(verdict.expected),
         "unit": verdict.unit, "span_s": round(verdict.span_s, 6),
         "score": round(verdict.score, 3), "since_s": round(verdict.since_s, 6),
-        "since_at": None if at is None else datetime.fromtimestamp(at, UTC).isoformat(),
+        "since_at": None if at is None else iso(at),
         "known": verdict.known or None, "advice": ADVICE[verdict.check],
     }  # fmt: skip

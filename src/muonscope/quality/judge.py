@@ -116,6 +116,11 @@ class Judge:
         self._states: dict[str, np.ndarray] = {}
         self._next = -1, -1
 
+    @property
+    def run_s(self) -> float:
+        """Time in the run at which the newest window ends, s."""
+        return self._time.end_s
+
     def take(self, window: WindowResult, at: float | None = None) -> list[Change]:
         """Judge the next window; return the verdicts that are other ones than before.
 
@@ -193,7 +198,10 @@ class Judge:
         self._states[check.name] = states.copy()
         changes = []
         for i in turned.tolist():
-            was = State.GOOD if before is None else State(int(before[i]))
+            earlier = self.judged.verdicts.get((check.name, check.targets[i]))
+            was = State(int(before[i])) if before is not None else State.GOOD
+            if before is None and earlier:  # the check was made anew, with a reference
+                was = earlier.state
             verdict = self._verdict(check, i, at)
             self.judged.verdicts[check.name, verdict.target] = verdict
             if verdict.state != was and {verdict.state, was} - {State.GOOD, State.NOT_ENOUGH}:

@@ -11,9 +11,12 @@ from muonscope.detector import Detector
 from muonscope.quality.common import chamber_mode
 from muonscope.quality.seen import BAD_WORDS, Seen, layout_of
 
-__all__ = ["Reference", "ReferenceBuilder", "flat_reference"]
+__all__ = ["LEAST_WINDOWS", "Reference", "ReferenceBuilder", "flat_reference"]
 
 Array = npt.NDArray[Any]
+
+LEAST_WINDOWS = 30
+"""Whole windows that a reference must have."""
 
 _MOST_WINDOWS = 8_192
 """Windows of which single counts are kept; of longer runs every second, fourth, ... one."""
@@ -38,6 +41,9 @@ class Reference:
     chamber_phi: Array
     """Of what the other chambers do not tell."""
     total_phi: float
+    hits_hz: Array
+    """Shape (n_chambers + 1,): hits of each chamber; last: of all."""
+    hits_phi: Array
     synchronous_hz: Array
     scintillator_hz: float
     coincidence: Array
@@ -79,6 +85,8 @@ class ReferenceBuilder:
         self._tells_all = self._tells_all and seen.tells_all
         extra = (seen.hits - seen.occupied).astype(np.float64)
         whole = seen.chamber_live_s.min() >= 0.9 * seen.window_s
+        chamber_hits = np.bincount(self._layout.chamber_of_cell, seen.hits)
+        hits = np.append(chamber_hits, chamber_hits.sum())
         for name, value in {
             "live_s": np.float64(seen.live_s),
             "lane_live_s": seen.lane_live_s,
@@ -89,6 +97,9 @@ class ReferenceBuilder:
             "extra": extra,
             "extra_whole": extra * whole,
             "extra2": extra**2 * whole,
+            "chamber_hits": hits,
+            "chamber_hits_whole": hits * whole,
+            "chamber_hits2": hits**2 * whole,
             "windows": np.float64(whole),
             "window_s": np.float64(seen.window_s * whole),
             "chamber": seen.chamber_orbits,
@@ -109,8 +120,8 @@ class ReferenceBuilder:
             self._windows += 1
 
     def build(self, name: str) -> Reference | None:
-        """Return the reference; None while there are fewer than 30 whole windows."""
-        if len(self._series) < 30:
+        """Return the reference; None while there are too few whole windows."""
+        if len(self._series) < LEAST_WINDOWS:
             return None
         s = self._sums
         cell_live = s["chamber_live_s"][self._layout.chamber_of_cell]
@@ -128,6 +139,8 @@ class ReferenceBuilder:
             chamber_hz=chamber_hz,
             chamber_phi=chamber_phi,
             total_phi=total_phi,
+            hits_hz=_per(s["chamber_hits"], np.append(s["chamber_live_s"], s["live_s"])),
+            hits_phi=_dispersion(s["chamber_hits_whole"], s["chamber_hits2"], s["windows"]),
             synchronous_hz=_per(s["synchronous"], s["chamber_live_s"]),
             scintillator_hz=float(_per(s["scint"][-1], s["live_s"])),
             coincidence=_per(s["scint"][:-1], s["scint"][-1]),
@@ -147,7 +160,8 @@ def flat_reference(detector: Detector) -> Reference:
         name="", detector=detector, live_s=0.0, window_s=1.0, occupied_hz=np.ones(cells),
         occupied_phi=np.full(cells, 1.5),
         extra_hz=none(cells), extra_phi=np.ones(cells), chamber_hz=np.ones(n),
-        chamber_phi=np.full(n, 4.0), total_phi=4.0, synchronous_hz=none(n), scintillator_hz=0.0,
+        chamber_phi=np.full(n, 4.0), total_phi=4.0, hits_hz=none(n + 1), hits_phi=np.ones(n + 1),
+        synchronous_hz=none(n), scintillator_hz=0.0,
         coincidence=none(n), together_hz=none((n, n)), box=none((n, 322)), lane_hz=none(lanes),
         bad_share=none(len(BAD_WORDS)), tells_all=True, whole=False,
     )  # fmt: skip

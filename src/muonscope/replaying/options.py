@@ -2,22 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
+from muonscope.errors import OptionError
 from muonscope.options import (
     allow_duplicates_option,
     detector_option,
     force_option,
     kafka_config_option,
+    made,
     no_wait_option,
     option,
     partitions_option,
     replication_option,
+    sources_of,
     sources_option,
 )
 
-__all__ = ["ConvertOptions", "ReplayOptions", "SimulateOptions"]
+__all__ = [
+    "CalibrateOptions", "ConvertOptions", "ReplayOptions", "SimulateOptions", "TracksOptions",
+    "asked_in_python",
+]  # fmt: skip
 
 _DEFAULT_HZ = 1000.0
+_Options = TypeVar("_Options")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,3 +123,43 @@ class SimulateOptions:
             "start-orbit": (self.start_orbit,),
         }  # fmt: skip
         return {name: values for name, values in told.items() if values and values != ("",)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracksOptions:
+    """The options of reconstruction, as they were written."""
+
+    sources: tuple[str, ...] = sources_option()
+    to: str = option("-", "--to", metavar="DEST", help="A .parquet or .jsonl file, or - for lines.")
+    detector: str = detector_option()
+    allow_duplicates: bool = allow_duplicates_option()
+    force: bool = force_option()
+    kafka_config: str = kafka_config_option()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrateOptions:
+    """The options of calibration, as they were written."""
+
+    sources: tuple[str, ...] = sources_option()
+    to: str = option("", "--to", metavar="FILE", help="A detector file, .toml, with the constants.")
+    detector: str = detector_option()
+    allow_duplicates: bool = allow_duplicates_option()
+    force: bool = force_option()
+    kafka_config: str = kafka_config_option()
+
+
+def asked_in_python(
+    kind: type[_Options], source: Any, options: Mapping[str, Any], *, what: str
+) -> _Options:
+    """Return the options of a function that returns ``what`` a command would write.
+
+    Raises
+    ------
+    OptionError
+        If there is no such option, or it is one of the command alone.
+    """
+    for name in ("to", "force"):
+        if name in options:
+            raise OptionError(f"{name}: is for the command; the {what} are returned")
+    return made(kind, {"sources": sources_of(source), **options})

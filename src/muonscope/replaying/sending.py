@@ -17,6 +17,7 @@ from muonscope.words.layout import Words
 __all__ = ["deliver", "open_sender", "sending"]
 
 _FLUSH_S, _FLUSH_STOPPED_S = 30.0, 5.0
+"""Brokers that take nothing for so long are not waited for."""
 
 
 @contextmanager
@@ -53,14 +54,18 @@ def open_sender(
 
 
 def deliver(sender: WordSender, stop: Stop) -> None:
-    """Wait until the brokers have all that was sent; not for long once it is to stop.
+    """Wait until the brokers have all that was sent, for as long as they take some of it.
 
     Raises
     ------
     SinkError
-        If they have not taken all by then.
+        If they have taken nothing for a while; for a short while once it is to stop.
     """
-    if not sender.flush(_FLUSH_STOPPED_S if stop else _FLUSH_S):
+    taken = sender.acknowledged
+    while not sender.flush(_FLUSH_STOPPED_S if stop else _FLUSH_S):
+        before, taken = taken, sender.acknowledged
+        if taken > before and not stop:
+            continue
         why = sender.trouble or "no answer"
         raise SinkError(f"{sender.url}: the brokers have not taken all: {why}")
 

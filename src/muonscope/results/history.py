@@ -5,6 +5,7 @@ into rows of a minute, later of ten minutes; the oldest of those are forgotten. 
 of the run: detector time with the epochs put one after the other, holes included.
 """
 
+import math
 from bisect import bisect_right, insort
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -44,6 +45,8 @@ class Row(NamedTuple):
     """Its first orbit, in the time of the run."""
     counts: npt.NDArray[np.int64]
     """Shape (n_counters,), as :func:`counter_names` names them."""
+    at: float = math.nan
+    """When it came by the wall clock, s since 1970; NaN where that is not known."""
 
     @property
     def place(self) -> tuple[int, int]:
@@ -75,9 +78,9 @@ class History:
         self.rows_ever = 0
         """Rows added so far."""
 
-    def add(self, result: WindowResult, run_orbit: int) -> Row:
-        """Add a window that begins at ``run_orbit``; return its row."""
-        row = Row(result.epoch, result.window, run_orbit, self._counts(result))
+    def add(self, result: WindowResult, run_orbit: int, at: float = math.nan) -> Row:
+        """Add a window that begins at ``run_orbit`` and came ``at``; return its row."""
+        row = Row(result.epoch, result.window, run_orbit, self._counts(result), at)
         insort(self._grains[0], row, key=lambda r: r.place)
         self.rows_ever += 1
         newest = self._grains[0][-1].run_orbit
@@ -108,19 +111,32 @@ class History:
         begin = rows[-1].run_orbit - last_s / ORBIT_S
         return rows[bisect_right(rows, begin - 1, key=lambda r: r.run_orbit) :]
 
+    def span(self, begin: float, end: float) -> tuple[list[Row], int]:
+        """Return the rows that came from ``begin`` until ``end``, s since 1970, oldest first.
+
+        The second number tells how many rows follow the last of them.
+        """
+        rows = self.rows(math.inf)
+        inside = [i for i, row in enumerate(rows) if begin <= row.at < end]
+        if not inside:
+            return [], 0
+        return [rows[i] for i in inside], len(rows) - 1 - inside[-1]
+
     def columns_of(self, rows: list[Row], most: int = MOST_SHOWN) -> Columns:
-        """Return ``rows`` as columns: ``run_s``, ``epoch``, ``window``, ``live_s``, counters.
+        """Return ``rows`` as columns: ``run_s``, ``at``, ``epoch``, ``window``, ``live_s``, counts.
 
         Where they are more than ``most``, so many as it takes are merged with the next.
         """
         places = np.array([row[:3] for row in rows], np.int64).reshape(-1, 3)
         counts = np.array([row.counts for row in rows], np.int64).reshape(-1, len(self._names))
+        came = np.array([row.at for row in rows], np.float64)
         step = -(-len(rows) // most)
         if step > 1:
-            places = places[::step]
+            places, came = places[::step], came[::step]
             counts = np.add.reduceat(counts, np.arange(0, len(rows), step))
         return {
             "run_s": np.round(places[:, 2] * ORBIT_S, 4),
+            "at": np.round(came, 3),
             "epoch": np.ascontiguousarray(places[:, 0]),
             "window": np.ascontiguousarray(places[:, 1]),
             "live_s": np.round(counts[:, 0] * ORBIT_S, 7),

@@ -32,7 +32,8 @@ class KeptMessages:
 
     def add(self, place: tuple[int, int], begin: int, end: int, data: bytes) -> None:
         """Keep the message of the window at ``place``."""
-        packed = zstandard.compress(data, 1)
+        # a copy, for what the compressor gives stands in a buffer of the size of its input
+        packed = bytes(memoryview(zstandard.compress(data, 1)))
         self._messages[place] = KeptMessage(begin, end, packed)
         self._bytes += len(packed)
 

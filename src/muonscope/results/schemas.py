@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from muonscope.counting.block import COUNT_SCHEMA, Block
-from muonscope.counting.blocks import BLOCKS
+from muonscope.counting.blocks import WITH_TRACKS
 from muonscope.results.conditions import CONDITIONS_SCHEMA
 
 __all__ = [
@@ -101,7 +101,7 @@ def _named(schema: object) -> int | None:
     return int(told[1]) if told else None
 
 
-def message_schema(blocks: Sequence[Block] = BLOCKS) -> Schema:
+def message_schema(blocks: Sequence[Block] = WITH_TRACKS) -> Schema:
     """Return the JSON Schema of the message of a window that holds ``blocks``.
 
     That of today's blocks is also shipped, for other programs, as ``schema/window-2.json``.

@@ -32,6 +32,13 @@ class SeenWindows:
             seen[:2] = [(seen[0][0], seen[1][1])]
         return True
 
+    def __contains__(self, place: tuple[int, int]) -> bool:
+        """Tell whether a window, (epoch, window), has come."""
+        epoch, window = place
+        seen = self._intervals.get(epoch, [])
+        at = bisect_right(seen, window, key=lambda interval: interval[0])
+        return bool(at) and window < seen[at - 1][1]
+
     def forget(self, epoch: int) -> None:
         """Forget the windows of an epoch."""
         self._intervals.pop(epoch, None)

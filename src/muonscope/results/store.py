@@ -17,6 +17,7 @@ from muonscope.counting.summary import Summary, merged
 from muonscope.detector import Detector
 from muonscope.results.history import History, Row
 from muonscope.results.kept_messages import KeptMessage, KeptMessages, unpacked
+from muonscope.results.read_cache import ReadCache
 from muonscope.results.read_message import Remainder, WindowResult, read_result
 from muonscope.results.recent import SECOND, Recent, RecentCounts, first_second
 from muonscope.results.run_choice import RunChoice
@@ -88,6 +89,7 @@ class ResultStore:
         self._seen, self._time = SeenWindows(), RunTime()
         self._recent = RecentCounts(self._recent_orbits, self._none)
         self._messages = KeptMessages(self._history_s / ORBIT_S, self._history_bytes)
+        self._read = ReadCache(self.detector, self.blocks)
         self.whole = self._none
         """The counts of the run, whatever was reset."""
         self._fresh: list[Row] = []
@@ -121,9 +123,13 @@ class ResultStore:
         return self.add(read_result(data, self.detector, self.blocks), data, published_s)
 
     def add(
-        self, result: WindowResult | Remainder, data: bytes, published_s: float = math.inf
-    ) -> Taken:
-        """Take a message that was read already: ``result`` is what ``data`` says."""
+        self, result: WindowResult | Remainder, data: bytes, published_s: float = math.inf,
+        at: float = math.nan,
+    ) -> Taken:  # fmt: skip
+        """Take a message that was read already: ``result`` is what ``data`` says.
+
+        ``at`` is when it came by the wall clock, s since 1970.
+        """
         run, begun = self.run, bool(self.latest or self.remainder)
         if not self._choice.takes(result.run, published_s, begun=begun):
             return Taken.OTHER_RUN
@@ -136,17 +142,17 @@ class ResultStore:
             return Taken.DUPLICATE
         if published_s > self._ended_s or published_s == math.inf:
             self.remainder = None  # it was not the end, then
-        self._add(result, data)
+        self._add(result, data, at)
         return Taken.WINDOW
 
-    def _add(self, result: WindowResult, data: bytes) -> None:
+    def _add(self, result: WindowResult, data: bytes, at: float) -> None:
         run_orbit = self._time.place(result)
         for epoch in self._time.forget_oldest():
             self._seen.forget(epoch)
         self.windows += 1
         if self.latest is None or result.place > self.latest.place:
             self.latest = result
-        self._fresh.append(self.history.add(result, run_orbit))
+        self._fresh.append(self.history.add(result, run_orbit, at))
         del self._fresh[:-_MOST_FRESH]
         self._recent.add(result, run_orbit, self._time.end_orbit)
         self.whole = self.whole.merge(result.summary)
@@ -159,6 +165,10 @@ class ResultStore:
         """Return the rows of history since this was asked last, at most the newest 1,000."""
         fresh, self._fresh = self._fresh, []
         return fresh
+
+    def came(self, place: tuple[int, int]) -> bool:
+        """Tell whether a window of the run has come, kept or not."""
+        return place in self._seen
 
     def message(self, place: tuple[int, int]) -> bytes | None:
         """Return the message of a window, if it is still kept."""
@@ -191,7 +201,17 @@ class ResultStore:
         if name == "recent":
             begin = first_second(last.end, last.begin, self._recent_orbits) * SECOND
             parts |= self._messages.between(begin, last.begin)
-        return Kept(name, place, self.detector, self.blocks, list(parts.values()))
+        return Kept(name, place, self._none, self._read, list(parts.values()))
+
+    def read(self, kept: KeptMessage) -> WindowResult:
+        """Return the window of a message that is kept; from any thread."""
+        return self._read.read(kept)
+
+    def newest(self, last_s: float) -> list[KeptMessage]:
+        """Return the messages that are kept of the last ``last_s`` seconds, oldest first."""
+        begin = round(self._time.end_orbit - last_s / ORBIT_S)
+        found = self._messages.between(begin, self._time.end_orbit)
+        return sorted(found.values(), key=lambda kept: kept.begin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,17 +220,18 @@ class Kept:
 
     name: str
     place: tuple[int, int]
-    detector: Detector
-    blocks: tuple[Block, ...]
+    none: Summary
+    """What counts are added to."""
+    cache: ReadCache
     parts: list[KeptMessage]
 
     def view(self) -> View:
-        """Return the view of them; takes about a millisecond a message."""
-        results = [read_result(unpacked(kept), self.detector, self.blocks) for kept in self.parts]
-        windows = [result for result in results if isinstance(result, WindowResult)]
+        """Return the view of them; takes a millisecond for each that was not read before."""
+        windows = [self.cache.read(kept) for kept in self.parts]
         latest = next(result for result in windows if result.place == self.place)
         first, last = (some(kept.begin for kept in self.parts) for some in (min, max))
-        counts = merged([result.summary for result in windows], self.detector, self.blocks)
+        detector, blocks = self.none.detector, self.none.blocks
+        counts = merged([result.summary for result in windows], detector, blocks)
         return View(
             name=self.name,
             latest=latest,

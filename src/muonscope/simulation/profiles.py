@@ -10,6 +10,7 @@ orbits at Legnaro). Lengths are mm, times ns unless the name says s or Hz.
 from dataclasses import dataclass, field, replace
 
 from muonscope.errors import OptionError
+from muonscope.units import DRIFT_DELAY_NS, DRIFT_LENGTH_MM
 
 __all__ = [
     "LINEAR_CELL",
@@ -62,10 +63,10 @@ class Cell:
     """Height of the gas: a slanted track crosses a second cell of the layer in it."""
     half_length_mm: float = 350.0
     """Half the length of the wires."""
-    delay_ns: float = 5.5
-    delay_slope_ns: float = 24.0
-    length_mm: float = 0.5
-    length_slope_mm: float = 1.5
+    delay_ns: float = DRIFT_DELAY_NS[0]
+    delay_slope_ns: float = DRIFT_DELAY_NS[1]
+    length_mm: float = DRIFT_LENGTH_MM[0]
+    length_slope_mm: float = DRIFT_LENGTH_MM[1]
     smear_ns: float = 4.0
     """Standard deviation of the drift time: 4 for a good chamber, 6 as at Legnaro."""
     signal_mm_per_ns: float = 244.0

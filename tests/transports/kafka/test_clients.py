@@ -35,8 +35,11 @@ def starting(code: int, times: int) -> Any:
 
 @pytest.mark.parametrize(
     "code",
-    [KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._TRANSPORT],
-)
+    [
+        KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._TRANSPORT,
+        KafkaError._NODE_UPDATE, KafkaError._UNKNOWN_BROKER, KafkaError._DESTROY_BROKER,
+    ],
+)  # fmt: skip
 def test_a_broker_that_has_just_started_is_asked_again(code: int) -> None:
     assert watermarks(starting(code, 3), PLACE) == (3, 8)
 

@@ -1,12 +1,21 @@
 """The plot that compares the chambers."""
 
+import math
 from typing import Any
 
 from bokeh.core.properties import value
 from bokeh.models import FixedTicker, PlainText
 from bokeh.plotting import figure
 
-from muonscope.dashboard.plot_kit import FONT, Axes, Paper, count_axis, hover, new_figure
+from muonscope.dashboard.plot_kit import (
+    FONT,
+    Axes,
+    Paper,
+    count_axis,
+    hover,
+    new_figure,
+    reference_rows,
+)
 
 __all__ = ["chamber_bars"]
 
@@ -36,21 +45,29 @@ def chamber_bars(paper: Paper) -> figure:
         ("hits", "scint"),
         counts=["hits", "scint"],
         texts=["hits"],
+        reference=["hits"],
     )
     bars: dict[str, Any] = {
         "y": "chamber", "left": 1e-6 if log else 0, "source": source, "fill_color": "colour",
-        "line_color": None, "height": 0.7,
+        "height": 0.7,
     }  # fmt: skip
-    every = made.hbar(right="hits", fill_alpha=0.35, **bars)
-    made.hbar(right="scint", **bars)
+    every = made.hbar(right="hits", fill_alpha=0.35, line_color="colour", **bars)
+    made.hbar(right="scint", line_color=None, **bars)
+    if paper.look.reference:
+        made.scatter(
+            x="hits_ref", y="chamber", marker="dash", angle=math.pi / 2, source=source,
+            size=paper.size(22), line_color=palette.reference, line_width=paper.size(3),
+        )  # fmt: skip
     made.text(
-        x="hits", y="chamber", text="hits_text", source=source, x_offset=6, text_baseline="middle",
-        text_color=palette.ink, text_font=value(FONT), text_font_size="13px",
+        x="hits", y="chamber", text="hits_text", source=source, x_offset=paper.size(6),
+        text_baseline="middle", text_color=palette.ink, text_font=value(FONT),
+        text_font_size=f"{paper.size(13):g}px",
     )  # fmt: skip
     rows = (
         ("chamber", "@chamber"),
         ("hits", "@hits_n{0,0} (@hits_hz{0,0.0} Hz)"),
         ("with scintillator", "@scint_n{0,0} (@scint_hz{0,0.00} Hz)"),
+        *reference_rows(paper, "hits"),
     )
     hover(paper, made, every, rows, mode="hline")
     return made

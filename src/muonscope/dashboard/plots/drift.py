@@ -1,17 +1,28 @@
 """The drift-time box of one chamber."""
 
 from bokeh.models import BasicTicker, ColumnDataSource
+from bokeh.models.annotations import Span
 from bokeh.plotting import figure
 
-from muonscope.counting.blocks.drift import DRIFT_BIN_NS, DRIFT_BINS, DRIFT_HIGH_NS, DRIFT_LOW_NS
-from muonscope.dashboard.plot_kit import Axes, Paper, count_axis, draw_reference, hover, new_figure
+from muonscope.counting.blocks.drift import DRIFT_BIN_NS, DRIFT_HIGH_NS, DRIFT_LOW_NS
+from muonscope.dashboard.plot_kit import (
+    Axes,
+    Paper,
+    count_axis,
+    draw_reference,
+    hover,
+    new_figure,
+    reference_rows,
+)
 from muonscope.dashboard.plots.ratio import draw_ratio
 
 __all__ = ["drift", "drift_ratio"]
 
-_REBIN = 2
-_BIN_NS = DRIFT_BIN_NS * _REBIN
-"""Width of a bin as it is drawn, ns."""
+_BINS = {
+    "low": DRIFT_LOW_NS, "width": DRIFT_BIN_NS, "by": [2, 4, 8, 16], "box": [40, 200], "least": 40,
+}  # fmt: skip
+"""Bins of 5 ns at the least, and so wide that a bin from 0 to 400 ns, where the box is, has an
+error of 16 % or less; the edges are fitted to the finest bins whatever is drawn."""
 
 
 def drift(paper: Paper) -> figure:
@@ -21,7 +32,7 @@ def drift(paper: Paper) -> figure:
         paper,
         Axes(
             x_label="drift time [ns]",
-            y_label=paper.counted("hits", f"{_BIN_NS:g} ns"),
+            y_label=paper.counted("hits", "bin"),
             x=(DRIFT_LOW_NS, DRIFT_HIGH_NS),
             y=(0.5, 10) if log else (0, 10),
             log="y" if log else "",
@@ -35,10 +46,23 @@ def drift(paper: Paper) -> figure:
         left="left", right="right", top="counts", bottom=1e-6 if log else 0, source=source,
         fill_color=paper.colour, fill_alpha=0.75, line_color=None,
     )  # fmt: skip
-    draw_reference(paper, made, source, "left", "counts", mode="after")
+    made.segment(
+        x0="mid", x1="mid", y0="counts_low", y1="counts_high", source=source,
+        line_color=paper.look.palette.ink, line_alpha=0.6, line_width=paper.size(1),
+    )  # fmt: skip
+    draw_reference(paper, made, source, "mid", "counts")
+    for edge in ("rising", "falling"):
+        made.add_layout(
+            Span(
+                dimension="height", location=0, visible=False, name=edge,
+                line_width=paper.size(1.5),
+                line_color=paper.look.palette.ink, line_dash="dashed",
+            )
+        )  # fmt: skip
     rows = (
         ("drift time", "@left to @right ns"),
         ("hits", "@counts_n{0,0} (@counts_hz{0,0.000} Hz)"),
+        *reference_rows(paper, "counts"),
     )
     hover(paper, made, box, rows, mode="vline")
     return made
@@ -46,16 +70,17 @@ def drift(paper: Paper) -> figure:
 
 def drift_ratio(paper: Paper) -> figure:
     """Draw the ratio of the drift times to the reference."""
-    return draw_ratio(paper, _bins(paper), "left", "counts", (DRIFT_LOW_NS, DRIFT_HIGH_NS))
+    return draw_ratio(paper, _bins(paper), "mid", "counts", (DRIFT_LOW_NS, DRIFT_HIGH_NS))
 
 
 def _bins(paper: Paper) -> ColumnDataSource:
-    edges = [DRIFT_LOW_NS + _BIN_NS * i for i in range(DRIFT_BINS // _REBIN + 1)]
     return paper.source(
         f"drift{paper.number}",
-        {"left": edges[:-1], "right": edges[1:]},
-        ("counts",),
-        rebin=_REBIN,
+        {},
+        ("left", "mid", "right", "counts"),
+        bins=_BINS,
         counts=["counts"],
+        errors=["counts"],
         reference=["counts"],
+        per="scintillator",
     )

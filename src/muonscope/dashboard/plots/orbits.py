@@ -3,7 +3,15 @@
 from bokeh.models import BasicTicker, FixedTicker
 from bokeh.plotting import figure
 
-from muonscope.dashboard.plot_kit import Axes, Paper, count_axis, draw_reference, hover, new_figure
+from muonscope.dashboard.plot_kit import (
+    Axes,
+    Paper,
+    count_axis,
+    draw_reference,
+    hover,
+    new_figure,
+    reference_rows,
+)
 
 __all__ = ["multiplicity", "orbits"]
 
@@ -40,7 +48,8 @@ def multiplicity(paper: Paper) -> figure:
     )  # fmt: skip
     draw_reference(paper, made, source, "n", "orbits")
     rows = (("hits per orbit", f"@n ({_LAST}: or more)"),
-            ("orbits", "@orbits_n{0,0} (@orbits_hz{0,0.000} Hz)"))  # fmt: skip
+            ("orbits", "@orbits_n{0,0} (@orbits_hz{0,0.000} Hz)"),
+            *reference_rows(paper, "orbits"))  # fmt: skip
     hover(paper, made, bars, rows, mode="vline")
     return made
 
@@ -57,7 +66,13 @@ def orbits(paper: Paper) -> figure:
     made.yaxis.ticker = BasicTicker(desired_num_ticks=4, num_minor_ticks=0, min_interval=1)
     source = paper.source(f"orbits{paper.number}", {}, ("time", "hits"), bars=_BARS)
     strip = made.segment(
-        x0="time", x1="time", y0=0, y1="hits", source=source, line_color=paper.colour, line_width=1
+        x0="time",
+        x1="time",
+        y0=0,
+        y1="hits",
+        source=source,
+        line_color=paper.colour,
+        line_width=paper.size(1),
     )
     hover(
         paper,

@@ -1,11 +1,23 @@
 """Plots of rates against the time in the run, one line for each counter."""
 
+import math
 from collections.abc import Callable, Sequence
 
-from bokeh.models.annotations import Span
+from bokeh.core.properties import value
+from bokeh.models.annotations import LabelSet, Span
+from bokeh.models.glyphs import Text
+from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
-from muonscope.dashboard.plot_kit import Axes, Paper, count_axis, hover, new_figure, time_axis
+from muonscope.dashboard.plot_kit import (
+    FONT,
+    Axes,
+    Paper,
+    count_axis,
+    hover,
+    new_figure,
+    time_axis,
+)
 
 __all__ = ["hit_rates", "lines", "scintillator_rate"]
 
@@ -14,18 +26,40 @@ _BY_CHAMBER = ("hits", "scint")
 
 _SINGLE = (
     "scintillator", "words_in", "orbits", "trigger", "ancillary", "late", "unmapped", "invalid",
+    "tracks",
 )  # fmt: skip
 """Counters of the whole detector."""
 
 
 def hit_rates(paper: Paper) -> figure:
     """Draw the rate of hits, in total and of each chamber."""
-    return _against_time(paper, _family(paper, "hits"), "hit rate [Hz]")
+    made = _against_time(paper, _family(paper, "hits"), "hit rate [Hz]")
+    bands = paper.source("bands", {}, ("y0", "y1", "colour"))
+    made.hstrip(
+        y0="y0", y1="y1", source=bands, fill_color="colour", fill_alpha=0.12, line_color=None,
+        level="underlay",
+    )  # fmt: skip
+    return made
 
 
 def scintillator_rate(paper: Paper) -> figure:
-    """Draw the rate of the scintillator, which is much less than that of the hits."""
-    return _against_time(paper, ["scintillator"], "rate [Hz]")
+    """Draw the rate of the scintillator, which is so low that its mean of 30 s tells more."""
+    made = _against_time(paper, ["scintillator"], "rate [Hz]")
+    raw, ink = made.renderers[0], paper.look.palette.ink
+    assert isinstance(raw, GlyphRenderer)
+    raw.glyph.line_alpha, raw.glyph.line_width = 0.45, paper.size(1.0)
+    made.varea(
+        x="x", y1="scintillator_low", y2="scintillator_high", source=raw.data_source,
+        fill_color=ink, fill_alpha=0.15,
+    )  # fmt: skip
+    made.line(
+        x="x",
+        y="scintillator_mean",
+        source=raw.data_source,
+        line_color=ink,
+        line_width=paper.size(2.0),
+    )
+    return made
 
 
 def lines(*counters: str) -> Callable[[Paper], figure]:
@@ -47,34 +81,43 @@ def _family(paper: Paper, counter: str) -> list[str]:
 
 
 def _against_time(paper: Paper, counters: Sequence[str], label: str) -> figure:
-    log = paper.look.log
+    log, run = paper.look.log, paper.look.clock == "run"
     made = new_figure(
         paper,
         Axes(
-            x_label="time in the run [h:min:s]",
+            x_label="time in the run [h:min:s]" if run else "time of day [h:min:s]",
             y_label=label,
             x=(0, 60),
             y=(0.1, 10) if log else (0, 10),
             log="y" if log else "",
         ),
         scale={"columns": list(counters), "log": log},
-        along="run",
+        along=paper.look.clock,
     )
     made.subscribed_events.add("tap")  # a click on the history goes there
     time_axis(made.xaxis[0])
     count_axis(made.yaxis[0], log=log)
     names = [name for family in _BY_CHAMBER for name in _family(paper, family)] + [*_SINGLE]
-    source = paper.source("trend", {}, ("time", "live_s", *names), rates=names)
+    smooth = [f"scintillator_{part}" for part in ("mean", "low", "high")]
+    filled = ("x", "time", "clock", "live_s", *names, *smooth)
+    source = paper.source("trend", {}, filled, rates=names)
     drawn = [
         made.line(
-            x="time", y=counter, source=source, name=counter, line_width=1.6, line_join="round",
-            line_color=_colour(paper, counter, counters),
+            x="x", y=counter, source=source, name=counter, line_width=paper.size(1.6),
+            line_join="round", line_color=_colour(paper, counter, counters),
         )
         for counter in counters
     ]  # fmt: skip
-    rows = [("time in the run", "@time{00:00:00}"), ("averaged over", "@live_s{0.0} s")]
-    rates = [(counter, f"@{counter}{{0,0.00}} Hz") for counter in counters]
+    rows = [
+        ("time in the run", "@time{00:00:00}"),
+        ("time of day", "@clock"),
+        ("averaged over", "@live_s{0.0} s"),
+    ]
+    rates = [(_label(paper, counter), f"@{counter}{{0,0.00}} Hz") for counter in counters]
     hover(paper, made, drawn[0], rows + rates, mode="vline")
+    _draw_marks(paper, made)
+    _draw_levels(paper, made, counters)
+    _draw_tips(paper, made, counters)
     made.add_layout(
         Span(
             dimension="height", location=0, visible=False, name="cursor", line_dash="dashed",
@@ -82,6 +125,69 @@ def _against_time(paper: Paper, counters: Sequence[str], label: str) -> figure:
         )
     )  # fmt: skip
     return made
+
+
+def _draw_marks(paper: Paper, made: figure) -> None:
+    """Draw where another epoch begins, or something else that the page marks."""
+    marks = paper.source("marks", {}, ("x", "text", "label"))
+    muted = paper.look.palette.muted
+    made.vspan(
+        x="x", source=marks, line_color=muted, line_dash="dotted", line_alpha=0.8,
+        level="underlay",
+    )  # fmt: skip
+    made.add_layout(
+        LabelSet(
+            x="x", y=paper.size(5), y_units="screen", text="label", source=marks, angle=math.pi / 2,
+            x_offset=-paper.size(3), text_color=muted, text_font=value(FONT),
+            text_font_size=paper.font_px, level="underlay",
+        )
+    )  # fmt: skip
+
+
+def _draw_levels(paper: Paper, made: figure, counters: Sequence[str]) -> None:
+    """Draw the rates of the reference, each in the colour of its line."""
+    if not paper.look.reference:
+        return
+    colours = {name: _colour(paper, name, counters) for name in counters}
+    source = paper.source("levels", {}, ("y", "colour"), levels=colours)
+    made.hspan(
+        y="y",
+        source=source,
+        line_color="colour",
+        line_dash=[6, 4],
+        line_alpha=0.8,
+        line_width=paper.size(1.5),
+    )
+
+
+def _draw_tips(paper: Paper, made: figure, counters: Sequence[str]) -> None:
+    """Write on each chamber's line, near its end, which it is: not all of us see the colours."""
+    tips = {
+        name: {"text": str(c), "colour": paper.look.palette.chamber(c)}
+        for family in _BY_CHAMBER
+        for c in range(paper.detector.n_chambers)
+        if (name := f"{family}{c}") in counters
+    }
+    if not tips:
+        return
+    source = paper.source("tips", {}, ("x", "y", "text", "colour"), tips=tips)
+    written = Text(  # on the line, for behind its end there may be no room
+        x="x", y="y", text="text", text_color="colour", text_align="center",
+        text_baseline="middle", text_font=value(FONT), text_font_size=paper.font_px,
+        text_font_style="bold", background_fill_color=paper.look.palette.ground,
+    )  # fmt: skip
+    made.add_glyph(source, written)
+
+
+def _label(paper: Paper, counter: str) -> str:
+    """Return the name of a line for people."""
+    for family in _BY_CHAMBER:
+        for c, chamber in enumerate(paper.detector.chambers):
+            if counter == f"{family}{c}":
+                return chamber.label
+        if counter == family:
+            return "all chambers"
+    return counter.replace("_", " ")
 
 
 def _colour(paper: Paper, counter: str, counters: Sequence[str]) -> str:

@@ -24,7 +24,12 @@ def draw_ratio(
     made.xaxis.visible = False
     made.add_layout(Span(location=1.0, dimension="width", line_color=paper.look.palette.reference))
     dots = made.scatter(
-        x=x, y=f"{column}_shown", size=4, source=source, fill_color=paper.colour, line_color=None
+        x=x,
+        y=f"{column}_shown",
+        size=paper.size(4),
+        source=source,
+        fill_color=paper.colour,
+        line_color=None,
     )
     hover(
         paper,

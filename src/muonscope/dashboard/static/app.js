@@ -1,18 +1,24 @@
 /* The page: joins the choices of the viewer, the stream of the server, and what is drawn. */
 
-import { Choices } from "./choices.js";
+import { Choices, THEME } from "./choices.js";
 import { Connection } from "./connection.js";
 import { DEFAULT_LAST_S, OWN_HEADER } from "./constants.js";
 import { Controls, referenceDialog } from "./controls.js";
 import { byId, save, setText } from "./dom.js";
-import { clock, count, fileName } from "./format.js";
+import { Events } from "./events.js";
+import { clock, count, fileName, timeOfDay } from "./format.js";
 import { Health } from "./health.js";
+import { kept } from "./kept.js";
 import { showBanner, showEmpty } from "./notices.js";
 import * as overview from "./overview.js";
 import { Pages } from "./pages.js";
 import { Pause } from "./pause.js";
+import { Problems } from "./problems.js";
 import { Reference } from "./reference.js";
 import { showTables } from "./system.js";
+import { showTiles } from "./tiles.js";
+import { showZoom, Zoom } from "./zoom.js";
+import { scaleOf, Wall } from "./wall.js";
 import { Trend } from "./trend.js";
 import { TrendLoader } from "./trend-loader.js";
 
@@ -22,13 +28,18 @@ const STATS = { updates: 0, seq: null, closedAt: null, lastApplied: null, lastMs
 const choices = new Choices();
 const trend = new Trend();
 const reference = new Reference();
+const wall = new Wall(choices);
+const zoom = new Zoom(choices, trend);
 const paused = new Pause(() => draw());
 let live = null; // the newest view document
 let detector = null;
 let notice = "";
 
+const problems = new Problems(() => drawVerdicts());
+
 const health = new Health((status, state) => {
   if (status) overview.updateStatus(status, state);
+  if (status && choices.now.page === "overview") drawTiles();
   if (status && choices.now.page === "system") showTables(byId("system"), status);
   announce();
 });
@@ -48,9 +59,10 @@ const controls = new Controls(choices, trend, {
 
 const loader = new TrendLoader(trend, {
   wantedS: () => {
-    const { at, page, span } = choices.now;
+    const { at, page, span, zoom: ends } = choices.now;
     const pastS = at ? Math.min(health.status?.history_s ?? 0, trend.detailS) : 0;
-    return Math.max(DEFAULT_LAST_S, pastS, page === "trends" ? span : 0);
+    const zoomS = ends ? (live?.run_s ?? 0) - ends[0] : 0;
+    return Math.max(DEFAULT_LAST_S, pastS, zoomS, page === "trends" ? span : 0);
   },
   end: () => live?.run_s ?? 0,
   connected: () => health.line === "connected",
@@ -59,21 +71,32 @@ const loader = new TrendLoader(trend, {
 
 const pages = new Pages({
   detector: () => detector,
-  describe: () => {
-    const document = shown();
-    if (!document) return { run: "", shown: "", place: "" };
-    const { run, view, epoch, window, live_s } = document;
-    const text = `${view}, epoch ${epoch}, window ${window}, ${clock(document.run_s)} in the run, ${count(live_s)} s live`;
-    return { run, shown: text, live_s, place: `${view}-${epoch}-${window}` };
-  },
-  clicked: (s) => goTo(trend.at(s)),
+  document: shown,
+  describe: (panel) => describe(shown(), panel),
+  clicked: (s, byDay) => goTo(trend.at(byDay ? trend.runTimeAt(s) : s)),
+  zoomed: (ends, byDay) => zoom.show(byDay ? ends.map((at) => trend.runTimeAt(at)) : ends),
+  zoom,
   loaded: (page, sheet) => {
     if (page === "trends") controls.addTrends(sheet.panels);
     controls.recolour(sheet.colours);
     controls.update();
+    showZoom(choices.now.zoom);
     draw();
   },
 });
+
+/* What the numbers of a panel are of, for those who find them in a file. */
+function describe(document, { series }) {
+  if (!document) return { run: "", shown: "", place: "" };
+  const { run, view, epoch, window, live_s } = document;
+  const saved_at = new Date().toISOString();
+  if (series.length > 0) {
+    const text = `rates in Hz against the time in the run in s, up to ${clock(document.run_s)}`;
+    return { run, shown: text, saved_at, place: `history-${epoch}-${window}` };
+  }
+  const text = `${view}, epoch ${epoch}, window ${window}, ${clock(document.run_s)} in the run, ${count(live_s)} s live`;
+  return { run, shown: text, live_s, saved_at, place: `${view}-${epoch}-${window}` };
+}
 
 /* What is on the screen: of the past while paused. */
 function shown() {
@@ -88,6 +111,18 @@ function goTo(row) {
   else choices.set({ at: placeOf(trend.row(Math.max(0, row))) });
 }
 
+function drawTiles() {
+  if (detector) showTiles(detector, problems.document, health.status, shown());
+}
+
+function drawVerdicts() {
+  const { page } = choices.now;
+  if (page === "problems") problems.draw(live?.run_s ?? 0);
+  if (page !== "overview") return;
+  problems.drawBrief();
+  drawTiles();
+}
+
 /* Draw the page that is seen, and note what it cost. */
 function draw() {
   const { page, chambers, show } = choices.now;
@@ -98,16 +133,33 @@ function draw() {
   if (!document || !sheet) return;
   measured(document, () => {
     pages.select(page, chambers, show);
-    const cursor = choices.now.at ? document.run_s : null;
-    const span = page === "trends" ? choices.now.span : DEFAULT_LAST_S;
-    pages.draw(page, document, contextOf(document), trend, span, cursor);
+    const cursorS = choices.now.at ? document.run_s : null;
+    const spanS = page === "trends" ? choices.now.span : DEFAULT_LAST_S;
+    const { reset_at: resetAt } = health.status ?? {};
+    const marks = trend.marksOf(problems.document?.turns ?? [], resetAt ? Date.parse(resetAt) / 1000 : null);
+    pages.draw(page, document, contextOf(document), trend, { spanS, cursorS, zoom: choices.now.zoom, marks });
+    sheet.showBands(bandsOf(problems.document, sheet.colours));
   });
   if (page === "overview") overview.updateView(document);
+  if (page === "muons") events.tell(document);
 }
 
+/* Where the rates of the chambers that are shown are expected. */
+function bandsOf(told, colours) {
+  const { chambers } = choices.now;
+  const wanted = (told?.chambers ?? []).map(({ band }, c) => ({ band, colour: colours[c], c }));
+  return wanted
+    .filter(({ band, c }) => band && (chambers?.includes(c) ?? true))
+    .map(({ band, colour }) => ({ y0: band.low, y1: band.high, colour }));
+}
+
+const events = new Events(() => draw());
+
 const contextOf = (document) => ({
+  event: events.row(document),
   unit: choices.now.unit,
   live: document.live_s,
+  scintillator: document.scintillator,
   reference: choices.now.reference ? reference.document : null,
 });
 
@@ -143,12 +195,15 @@ function afterFrame(call) {
 }
 
 function lookFor(page) {
-  const { log, unit, reference: wanted } = choices.now;
+  const { log, unit, clock: axis, reference: wanted, wall } = choices.now;
   return {
     theme: document.documentElement.dataset.theme,
     log: log ? "1" : "0",
     unit: page === "trends" ? "counts" : unit,
-    reference: page === "chambers" && wanted && reference.document ? "1" : "0",
+    clock: page === "chambers" ? "run" : axis,
+    reference: wanted && reference.document ? "1" : "0",
+    wall: wall && page === "overview" ? "1" : "0",
+    scale: String(scaleOf(wall)),
   };
 }
 
@@ -157,8 +212,11 @@ function announce() {
   const { at, view, page } = choices.now;
   const past = at ? paused : null;
   const { line, status, state } = health;
-  showBanner({ line, past, view, notice, doubts: status?.doubts ?? [] });
-  showEmpty({ empty: shown() === null && page !== "system", past, status, state });
+  const row = at ? trend.find(at) : -1;
+  const came = trend.columns.at?.[row] ?? NaN;
+  showBanner({ line, past, at: came, view, notice, doubts: status?.doubts ?? [] });
+  const drawn = !["problems", "system"].includes(page);
+  showEmpty({ empty: shown() === null && drawn, past, status, state });
 }
 
 function say(text) {
@@ -185,9 +243,17 @@ async function resetRun() {
 }
 
 function take(document) {
-  if (live && document.run !== live.run) loader.again();
+  if (live && document.run !== live.run) {
+    loader.again();
+    if (choices.now.zoom) choices.set({ zoom: null });
+    if (choices.now.at) {
+      choices.set({ at: null });
+      say(`Run ${document.run} has begun; run ${live.run}, which was paused, is not kept.`);
+    }
+  }
   if (live && begunAnew(live, document)) pages.forget();
   live = document;
+  if (choices.now.page === "problems") problems.drawTimeline(live.run_s);
   loader.take(document.trend);
   if (choices.now.at) controls.updateHistory();
   else draw();
@@ -206,11 +272,16 @@ function hear(status) {
   if (before && before.started !== status.started) loader.again();
   byId("logout").hidden = status.config.token === "none";
   health.hear(status);
+  if (before && before.started === status.started && status.reset_at !== before.reset_at && status.reset_at) {
+    say(`The run view was begun anew at ${timeOfDay(status.reset_at)}, for all viewers.`);
+    draw();
+  }
   loader.extend();
 }
 
 function applyTheme() {
-  const { theme } = choices.now;
+  const { theme: chosen } = choices.now;
+  const theme = chosen === "auto" ? (kept(THEME) ?? chosen) : chosen;
   const dark =
     theme === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : theme === "dark";
   document.documentElement.dataset.theme = dark ? "dark" : "light";
@@ -231,8 +302,9 @@ async function fetchReference() {
 /* Everything that follows from the choices. */
 function follow(now, before) {
   applyTheme();
+  wall.show(now);
   if (now.view !== before?.view) pages.forget();
-  if (connection) connection.view = now.view;
+  connection?.ask(streamOf(now));
   if (now.at) {
     const same = before?.at && write(before) === write(now);
     if (!same && !paused.holds(now.view, now.at)) paused.show(now.view, now.at);
@@ -241,6 +313,9 @@ function follow(now, before) {
   loader.extend();
   if (now.page === "system" && health.status) showTables(byId("system"), health.status);
   pages.show(now.page, lookFor(now.page));
+  drawVerdicts();
+  showZoom(now.zoom);
+  setText(byId("reference-shown"), now.reference && reference.document ? reference.name : "");
   controls.update();
   draw();
 }
@@ -248,6 +323,9 @@ function follow(now, before) {
 const write = ({ at, view }) => JSON.stringify([at, view]);
 
 let connection = null;
+
+/* Only one page each draws single orbits, and tracks. */
+const streamOf = ({ view, page }) => ({ view, lists: page === "chambers", tracks: page === "muons" });
 
 /* The detector; asked for until the server answers. */
 async function described() {
@@ -264,9 +342,10 @@ async function start() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
     follow(choices.now, choices.now),
   );
-  connection = new Connection(choices.now.view, {
+  connection = new Connection(streamOf(choices.now), {
     view: take,
     status: hear,
+    problems: (document) => problems.hear(document),
     line: (line) => {
       health.connection = line;
       if (line === "connected" && detector) pages.show(choices.now.page, lookFor(choices.now.page));
@@ -275,11 +354,16 @@ async function start() {
   detector = await described();
   setText(byId("detector"), detector.name);
   controls.addChambers(detector);
+  choices.bound(detector.chambers.length);
+  addEventListener("hashchange", () => choices.bound(detector.chambers.length));
   referenceDialog({
     reference,
     choices,
     screen: shown,
-    changed: () => follow(choices.now, choices.now),
+    changed: () => {
+      say("");
+      follow(choices.now, choices.now);
+    },
   });
   if (reference.document && reference.document.detector !== detector.name) reference.forget();
   if (choices.now.reference) await fetchReference();

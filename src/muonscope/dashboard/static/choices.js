@@ -1,6 +1,7 @@
 /* What the viewer has chosen, kept in the fragment of the address: #page=chambers&view=run&... */
 
 import {
+  CLOCKS,
   DEFAULT_LAST_S,
   DRAWN_PAGES,
   LONGEST_LAST_S,
@@ -10,23 +11,32 @@ import {
   VIEWS,
 } from "./constants.js";
 
+/* Where the theme is kept that was chosen last in this browser; theme.js, no module, reads it, too. */
+export const THEME = "muonscope-theme";
+
 const AT = new RegExp(`^(\\d{1,${MOST_DIGITS}})\\.(\\d{1,${MOST_DIGITS}})(?:\\.(.+))?$`, "s");
 const DEFAULTS = {
   page: "overview",
   view: "recent",
   unit: "counts",
   log: false,
+  clock: "run", // time on the axes of the history
   chambers: null, // numbers, or null for all
   at: null, // {epoch, window, run}: paused there; an address need not name the run
   theme: "auto",
   reference: false,
   show: ["trend_hits", "trend_scintillator"], // plots of the trends page
   span: DEFAULT_LAST_S, // s of history on the trends page
+  wall: null, // s that a page stays on a screen on the wall, or null: no such screen
+  zoom: null, // [from, to] of the history, s in the run, or null for the newest
 };
+const ZOOM = /^(\d{1,9}(?:\.\d)?)-(\d{1,9}(?:\.\d)?)$/;
+
 const READERS = {
-  page: oneOf(...DRAWN_PAGES, "system"),
+  page: oneOf(...DRAWN_PAGES, "problems", "system"),
   view: oneOf(...VIEWS),
   unit: oneOf(...UNITS),
+  clock: oneOf(...CLOCKS),
   log: (text) => text === "1",
   reference: (text) => text === "1",
   theme: oneOf("auto", ...THEMES),
@@ -36,12 +46,18 @@ const READERS = {
     if (!found) return undefined;
     return { epoch: Number(found[1]), window: Number(found[2]), run: found[3] ?? null };
   },
+  wall: (text) => (/^[1-9]\d{0,4}$/.test(text) ? Number(text) : undefined),
+  zoom: (text) => {
+    const ends = ZOOM.exec(text)?.slice(1).map(Number);
+    return ends && ends[0] < ends[1] ? ends : undefined;
+  },
   show: (text) => (/^[\w,]*$/.test(text) ? text.split(",").filter(Boolean) : undefined),
   span: (text) => (/^[1-9]\d{1,6}$/.test(text) ? Math.min(Number(text), LONGEST_LAST_S) : undefined),
 };
 const WRITERS = {
   log: (value) => (value ? "1" : "0"),
   reference: (value) => (value ? "1" : "0"),
+  zoom: (ends) => ends.join("-"),
   at: ({ epoch, window, run }) => [epoch, window, ...(run ? [run] : [])].join("."),
 };
 
@@ -81,15 +97,23 @@ export class Choices {
     this.#listeners.push(listener);
   }
 
-  /* Choose; going to another page can be undone with the browser's back button. */
-  set(changes) {
+  /* Choose; going to another page can be undone with the browser's back button, if it is to be
+     remembered. */
+  set(changes, { remember = true } = {}) {
     const next = { ...this.now, ...changes };
     const fragment = write(next);
     if (fragment !== location.hash) {
-      const call = next.page === this.now.page ? "replaceState" : "pushState";
+      const call = next.page === this.now.page || !remember ? "replaceState" : "pushState";
       history[call](null, "", fragment);
     }
     this.#become(next);
+  }
+
+  /* Chambers that the detector does not have are no choice. */
+  bound(chambers) {
+    const wanted = this.now.chambers?.filter((c) => c < chambers) ?? [];
+    const all = wanted.length === 0 || wanted.length === chambers;
+    if (this.now.chambers) this.set({ chambers: all ? null : wanted });
   }
 
   #become(next) {

@@ -1,22 +1,23 @@
 /* The stream of updates: reconnects with growing pauses, and rests while the tab is hidden. */
 
 import { STATUS_S } from "./constants.js";
+import { openStream } from "./stream.js";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
 const SILENCE_MS = 15_000 * STATUS_S; // so long without a status: the line is dead
 
 export class Connection {
-  #source = null;
+  #closeStream = null;
   #retry = 0;
   #watch = 0;
   #pause = FIRST_PAUSE_MS;
-  #view;
+  #asked;
   #hear;
 
-  /* hear: {view, status, line}; line is told "connected", "connecting", "disconnected", "resting". */
-  constructor(view, hear) {
-    this.#view = view;
+  /* hear: {view, problems, status, line}; line is told "connected", "connecting", "disconnected", "resting". */
+  constructor(asked, hear) {
+    this.#asked = write(asked);
     this.#hear = hear;
     document.addEventListener("visibilitychange", () =>
       document.hidden ? this.#rest() : this.#open(),
@@ -27,27 +28,26 @@ export class Connection {
     if (!document.hidden) this.#open();
   }
 
-  set view(name) {
-    if (name === this.#view) return;
-    this.#view = name;
+  /* {view, lists, tracks}: which view, and whether with single orbits, and with tracks. */
+  ask(asked) {
+    if (write(asked) === this.#asked) return;
+    this.#asked = write(asked);
     if (!document.hidden) this.#open();
   }
 
   #open() {
     this.#close();
-    const source = new EventSource(`stream?view=${encodeURIComponent(this.#view)}`);
-    this.#source = source;
-    source.onopen = () => {
-      this.#pause = FIRST_PAUSE_MS;
-      this.#hear.line("connected");
-    };
-    source.onerror = () => this.#lost();
-    for (const kind of ["view", "status"]) {
-      source.addEventListener(kind, (event) => {
+    this.#closeStream = openStream(this.#asked, {
+      open: () => {
+        this.#pause = FIRST_PAUSE_MS;
+        this.#hear.line("connected");
+      },
+      error: () => this.#lost(),
+      event: (kind, data) => {
         this.#listen();
-        this.#hear[kind](JSON.parse(event.data));
-      });
-    }
+        this.#hear[kind](JSON.parse(data));
+      },
+    });
     this.#listen();
   }
 
@@ -83,9 +83,12 @@ export class Connection {
   }
 
   #close() {
-    this.#source?.close();
-    this.#source = null;
+    this.#closeStream?.();
+    this.#closeStream = null;
     clearTimeout(this.#retry);
     clearTimeout(this.#watch);
   }
 }
+
+const write = ({ view, lists, tracks }) =>
+  `view=${view}&lists=${lists ? 1 : 0}&tracks=${tracks ? 1 : 0}`;

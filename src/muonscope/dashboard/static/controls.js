@@ -1,7 +1,9 @@
 /* The controls: from the choices to the elements, and from the elements to the choices. */
 
+import { THEME } from "./choices.js";
 import { byId, el, icon, setText } from "./dom.js";
 import { clock } from "./format.js";
+import { keep } from "./kept.js";
 
 export class Controls {
   #choices;
@@ -16,13 +18,16 @@ export class Controls {
     this.#radio("view", String);
     this.#radio("unit", String);
     this.#radio("span", Number);
+    this.#radio("clock", String);
     for (const name of ["log", "reference"]) {
       byId(name).addEventListener("change", (event) =>
         choices.set({ [name]: event.target.checked }),
       );
     }
     byId("theme").addEventListener("click", () => {
-      choices.set({ theme: document.documentElement.dataset.theme === "dark" ? "light" : "dark" });
+      const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+      keep(THEME, theme);
+      choices.set({ theme });
     });
     byId("pause").addEventListener("click", () => (choices.now.at ? act.resume() : act.pause()));
     byId("back").addEventListener("click", () => act.step(-1));
@@ -45,7 +50,7 @@ export class Controls {
 
   /* Going to another page keeps the other choices. */
   #navigation() {
-    for (const link of document.querySelectorAll("nav a")) {
+    for (const link of document.querySelectorAll("nav a, a.verdict")) {
       link.addEventListener("click", (event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
@@ -108,7 +113,7 @@ export class Controls {
   update() {
     const now = this.#choices.now;
     byId("controls").dataset.page = now.page;
-    for (const name of ["view", "unit", "span"]) {
+    for (const name of ["view", "unit", "span", "clock"]) {
       for (const input of document.querySelectorAll(`input[name=${name}]`))
         input.checked = input.value === String(now[name]);
     }

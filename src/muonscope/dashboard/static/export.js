@@ -1,7 +1,7 @@
 /* What a plot shows, as a picture or as numbers. */
 
-import { el, icon, save } from "./dom.js";
-import { fileName } from "./format.js";
+import { byId, el, icon, save, setText, table } from "./dom.js";
+import { count, fileName } from "./format.js";
 
 const TITLE_PX = 44;
 
@@ -22,7 +22,7 @@ export function saveMenu(label, find) {
   menu.append(
     el(
       "summary",
-      { "aria-label": `Save ${label}`, title: "Save as picture or numbers" },
+      { "aria-label": `Numbers of ${label}`, title: "See the numbers, save them or a picture" },
       icon("save"),
     ),
     el("div", { class: "choices" }, ...buttons),
@@ -38,7 +38,30 @@ export function saveMenu(label, find) {
   return menu;
 }
 
+const MOST_ROWS = 2000; // of a table on the screen; a file has all
+
+/* The numbers themselves, to be read without a mouse. */
+function showTable({ columns, what }, label) {
+  const names = Object.keys(columns);
+  const length = columns[names[0]]?.length ?? 0;
+  const rows = Array.from({ length: Math.min(length, MOST_ROWS) }, (_, i) =>
+    names.map((name) => readable(columns[name][i])),
+  );
+  const left = length - rows.length;
+  const about = left > 0 ? `${what.shown}; the first ${rows.length} rows of ${length}` : what.shown;
+  setText(byId("numbers-title"), `${label} \u00b7 ${what.run}`);
+  byId("numbers").replaceChildren(table(about, names, rows));
+  byId("numbers-dialog").showModal();
+}
+
+function readable(value) {
+  if (typeof value !== "number") return String(value);
+  if (!Number.isFinite(value)) return "\u2013";
+  return Number.isInteger(value) ? count(value) : String(Number(value.toPrecision(6)));
+}
+
 const FORMATS = {
+  Table: showTable,
   PNG: async ({ view, what }, label) => {
     const blob = await new Promise((done) => picture(view, label, what).toBlob(done, "image/png"));
     save(blob, `${fileName(what.run, label, what.place)}.png`);

@@ -23,6 +23,17 @@ export function clock(s) {
   return `${s < 0 ? "-" : ""}${Math.floor(t / 3600)}:${two(Math.floor(t / 60) % 60)}:${two(t % 60)}`;
 }
 
+const hours = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+const days = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+
+/* A time of the wall clock, ISO or s since 1970, as the viewer's clock shows it, with the day if it is not today. */
+export function timeOfDay(time, now = new Date()) {
+  const at = new Date((typeof time === "number" ? 1000 * time : time) ?? NaN);
+  if (Number.isNaN(at.getTime())) return NONE;
+  const today = at.toDateString() === now.toDateString();
+  return today ? hours.format(at) : `${days.format(at)} ${hours.format(at)}`;
+}
+
 export function ago(s) {
   if (!Number.isFinite(s)) return NONE;
   if (s < 10) return `${Math.max(0, s).toFixed(1)} s`;
@@ -33,6 +44,9 @@ export function ago(s) {
 
 export const percent = (part, all) =>
   all > 0 ? `${((100 * part) / all).toFixed(part === all ? 0 : 2)} %` : NONE;
+
+/* Begins with a capital, ends with a full stop. */
+export const sentence = (text) => text[0].toUpperCase() + text.slice(1).replace(/\.?$/, ".");
 
 /* A name that any file system takes. */
 export const fileName = (...parts) =>

@@ -3,21 +3,23 @@
 
 import { RECENT_S } from "./constants.js";
 import { byId, setText } from "./dom.js";
-import { clock, count } from "./format.js";
+import { clock, count, sentence, timeOfDay } from "./format.js";
 
 const EMPTY = {
   waiting: "Waiting for the first window",
+  finished: "Finished without a window",
   stopped: "Stopped without a window",
   disconnected: "No connection to the server",
 };
 
-/* line: of the connection; past: the Pause while paused, else null; notice: anything else;
+/* line: of the connection; past: the Pause while paused, else null; at: when that was, s since
+   1970 or NaN; notice: anything else;
    doubts: what makes the results doubtful. */
-export function showBanner({ line, past, view, notice, doubts }) {
+export function showBanner({ line, past, at, view, notice, doubts }) {
   const down = line === "disconnected";
   const lines = [
     down ? "Disconnected from the server: what is shown is the last that came. Trying again." : "",
-    past?.document ? pausedText(past.document, view) : "",
+    past?.document ? pausedText(past.document, view, at) : "",
     past?.problem ?? "",
     notice,
     ...doubts.map((doubt) => `Warning: ${sentence(doubt)}`),
@@ -28,10 +30,11 @@ export function showBanner({ line, past, view, notice, doubts }) {
   setText(banner, lines.join(" "));
 }
 
-function pausedText(document, view) {
+function pausedText(document, view, at) {
   const where = `epoch ${document.epoch}, window ${document.window}`;
   const other = document.view === view ? "" : `: the ${RECENT_S} s up to then`;
-  return `Paused at ${clock(document.run_s)} in the run (${where})${other}.`;
+  const day = Number.isFinite(at) ? `${timeOfDay(at)}, ` : "";
+  return `Paused at ${day}${clock(document.run_s)} in the run (${where})${other}.`;
 }
 
 /* Nothing to draw: say what is missing. */
@@ -44,5 +47,3 @@ export function showEmpty({ empty, past, status, state }) {
   const words = status ? `Source: ${status.source}; words so far: ${count(status.words)}.` : "";
   setText(byId("empty-text"), `${sentence(past?.problem || state.reason)} ${words}`);
 }
-
-const sentence = (text) => text[0].toUpperCase() + text.slice(1).replace(/\.?$/, ".");

@@ -10,9 +10,9 @@ const FACTS = [
   ["run", "Run"],
   ["time", "Detector time"],
   ["lag", "Lag"],
-  ["rate", "Hit rate now"],
+  ["rate", `Hit rate, ${RATE_S} s`],
   ["hits", "Hits"],
-  ["scintillator", "Scintillator now"],
+  ["scintillator", `Scintillator, ${RATE_S} s`],
   ["dropped", "Words not used"],
 ];
 const VIEWS = { window: "newest window", recent: `last ${RECENT_S} s`, run: "run" };
@@ -47,6 +47,7 @@ function fact(name, value, more = "") {
   const node = byId(`fact-${name}`);
   setText(node.querySelector(".value"), value);
   setText(node.querySelector(".more"), more);
+  node.title = more;
 }
 
 /* state: {word, reason, kind} as the head of the page shows it. */

@@ -2,7 +2,7 @@
 
 import { DRAWN_PAGES } from "./constants.js";
 import { byId } from "./dom.js";
-import { chamberOf, clear, placer, updateChambers, updateLegends } from "./panels.js";
+import { chamberOf, clear, placer, seriesLabel, updateChambers, updateLegends } from "./panels.js";
 import { Sheet } from "./sheet.js";
 
 export class Pages {
@@ -11,7 +11,8 @@ export class Pages {
   #work = Promise.resolve();
   #with;
 
-  /* with: {detector(), describe(), clicked(s), loaded(page, sheet)} */
+  /* with: {detector(), document(): what is shown, describe(panel), clicked(s),
+     zoomed(ends), zoom, loaded(page, sheet)} */
   constructor(withWhat) {
     this.#with = withWhat;
   }
@@ -41,11 +42,13 @@ export class Pages {
     const key = JSON.stringify(look);
     const outdated = this.#wanted.page !== page || JSON.stringify(this.#wanted.look) !== key;
     if (outdated || this.#built.get(page)?.key === key) return;
-    const sheet = new Sheet();
+    byId(page).dataset.loading = "";
+    const sheet = new Sheet((series) => seriesLabel(series, this.#with.detector()));
     let layout;
     try {
       layout = await sheet.fetch(page, look);
     } catch (problem) {
+      delete byId(page).dataset.loading;
       console.warn(`the figures of ${page} did not come:`, problem);
       return; // what is there stays; it is tried again with the next choice or connection
     }
@@ -57,12 +60,17 @@ export class Pages {
       clear(page);
       await sheet.build(
         layout,
-        placer(page, this.#with.detector(), (panel) => this.#of(sheet, panel)),
+        placer(page, this.#with.detector(), {
+          find: (panel) => this.#of(sheet, panel),
+          zoom: this.#with.zoom,
+        }),
       );
       this.#built.set(page, { key, sheet });
-      sheet.onTimeClick((s) => this.#with.clicked(s));
+      sheet.onTimeClick((s, byDay) => this.#with.clicked(s, byDay));
+      sheet.onZoom((ends, byDay) => this.#with.zoomed(ends, byDay));
       this.#with.loaded(page, sheet);
       section.style.minHeight = "";
+      delete section.dataset.loading;
     } catch (problem) {
       this.#built.delete(page);
       console.warn(`the figures of ${page} could not be built:`, problem);
@@ -71,12 +79,14 @@ export class Pages {
 
   #of(sheet, panel) {
     const { view } = sheet.figure(panel.name);
-    const columns = Object.entries(sheet.data(panel.sources[0]));
+    const [source] = panel.sources;
+    const columns = Object.entries(sheet.whole(source, this.#with.document()));
     const lines = new Set(panel.series.map(({ name }) => name));
     const other = ([name]) =>
-      lines.size > 0 && !lines.has(name) && name !== "time" && name !== "live_s";
-    const shown = Object.fromEntries(columns.filter((column) => !other(column)));
-    return { view, columns: shown, what: this.#with.describe() };
+      MARKS.test(name) || (lines.size > 0 && !lines.has(name) && !BESIDE.includes(name));
+    const shown = columns.filter((column) => !other(column));
+    const named = shown.map(([name, values]) => [`${name}${unitOf(name, panel)}`, values]);
+    return { view, columns: Object.fromEntries(named), what: this.#with.describe(panel) };
   }
 
   /* Hide what is not chosen: panels of chambers, lines of chambers, plots of trends. */
@@ -102,11 +112,24 @@ export class Pages {
     }
   }
 
-  draw(page, document, context, trend, spanS, cursorS) {
+  /* time: {spanS, cursorS, zoom, marks} of the history, see sheet.js. */
+  draw(page, document, context, trend, time) {
     const sheet = this.ready(page);
     sheet.show(document, context);
-    const rates = sheet.showTrend(trend, spanS, cursorS);
+    const rates = sheet.showTrend(trend, time);
+    sheet.speak();
     if (rates) updateLegends(byId(page), rates);
     if (page === "chambers") updateChambers(document);
   }
+}
+
+const BESIDE = ["time", "clock", "live_s"]; // of a history, beside its lines
+const MARKS = /_(over|edge|hot)$/; // columns that only draw something
+
+const UNITS = { time: "s", live_s: "s", x_mm: "mm", z_mm: "mm", left: "ns", right: "ns" };
+
+/* The unit of a column as files name it: " [Hz]"; counts and numbers have none. */
+function unitOf(name, { series }) {
+  const unit = series.some((line) => line.name === name) || /_hz$/.test(name) ? "Hz" : UNITS[name];
+  return unit ? ` [${unit}]` : "";
 }

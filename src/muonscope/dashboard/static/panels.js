@@ -4,16 +4,23 @@ import { CHAMBER_COLUMNS } from "./constants.js";
 import { byId, el, setText } from "./dom.js";
 import { saveMenu } from "./export.js";
 import { count, hertz } from "./format.js";
+import { edgesText } from "./tiles.js";
+import { zoomButtons } from "./zoom.js";
 
 const BY_CHAMBER = new RegExp(`^(?:${CHAMBER_COLUMNS.join("|")})(\\d*)$`);
 
-/* Return what places the panels of a page; find(panel) gives what the save menu needs. */
-export function placer(page, detector, find) {
-  const homes = { overview: "overview-plots", trends: "trend-plots" };
+/* Return what places the panels of a page; act: {find(panel): what the save menu needs, zoom: see
+   zoom.js}. */
+export function placer(page, detector, act) {
+  const homes = { overview: "overview-plots", muons: "muon-plots", trends: "trend-plots" };
   return (panel, colours) => {
     const home =
       page === "chambers" ? chamberHome(panel.chamber, detector, colours) : byId(homes[page]);
-    home.append(frame(panel, detector, find));
+    const made = frame(panel, detector, act);
+    const of = labelOf(panel, detector);
+    if (page === "overview" && of) setText(made.querySelector("h3"), of);
+    if (page === "muons" && of) setText(made.querySelector("h3"), `${panel.title}, ${of}`);
+    home.append(made);
   };
 }
 
@@ -23,10 +30,10 @@ export function clear(page) {
   for (const node of section.querySelectorAll(".panel[data-plot], .chamber")) node.remove();
 }
 
-function frame(panel, detector, find) {
-  const chamber = panel.chamber === null ? null : detector.chambers[panel.chamber].label;
-  const label = chamber ? `${panel.title}, ${chamber}` : panel.title;
-  const plot = el("div", { class: "plot", id: panel.element, role: "img", "aria-label": label });
+function frame(panel, detector, { find, zoom }) {
+  const of = labelOf(panel, detector);
+  const label = of ? `${panel.title}, ${of}` : panel.title;
+  const plot = el("div", { class: "plot", id: panel.element, role: "img", "aria-label": label, "data-label": label });
   const article = el("article", { class: `panel plot-${panel.plot}`, "data-plot": panel.plot });
   article.append(
     el(
@@ -34,6 +41,8 @@ function frame(panel, detector, find) {
       {},
       el("h3", {}, panel.title),
       el("span", { class: "hint", title: panel.hint }, panel.hint),
+      el("span", { class: "chi", title: "Difference to the reference, and how many entries tell it" }),
+      ...(panel.series.length > 0 ? [zoomButtons(label, zoom)] : []),
       saveMenu(label, () => find(panel)),
     ),
     plot,
@@ -41,6 +50,12 @@ function frame(panel, detector, find) {
   if (panel.empty) article.append(el("p", { class: "nothing", hidden: true }, panel.empty));
   if (panel.series.length > 1) article.append(legend(panel.series, detector));
   return article;
+}
+
+/* What a panel is of: a chamber, a view, or all. */
+function labelOf({ chamber, view }, detector) {
+  if (view) return `${view} view`;
+  return chamber === null ? "" : detector.chambers[chamber].label;
 }
 
 function legend(series, detector) {
@@ -109,8 +124,12 @@ function chamberHome(chamber, detector, colours) {
   return home.querySelector(".chamber-plots");
 }
 
-/* Write the sums of a view document into the heads of the chambers. */
+/* Write the sums of a view document, and edges of its drift boxes, into the heads. */
 export function updateChambers(document) {
+  document.edges?.forEach((edges, c) => {
+    const plot = byId(`panel-drift${c}`);
+    if (plot) setText(plot.parentElement.querySelector(".hint"), edgesText(edges));
+  });
   const { hits, scint } = document.tables.chambers;
   hits.forEach((n, c) => {
     const sums = byId(`chamber-${c}`)?.querySelector(".sums");

@@ -1,5 +1,7 @@
 /* Pause, and go back and forth through the windows that are kept. */
 
+import { sentence } from "./format.js";
+
 const SETTLE_MS = 120; // a moving slider asks once it rests
 
 export class Pause {
@@ -46,7 +48,7 @@ export class Pause {
     try {
       const answer = await fetch(`api/v1/summary?${new URLSearchParams({ view, epoch, window })}`);
       if (answer.ok) found = await answer.json();
-      else problem = `Window ${window} of epoch ${epoch} is not kept in detail any more.`;
+      else problem = sentence((await answer.json()).error);
     } catch {
       problem = "The server did not answer.";
     }

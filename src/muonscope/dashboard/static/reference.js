@@ -1,20 +1,26 @@
 /* The reference: a view document from the server, a file, or the screen. */
 
 import { MOST_REFERENCE_BYTES, OWN_HEADER, RESULTS_TYPE, VIEW_TYPE } from "./constants.js";
+import { keep, kept, SESSION } from "./kept.js";
 
 const KEPT = "muonscope-reference";
+
+/* The rate of a counter of the history in a reference, Hz; NaN where it does not tell. */
+export function referenceRate(reference, counter) {
+  const { accounting, live_s, tables } = reference ?? {};
+  const [, family, chamber] = /^(hits|scint)(\d*)$/.exec(counter) ?? [];
+  const each = family ? tables?.chambers?.[family] : null;
+  if (each) return (chamber ? each[chamber] : each.reduce((sum, n) => sum + n, 0)) / live_s;
+  return (accounting?.[counter] ?? NaN) / live_s;
+}
 
 export class Reference {
   document = null;
   name = "";
 
   constructor() {
-    try {
-      const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
-      if (kept) this.#take(kept.document, kept.name);
-    } catch {
-      // nothing was kept, or it cannot be read
-    }
+    const found = JSON.parse(kept(KEPT, SESSION) ?? "null");
+    if (found) this.#take(found.document, found.name);
   }
 
   async fromServer() {
@@ -46,17 +52,14 @@ export class Reference {
   forget() {
     this.document = null;
     this.name = "";
-    sessionStorage.removeItem(KEPT);
+    keep(KEPT, null, SESSION);
   }
 
-  #take({ run, detector, live_s, tables }, name) {
-    const kept = Object.entries(tables).filter(([table]) => !table.startsWith("orbits"));
-    this.document = { run, detector, live_s, tables: Object.fromEntries(kept) };
+  #take({ run, detector, live_s, scintillator, accounting, tables }, name) {
+    const drawn = Object.entries(tables).filter(([table]) => !table.startsWith("orbits"));
+    const shown = Object.fromEntries(drawn);
+    this.document = { run, detector, live_s, scintillator, accounting, tables: shown };
     this.name = String(name);
-    try {
-      sessionStorage.setItem(KEPT, JSON.stringify({ document: this.document, name: this.name }));
-    } catch {
-      // too large to be kept over a reload
-    }
+    keep(KEPT, JSON.stringify({ document: this.document, name: this.name }), SESSION);
   }
 }

@@ -15,6 +15,18 @@ export function nice(x) {
 /* The power of ten at or below x > 0. */
 export const decadeBelow = (x) => 10 ** Math.floor(Math.log10(x) + 1e-9);
 
+/* Where a logarithmic axis has numbers: at least two, and not many more than most. */
+export function logTicks(low, high, most = 7) {
+  const decades = Math.log10(high / low);
+  const steps = decades < most / 3 ? [1, 2, 5] : [1];
+  const every = Math.max(1, Math.ceil(decades / most));
+  const ticks = [];
+  for (let n = Math.floor(Math.log10(low)); 10 ** n <= high; n++) {
+    if (n % every === 0) ticks.push(...steps.map((step) => Number(`${step}e${n}`)));
+  }
+  return ticks.filter((tick) => tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9));
+}
+
 export class Follower {
   #high = 0;
   #quiet = 0;

@@ -1,21 +1,29 @@
 /* The figures of one page: declared by the server, drawn here, fed by name. */
 
-import { byId } from "./dom.js";
+import { byId, setText } from "./dom.js";
 import {
   decadeBelow,
   Follower,
   greatest,
   leastAboveZero,
+  logTicks,
   medianAboveZero,
   nice,
   withRoom,
 } from "./scales.js";
+import { levelsOf, tipsOf } from "./beside.js";
 import { releasable, spare } from "./bokeh-patches.js";
-import { fill } from "./tables.js";
+import { nameMillions, nameTimes } from "./axis-numbers.js";
+import { timeOfDay } from "./format.js";
+import { chiSquare, fill, smoothed } from "./tables.js";
+import { spokenCounts, spokenRates } from "./spoken.js";
+import { zoomable } from "./zoom.js";
 
-const MAP_SCALE = 2; // the top of a colour scale, in medians of the cells that have hits
 const TEXT_SHARE = 0.25; // of an axis: numbers stand behind the ends of horizontal bars
+const OVER_PLACE = 0.95; // of the axis: where a mark says that a bar goes beyond it
 const AIR_SHARE = 0.05; // of a logarithmic axis, above the highest bar
+const MOST_LABELS = 8; // of marks: more would cover one another
+const SPEAK_MS = 3000; // between two descriptions in words
 const SPANS_S = [60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 57_600];
 
 export class Sheet {
@@ -25,8 +33,15 @@ export class Sheet {
   #managers = [];
   #sources = new Map(); // name -> {model, tags, fixed}, see plot_kit.py
   #figures = new Map(); // name of the panel -> {model, view, tags, follower}
-  #mappers = [];
   #release = () => {};
+  #speaking = null; // a timer
+  #spoken = false;
+  #names;
+
+  /* names(series) says what a line is called. */
+  constructor(names) {
+    this.#names = names;
+  }
 
   /* Ask for the figures of a page. */
   async fetch(page, look) {
@@ -59,6 +74,7 @@ export class Sheet {
       this.#documents = [...new Set([...this.#documents, model.document])];
       spare(view);
       nameMillions(view.model);
+      if (tags.along === "day") nameTimes(view.model);
       view.canvas_view.events_el.removeAttribute("tabindex"); // a picture takes no key
     }
     for (const document of this.#documents) {
@@ -74,8 +90,6 @@ export class Sheet {
         Object.entries(columnsOf(model)).filter(([name]) => !filled.has(name)),
       );
       this.#sources.set(model.name, { model, tags, fixed });
-    } else if (/ColorMapper$/.test(model.type) && tags.source) {
-      this.#mappers.push({ model, tags, follower: new Follower() });
     }
   }
 
@@ -86,19 +100,61 @@ export class Sheet {
       const table = document.tables[tags.table];
       if (!table || !wanted.has(name)) continue;
       const columns = fill(tags, fixed, table, context);
-      if (columns && !sameColumns(columns, columnsOf(model))) model.data = columns;
+      const over = `${tags.layers}_over`; // set once the axis is known
+      if (columns && tags.layers) columns[over] = columnsOf(model)[over];
+      if (columns) renew(model, columns);
+      if (columns && tags.reference) this.#tellDifference(name, columns, tags.reference[0], context);
     }
-    for (const figure of this.#shown()) this.#fit(figure, document, context);
-    for (const mapper of this.#mappers) if (wanted.has(mapper.tags.source)) this.#colour(mapper);
+    this.#showLevels(context.reference);
+    for (const figure of this.#shown()) {
+      this.#fit(figure, document, context);
+      markEdges(figure, document.edges);
+    }
   }
 
-  /* Draw the history: the last spanS, or less where the run is younger. Return the rates. */
-  showTrend(trend, spanS, cursorS) {
+  /* Say in words what each plot shows: soon, and not with every update. */
+  speak() {
+    this.#speaking ??= setTimeout(() => this.#describe(), this.#spoken ? SPEAK_MS : 0);
+  }
+
+  #describe() {
+    this.#speaking = null;
+    this.#spoken = true;
+    for (const { panel, tags } of this.#shown()) {
+      const columns = this.data(panel.sources[0]);
+      const text = this.#isTrend(panel)
+        ? spokenRates(panel.series.map(({ name }) => [this.#names(name), columns[name]?.at(-1)]))
+        : spokenCounts(columns, tags.scale?.columns[0]);
+      const plot = byId(panel.element);
+      plot.setAttribute("aria-label", `${plot.dataset.label}: ${text}`);
+    }
+  }
+
+  /* Write into the head of the first panel of a source how far it is from the reference. */
+  #tellDifference(name, columns, column, context) {
+    const found = chiSquare(columns, column, context);
+    const { panel } = this.#shown().find(({ panel: { sources } }) => sources[0] === name) ?? {};
+    if (!panel) return; // a panel that draws it besides something else
+    const told = byId(panel.element).parentElement.querySelector(".chi");
+    setText(told, found ? `\u03c7\u00b2/n ${found.sum.toFixed(0)}/${found.n}` : "");
+  }
+
+  /* The rates of the reference, where lines are drawn for them. */
+  #showLevels(reference) {
+    for (const { model, tags } of this.#sources.values())
+      if (tags.levels) renew(model, levelsOf(tags.levels, reference));
+  }
+
+  /* Draw the history: the last spanS, or less where the run is younger, or the stretch zoom, s in
+     the run. Return the rates. */
+  showTrend(trend, { spanS, cursorS, zoom, marks }) {
     const figures = this.#shown().filter(({ panel }) => this.#isTrend(panel));
     if (figures.length === 0) return null;
     const covered = trend.length ? trend.end - trend.columns.run_s[0] : 0;
-    const span = Math.min(spanS, SPANS_S.find((s) => s >= covered) ?? spanS);
-    const start = covered > spanS ? trend.end - spanS : (trend.columns.run_s[0] ?? 0);
+    const fits = Math.min(spanS, SPANS_S.find((s) => s >= covered) ?? spanS);
+    const span = zoom ? zoom[1] - zoom[0] : fits;
+    const latest = covered > spanS ? trend.end - spanS : (trend.columns.run_s[0] ?? 0);
+    const start = zoom ? zoom[0] : latest;
     const names = new Set(figures.flatMap(({ panel }) => panel.sources));
     const sources = [...names]
       .map((name) => this.#sources.get(name))
@@ -108,18 +164,59 @@ export class Sheet {
     const rates = trend.rates(
       [...counters].filter((name) => drawn.has(name)),
       span,
+      zoom?.[1],
     );
+    const byDay = figures[0].tags.along === "day";
+    rates.x = byDay ? rates.at : rates.time;
+    rates.clock = rates.at.map((at) => timeOfDay(at));
+    if (rates.scintillator) Object.assign(rates, smoothed(rates, "scintillator"));
+    const days = zoom ? zoom.map((s) => trend.clockAt(s)) : limits(rates.at, spanS);
+    const [from, to] = byDay ? days : [start, start + span];
+    this.#mark([...trend.marks(), ...marks], byDay);
+    this.#showTips(rates, figures);
     const unused = rates.time.map(() => NaN);
     for (const { model, tags } of sources) {
       model.data = Object.fromEntries(tags.filled.map((column) => [column, rates[column] ?? unused]));
     }
     for (const figure of figures) {
-      setRange(figure.model.x_range, start, start + span);
+      setRange(figure.model.x_range, from, to);
       this.#fit(figure, null, {});
       const cursor = figure.model.center.find((model) => model.name === "cursor");
-      cursor?.setv({ visible: cursorS !== null, location: cursorS ?? 0 });
+      const place = byDay ? trend.clockAt(cursorS ?? 0) : (cursorS ?? 0);
+      cursor?.setv({ visible: cursorS !== null && Number.isFinite(place), location: place });
     }
     return rates;
+  }
+
+  /* What stands at the ends of lines that are seen. */
+  #showTips(rates, figures) {
+    const seen = new Set(
+      figures.flatMap(({ model }) => model.renderers.filter((r) => r.visible).map((r) => r.name)),
+    );
+    for (const { model, tags } of this.#sources.values())
+      if (tags.tips) renew(model, tipsOf(tags.tips, rates, seen));
+  }
+
+  /* Rates that are expected: [{y0, y1, colour}]. */
+  showBands(bands) {
+    const source = this.#sources.get("bands");
+    if (!source) return;
+    const columns = { y0: [], y1: [], colour: [] };
+    for (const band of bands)
+      for (const [name, values] of Object.entries(columns)) values.push(band[name]);
+    renew(source.model, columns);
+  }
+
+  /* Lines where something began. */
+  #mark(marks, byDay) {
+    const source = this.#sources.get("marks");
+    if (!source) return;
+    const columns = {
+      x: marks.map(({ run_s: s, at }) => (byDay ? at : s)),
+      text: marks.map(({ text }) => text),
+      label: marks.map(({ text }) => (marks.length > MOST_LABELS ? "" : text)),
+    };
+    renew(source.model, columns);
   }
 
   /* Show or hide a panel's lines by name. */
@@ -139,14 +236,30 @@ export class Sheet {
   /* Something else is shown from now on: axes fit at once. */
   forget() {
     for (const { follower } of this.#figures.values()) follower.forget();
-    for (const { follower } of this.#mappers) follower.forget();
   }
 
-  /* Call back with the time in the run where the history was clicked, s. */
+  /* Call back with the time where the history was clicked, s in the run, or s since 1970 and
+     true. */
   onTimeClick(call) {
     for (const { model, tags } of this.#figures.values()) {
-      if (tags.along === "run") model.on_event("tap", (event) => call(event.x));
+      if (["run", "day"].includes(tags.along))
+        model.on_event("tap", (event) => call(event.x, tags.along === "day"));
     }
+  }
+
+  /* Call back with the stretch of the history that was chosen, as onTimeClick does. */
+  onZoom(call) {
+    for (const { view, tags, panel } of this.#figures.values()) {
+      if (!["run", "day"].includes(tags.along)) continue;
+      const byDay = tags.along === "day";
+      zoomable(view, byId(panel.element), (ends) => call(ends, byDay));
+    }
+  }
+
+  /* All columns of a source, also those of which only a part is drawn. */
+  whole(name, document) {
+    const { model, tags } = this.#sources.get(name);
+    return tags.bars ? { ...document.tables[tags.table] } : columnsOf(model);
   }
 
   figure(name) {
@@ -160,6 +273,7 @@ export class Sheet {
   }
 
   dispose() {
+    clearTimeout(this.#speaking);
     this.#release();
     for (const document of this.#documents) {
       document.clear();
@@ -169,7 +283,14 @@ export class Sheet {
     for (const manager of this.#managers) manager.clear();
     this.#figures.clear();
     this.#sources.clear();
-    this.#mappers = [];
+  }
+
+  /* Let the scale of colours end at the greatest value. */
+  #shade(model, { sources, element, empty }, { columns: [column] }) {
+    const high = greatest([this.data(sources[0])[column]]);
+    const { transform } = model.renderers[0].glyph.fill_color;
+    if (high > 0 && transform.high !== high) transform.high = high;
+    if (empty) byId(element).parentElement.querySelector(".nothing").hidden = high > 0;
   }
 
   #isTrend({ sources }) {
@@ -182,36 +303,54 @@ export class Sheet {
 
   #fit({ model, tags, follower, panel }, document, { unit, live }) {
     if (tags.along === "window" && document) fitWindow(model.x_range, document);
+    if (tags.shades && document) this.#shade(model, panel, tags.shades);
     if (!tags.scale) return;
-    const { columns, log, axis } = tags.scale;
-    const data = columnsOf(this.#sources.get(panel.sources[0]).model);
+    const { columns, log, axis, robust } = tags.scale;
+    const source = this.#sources.get(panel.sources[0]).model;
+    const data = columnsOf(source);
     const visible = columns.filter((name) =>
       model.renderers.every((r) => r.name !== name || r.visible),
     );
     const values = visible.flatMap((name) => [data[name], data[`${name}_ref`]]).filter(Boolean);
-    const most = greatest(values);
-    if (panel.empty) byId(panel.element).parentElement.querySelector(".nothing").hidden = most > 0;
+    const highest = greatest(values);
+    const most = robust ? Math.min(highest, robust * medianAboveZero(values[0])) : highest;
+    if (panel.empty) byId(panel.element).parentElement.querySelector(".nothing").hidden = highest > 0;
     const line = this.#isTrend(panel);
     const least = log && !line ? 0.5 * (unit === "hz" && live > 0 ? decadeBelow(1 / live) : 1) : 0;
     const room = axis === "x" ? TEXT_SHARE : least ? AIR_SHARE : 0;
     const high = follower.follow(withRoom(most, least, room));
     const low = log && line ? lowRate(values, high) : least;
-    setRange(axis === "x" ? model.x_range : model.y_range, low, Math.max(high, 10 * low));
-  }
-
-  #colour({ model, tags, follower }) {
-    const values = columnsOf(this.#sources.get(tags.source).model)[tags.column];
-    const high = follower.follow(MAP_SCALE * medianAboveZero(values));
-    const least = leastAboveZero([values]) || high / 10;
-    const low = tags.log ? Math.min(decadeBelow(least), high / 10) : 1e-9;
-    const top = Math.max(high, low);
-    if (model.low !== low || model.high !== top) model.setv({ low, high: top });
+    const top = Math.max(high, 10 * low);
+    setRange(axis === "x" ? model.x_range : model.y_range, low, top);
+    if (log) setTicks(axis === "x" ? model.below[0] : model.left[0], logTicks(low, top));
+    if (robust) markBeyond(source, columns[0], high);
   }
 }
 
 const columnsOf = ({ data }) => (data instanceof Map ? Object.fromEntries(data) : data);
 
+/* Where a drift box begins and ends. */
+function markEdges({ model, panel }, edges) {
+  for (const span of model.center) {
+    if (!["rising", "falling"].includes(span.name)) continue;
+    const at = edges?.[panel.chamber]?.[`${span.name}_ns`] ?? null;
+    span.setv({ visible: at !== null, location: at ?? 0 });
+  }
+}
+
+/* Mark the bars that go beyond their axis. */
+function markBeyond(source, column, high) {
+  const data = columnsOf(source);
+  const over = data[column].map((value) => (value > high ? OVER_PLACE * high : NaN));
+  const marked = { [`${column}_over`]: over };
+  if (!sameColumns(marked, data)) source.data = { ...data, ...marked };
+}
+
 /* What has not changed is not painted again. */
+function renew(model, columns) {
+  if (!sameColumns(columns, columnsOf(model))) model.data = columns;
+}
+
 function sameColumns(some, others) {
   return Object.entries(some).every(([name, values]) => {
     const other = others[name];
@@ -237,12 +376,15 @@ function setRange(range, start, end) {
   if (range.start !== start || range.end !== end) range.setv({ start, end });
 }
 
-/* The numbers of Bokeh say m for a million, which physicists read as a thousandth. */
-function nameMillions({ left, right, below }) {
-  for (const { formatter } of [...left, ...right, ...below]) {
-    if (formatter?.type !== "NumeralTickFormatter") continue;
-    const { doFormat } = formatter;
-    formatter.doFormat = (...args) =>
-      doFormat.apply(formatter, args).map((text) => text.replace("m", "M"));
-  }
+function setTicks({ ticker }, ticks) {
+  if (ticks.join() !== ticker.ticks.join()) ticker.ticks = ticks;
+}
+
+/* The axis of the last times, where all that there is fits into it from its beginning on. */
+function limits(times, longest) {
+  const known = times.filter(Number.isFinite);
+  const [first, last] = [known[0] ?? 0, known.at(-1) ?? 0];
+  const shown = Math.min(longest, SPANS_S.find((s) => s >= last - first) ?? longest);
+  const start = Math.max(first, last - shown);
+  return [start, start + shown];
 }

@@ -1,4 +1,9 @@
-/* Before the first paint: the theme of the address, or else that of the system. */
-const chosen = /[#&]theme=(light|dark)\b/.exec(location.hash)?.[1];
+/* Before the first paint: the theme of the address, that chosen last, or that of the system. */
+let chosen = /[#&]theme=(light|dark)\b/.exec(location.hash)?.[1];
+try {
+  chosen ??= localStorage.getItem("muonscope-theme");
+} catch {
+  // the browser keeps nothing
+}
 document.documentElement.dataset.theme =
   chosen ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");

@@ -1,11 +1,12 @@
 /* The history of the run in this browser: rows of counts, as many as are worth drawing. */
 
-import { MOST_ROWS } from "./constants.js";
+import { HOLE_S, MOST_ROWS } from "./constants.js";
 
+const MOST_MARKS = 100;
 const SLACK = 500; // rows beyond, so that not every update moves all of them
 const POINTS = 360;
 const WIDTHS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600];
-const PLACES = new Set(["run_s", "epoch", "window"]); // of joined rows, that of the first
+const PLACES = new Set(["run_s", "at", "epoch", "window"]); // of joined rows, that of the first
 
 export class Trend {
   columns;
@@ -73,6 +74,44 @@ export class Trend {
     return -1;
   }
 
+  /* Where something began, s in the run and by the clock: another epoch, or words after a hole. */
+  marks() {
+    const { run_s, live_s, epoch, at } = this.columns;
+    const found = [];
+    for (let i = 1; i < this.length; i++) {
+      const hole = run_s[i] - run_s[i - 1] - live_s[i - 1];
+      if (epoch[i] !== epoch[i - 1]) found.push({ i, text: `epoch ${epoch[i]} begins` });
+      else if (hole > HOLE_S) found.push({ i, text: `after a hole of ${Math.round(hole)} s` });
+    }
+    return found.slice(-MOST_MARKS).map(({ i, text }) => ({ run_s: run_s[i], at: at?.[i] ?? NaN, text }));
+  }
+
+  /* Marks for what verdicts tell of FPGAs, and for the reset of the run view, s since 1970 or null. */
+  marksOf(turns, resetAt) {
+    const silent = turns.filter(({ check }) => check === "fpga_silent");
+    const told = silent.map(({ target, state, since_s: s }) => ({
+      run_s: s,
+      at: this.clockAt(s),
+      text: `${target} ${state === "GOOD" ? "writes again" : "is silent"}`,
+    }));
+    if (resetAt) told.push({ run_s: this.runTimeAt(resetAt), at: resetAt, text: "the run view was begun anew" });
+    return told.slice(-MOST_MARKS);
+  }
+
+  /* The time in the run at a time of the clock, s since 1970; that of the nearest row. */
+  runTimeAt(clock) {
+    let best = -1;
+    const { at, run_s } = this.columns;
+    for (let i = 0; i < this.length; i++)
+      if (best < 0 || Math.abs(at[i] - clock) < Math.abs(at[best] - clock)) best = i;
+    return run_s[best] ?? NaN;
+  }
+
+  /* When it was s in the run, s since 1970. */
+  clockAt(s) {
+    return this.columns.at?.[this.at(s)] ?? NaN;
+  }
+
   /* The row in which the run was at s. */
   at(s) {
     const { run_s } = this.columns;
@@ -80,17 +119,16 @@ export class Trend {
     return Math.min(Math.max(i, 0), this.length - 1);
   }
 
-  /* Rates in Hz of some counters over the last spanS, in at most ~400 points. */
-  rates(counters, spanS) {
-    const endS = this.end;
+  /* Rates in Hz of some counters over spanS up to endS, in at most ~400 points. */
+  rates(counters, spanS, endS = this.end) {
     const width = WIDTHS_S.find((w) => w >= spanS / POINTS) ?? WIDTHS_S.at(-1);
-    const out = { time: [], live_s: [] };
+    const out = { time: [], at: [], live_s: [] };
     for (const counter of counters) out[counter] = [];
     const { run_s, live_s } = this.columns;
     let i = run_s.findIndex((start) => start >= endS - spanS);
     if (i < 0) return out;
     let previousEnd = run_s[i];
-    while (i < run_s.length) {
+    while (i < run_s.length && run_s[i] < endS) {
       if (run_s[i] - previousEnd > 2 * width + live_s[i]) breakLine(out, counters, run_s[i]);
       const from = i;
       const bin = Math.floor(run_s[i] / width + 1e-6);
@@ -101,6 +139,7 @@ export class Trend {
       previousEnd = run_s[i - 1] + live_s[i - 1];
       if (i === run_s.length && out.time.length > 1 && live < width / 2) break; // hardly begun
       out.time.push((run_s[from] + previousEnd) / 2);
+      out.at.push(this.columns.at?.[i - 1] ?? NaN);
       out.live_s.push(live);
       for (const counter of counters) out[counter].push(sum(this.columns[counter], from, i) / live);
     }
@@ -142,6 +181,7 @@ function sum(values, from, to) {
 /* Nothing was counted for a while: the line shall not say that something was. */
 function breakLine(out, counters, at) {
   out.time.push(at);
+  out.at.push(NaN);
   out.live_s.push(NaN);
   for (const counter of counters) out[counter].push(NaN);
 }

@@ -29,18 +29,24 @@ from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
 
-__all__ = ["TRANSIENT", "FoundTopic", "Topics", "failure", "made", "topics_at", "watermarks"]
+__all__ = ["FoundTopic", "Topics", "failure", "made", "passes", "topics_at", "watermarks"]
 
 _TIMEOUT_S = 10.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
 _AGAIN_S = 0.1
 
-TRANSIENT = frozenset(
+_PASSING = frozenset(
     {
         KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 the names that the client gives them
         KafkaError._TRANSPORT,  # noqa: SLF001
         KafkaError._TIMED_OUT,  # noqa: SLF001
         KafkaError._RESOLVE,  # noqa: SLF001
+        KafkaError._NODE_UPDATE,  # noqa: SLF001
+        KafkaError._WAIT_CACHE,  # noqa: SLF001
+        KafkaError._WAIT_COORD,  # noqa: SLF001
+        KafkaError._TIMED_OUT_QUEUE,  # noqa: SLF001
+        KafkaError._UNKNOWN_BROKER,  # noqa: SLF001
+        KafkaError._DESTROY_BROKER,  # noqa: SLF001
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -51,7 +57,6 @@ TRANSIENT = frozenset(
         KafkaError.REQUEST_TIMED_OUT,
     }
 )
-"""Errors that pass by themselves: the clients go on trying."""
 
 _DENIED = frozenset(
     {
@@ -78,6 +83,11 @@ _LOG.addHandler(logging.NullHandler())
 _LOG.propagate = False
 
 
+def passes(error: KafkaError) -> bool:
+    """Tell whether ``error`` passes by itself, so that trying again helps."""
+    return bool(error.code() in _PASSING or error.retriable())
+
+
 def failure(error: KafkaError, what: str, *, writing: bool = False) -> MuonscopeError:
     """Return ``error`` of ``what`` as one of muonscope's own."""
     text = error.str()
@@ -87,8 +97,7 @@ def failure(error: KafkaError, what: str, *, writing: bool = False) -> Muonscope
         return SourceLostError(f"{what}: the topic is not there, or was deleted: {text}")
     if writing:
         return SinkError(f"{what}: {text}")
-    lost = error.code() in TRANSIENT
-    return (SourceLostError if lost else SourceError)(f"{what}: {text}")
+    return (SourceLostError if passes(error) else SourceError)(f"{what}: {text}")
 
 
 def made(client: Callable[[dict[str, Any]], Any], configuration: Mapping[str, Any]) -> Any:
@@ -134,7 +143,8 @@ def watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
         try:
             low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
         except KafkaException as exc:
-            passing = exc.args[0].code() in TRANSIENT | _UNKNOWN
+            error = exc.args[0]
+            passing = passes(error) or error.code() in _UNKNOWN
             if not passing or time.monotonic() > end:
                 raise
             time.sleep(_AGAIN_S)
@@ -260,7 +270,7 @@ class Topics:
             if uncounted and replication == 1:  # a broker that has just started answers so
                 raise SourceLostError(f"{what} yet: {error.str()}") from exc
             if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise failure(error, what, writing=error.code() not in TRANSIENT) from exc
+                raise failure(error, what, writing=not passes(error)) from exc
         self._await(topic)
         return True
 

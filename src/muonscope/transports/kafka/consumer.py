@@ -18,11 +18,11 @@ from muonscope.stream.numbering import HEADER_NAME
 from muonscope.stream.ordering import Front
 from muonscope.transports.base import PartitionPosition
 from muonscope.transports.kafka.clients import (
-    TRANSIENT,
     FoundTopic,
     Topics,
     failure,
     made,
+    passes,
     watermarks,
 )
 from muonscope.transports.kafka.settings import KafkaSettings
@@ -230,7 +230,7 @@ class TopicReader:
             self._eof[partition] = self._reached[partition]
         elif code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
             self._jump_over_gap(partition)
-        elif code in TRANSIENT or error.retriable():
+        elif passes(error):
             self.trouble = error.str()
         else:
             raise failure(error, self.name)
@@ -350,7 +350,7 @@ class TopicProbe(TopicReader):
             try:
                 _, high = self._consumer.get_watermark_offsets(self._place(partition), _QUERY_S)
             except KafkaException as exc:
-                if exc.args[0].code() not in TRANSIENT:
+                if not passes(exc.args[0]):
                     raise failure(exc.args[0], self.name) from exc
                 continue
             self._high[partition] = high

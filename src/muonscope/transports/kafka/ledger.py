@@ -3,35 +3,37 @@
 What is published to a :class:`KafkaLedger` stays in an open transaction until
 :meth:`KafkaLedger.commit` adds the state that follows from it, positions of the source
 included, and commits. Readers that read committed
-messages only, see each result once. The state goes to a compacted topic of its own, in
-messages of at most half a megabyte; a second process with the same id fences the first.
+messages only, see each result once. The state goes to a compacted topic of its own
+(:mod:`muonscope.transports.kafka.state_topic`). A second process with the same id fences the
+first. A producer is fenced by other things, too, such as a pause longer than its transaction
+may last: whoever is fenced opens the topic anew, and gives way only if another process has
+claimed the id meanwhile.
 """
 
 import time
-import zlib
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 import orjson
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from muonscope.errors import MuonscopeError, RolledBackError, SinkError, SourceLostError
+from muonscope.errors import MuonscopeError, RolledBackError, SinkError
 from muonscope.transports.base import Published, Rejected, State
-from muonscope.transports.kafka.clients import failure, made, watermarks
+from muonscope.transports.kafka.claim import Claim
+from muonscope.transports.kafka.clients import failure, made
 from muonscope.transports.kafka.settings import KafkaSettings
+from muonscope.transports.kafka.state_topic import STATE_PARTITION, StateMessage, StateTopic
 from muonscope.transports.kafka.url import KafkaUrl
 from muonscope.transports.state import pack_state, unpack_state
 from muonscope.words.rejects import Reject
 
 __all__ = ["REJECT_SCHEMA", "KafkaLedger", "LedgerTopics", "reject_message"]
 
-_PART_BYTES = 512 << 10
 _CALL_S = 30.0
-_TAIL = 64
 _EVIDENCE_BYTES = 512 << 10
-_TAKEN_OVER = frozenset(
+_FENCED = frozenset(
     {
         KafkaError._FENCED,  # noqa: SLF001 the name that the client gives it
         KafkaError.PRODUCER_FENCED,
@@ -62,17 +64,26 @@ class KafkaLedger:
     can_cut_back = False
 
     def __init__(
-        self, url: KafkaUrl, settings: KafkaSettings, *, identity: str, topics: LedgerTopics
+        self,
+        url: KafkaUrl,
+        settings: KafkaSettings,
+        *,
+        identity: str,
+        topics: LedgerTopics,
+        claim: Claim,
     ) -> None:
         """Take over as ``identity``: whoever had it before is fenced.
 
         Raises
         ------
         SinkError, SourceError
-            If the brokers refuse, or cannot be reached; SourceLostError if they were gone
-            before the state was read.
+            If another process has taken over since ``claim`` was made, the brokers refuse, or
+            they cannot be reached; SourceLostError if they were gone before the state was read.
+        RolledBackError
+            If another process takes over at the same time.
         """
-        self.url, self.identity, self._topics, self._settings = url, identity, topics, settings
+        self.url, self._topics, self._claim = url, topics, claim
+        self._states = StateTopic(url, settings, topics.state, identity)
         self.trouble = ""
         self._open = False
         self._lost: KafkaError | None = None
@@ -85,8 +96,15 @@ class KafkaLedger:
                 enable_idempotence=True, error_cb=self._note,
             ),
         )  # fmt: skip
+        if claim.made and self._states.rival(claim):
+            raise SinkError(
+                f"{url}: another process with the id {identity!r} has taken over; this one stops"
+            )
         self._call(lambda: self._producer.init_transactions(_CALL_S))
-        self._before = self._newest_state()
+        self._produce_state(self._states.claim(claim))
+        self.commit(None)
+        claim.made = True
+        self._before = self._states.newest().state
 
     def begin(self, *, fresh: bool) -> None:
         """Do nothing: topics are added to, and transactions begin with what is produced."""
@@ -115,22 +133,20 @@ class KafkaLedger:
         ------
         RolledBackError
             If the transaction was lost.
-        SinkError
-            If another process has taken over.
         """
         if state is not None:
-            self._produce_state(pack_state(*state))
+            for part in self._states.parts(pack_state(*state), self._claim):
+                self._produce_state(part)
         if self._open:
             self._call(lambda: self._producer.commit_transaction(_CALL_S))
             self._open = False
         self._check()
 
-    def _produce_state(self, data: bytes) -> None:
-        parts = [data[at : at + _PART_BYTES] for at in range(0, len(data), _PART_BYTES)]
-        mark = f"{zlib.crc32(data):08x}"
-        for i, part in enumerate(parts):
-            headers = [("part", f"{i}/{len(parts)}/{mark}".encode())]
-            self._produce(self._topics.state, part, f"{self.identity}/{i}".encode(), headers)
+    def _produce_state(self, message: StateMessage) -> None:
+        self._produce(
+            self._topics.state, message.value, message.key,
+            headers=message.headers, partition=STATE_PARTITION,
+        )  # fmt: skip
 
     def load(self) -> State | None:
         """Return the state that was committed last by whoever was fenced, or None.
@@ -146,19 +162,14 @@ class KafkaLedger:
         """Give up what was not committed."""
         self._abort()
 
-    def _produce(
-        self, topic: str, value: bytes, key: bytes | None,
-        headers: Any = None,
-    ) -> None:  # fmt: skip
+    def _produce(self, topic: str, value: bytes, key: bytes | None, **options: Any) -> None:
         self._check()
         if not self._open:
             self._call(self._producer.begin_transaction)
             self._open = True
         while True:
             try:
-                self._producer.produce(
-                    topic, value, key, headers=headers or [], on_delivery=self._delivered
-                )
+                self._producer.produce(topic, value, key, on_delivery=self._delivered, **options)
             except BufferError:
                 self._serve(0.05)
                 self._check()
@@ -202,8 +213,6 @@ class KafkaLedger:
 
     def _failure(self, error: KafkaError, what: str) -> MuonscopeError:
         """Return what went wrong as muonscope's own error; the transaction is given up."""
-        if error.code() in _TAKEN_OVER:
-            return self._taken_over()
         if self._lost is None:
             with suppress(KafkaException):
                 self._producer.poll(0.1)
@@ -216,18 +225,10 @@ class KafkaLedger:
             )
         self._open = True
         from_abort = self._abort()
-        if error.code() in _TAKEN_OVER or (from_abort and from_abort.code() in _TAKEN_OVER):
-            return self._taken_over()
-        if error.txn_requires_abort() or not error.fatal():
+        fenced = any(e is not None and e.code() in _FENCED for e in (error, from_abort))
+        if fenced or error.txn_requires_abort() or not error.fatal():
             return RolledBackError(f"{what}: the transaction was lost: {error.str()}")
         return failure(error, what, writing=True)
-
-    def _taken_over(self) -> SinkError:
-        self._open = False
-        return SinkError(
-            f"{self.url}: another process with the id {self.identity!r} has taken over;"
-            " this one stops"
-        )
 
     def _abort(self) -> KafkaError | None:
         """Give up an open transaction; return what stood against that."""
@@ -245,60 +246,6 @@ class KafkaLedger:
 
     def _note(self, error: KafkaError) -> None:
         self.trouble = error.str()
-
-    def _newest_state(self) -> bytes | None:
-        """Read the topic of states backwards until the newest whole one is found."""
-        consumer: Consumer = made(
-            Consumer,
-            self._settings.with_ours(
-                bootstrap_servers=self.url.servers, group_id=f"{self.identity}.state",
-                enable_auto_commit=False, isolation_level="read_committed",
-                enable_partition_eof=True, auto_offset_reset="earliest",
-            ),
-        )  # fmt: skip
-        place = TopicPartition(self._topics.state, 0)
-        try:
-            low, high = watermarks(consumer, place)
-            back = _TAIL
-            while True:
-                begin = max(low, high - back)
-                data = self._state_since(consumer, begin)
-                if data is not None or begin == low:
-                    return data
-                back *= 8
-        except KafkaException as exc:
-            raise failure(exc.args[0], f"topic {self._topics.state}") from exc
-        finally:
-            consumer.close()
-
-    def _state_since(self, consumer: Consumer, begin: int) -> bytes | None:
-        """Return the last whole state from offset ``begin`` on."""
-        consumer.assign([TopicPartition(self._topics.state, 0, begin)])
-        parts: dict[str, dict[int, bytes]] = {}
-        newest: bytes | None = None
-        while True:
-            message = consumer.poll(_CALL_S)
-            if message is None:
-                raise SourceLostError(f"topic {self._topics.state}: cannot be read to its end")
-            error = message.error()
-            if error is not None:
-                if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                    return newest
-                raise KafkaException(error)
-            key = _text(message.key())
-            if key.rpartition("/")[0] != self.identity:
-                continue
-            headers = dict(message.headers() or [])
-            number, count, mark = _text(headers.get("part")).split("/")
-            have = parts.setdefault(mark, {})
-            have[int(number)] = message.value() or b""
-            if len(have) == int(count):
-                newest = b"".join(have[i] for i in range(int(count)))
-                parts.clear()
-
-
-def _text(value: str | bytes | None) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""
 
 
 def reject_message(topic: str, reject: Reject, value: bytes) -> bytes:

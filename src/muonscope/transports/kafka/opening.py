@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from muonscope.errors import SourceLostError, SourceNotFoundError
 from muonscope.events import Event, EventKind
+from muonscope.transports.kafka.claim import Claim
 from muonscope.transports.kafka.clients import Topics, topics_at
 from muonscope.transports.kafka.consumer import Begin, BoundedReader, TopicProbe, TopicReader
 from muonscope.transports.kafka.ledger import KafkaLedger, LedgerTopics
@@ -105,11 +106,12 @@ def _opened(url: KafkaUrl, options: KafkaOptions, begin: Begin, kind: type[_Read
 
 
 def open_ledger(
-    url: KafkaUrl, options: KafkaOptions, *, identity: str, source: str = ""
+    url: KafkaUrl, options: KafkaOptions, *, identity: str, claim: Claim, source: str = ""
 ) -> KafkaLedger:
     """Open the topic of results, and those of rejects and state beside it.
 
-    ``source`` is the topic that the words come from, if they do.
+    ``claim`` is that of this process to ``identity``; ``source`` is the topic that the words
+    come from, if they do.
     """
     names = LedgerTopics(beside(url.topic, "rejects"), beside(url.topic, "state"), source)
 
@@ -120,7 +122,7 @@ def open_ledger(
                 topic, partitions=None, default_partitions=1, replication=options.replication,
                 config=config,
             )  # fmt: skip
-        return KafkaLedger(url, options.settings, identity=identity, topics=names)
+        return KafkaLedger(url, options.settings, identity=identity, topics=names, claim=claim)
 
     return _patiently(url, options, opened)
 

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from muonscope.detector import Detector
 from muonscope.errors import MuonscopeError, SinkError
 from muonscope.stream.numbering import CHUNK_WORDS, HEADER_NAME, Number, split_by_orbits
-from muonscope.transports.kafka.clients import TRANSIENT, failure, made
+from muonscope.transports.kafka.clients import failure, made, passes
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
 from muonscope.units import ORBIT_S
@@ -191,6 +191,6 @@ class WordSender:
         return failure(error, str(self.url), writing=True)
 
     def _note(self, error: KafkaError) -> None:
-        self.trouble = error.str() if error.code() in TRANSIENT else self.trouble
+        self.trouble = error.str() if passes(error) else self.trouble
         if error.fatal():
             self._error = self._error or error

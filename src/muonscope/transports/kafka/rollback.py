@@ -1,4 +1,9 @@
-"""Going on after a lost transaction: what it held is made again from the saved state."""
+"""Going on after a lost transaction: what it held is made again from the saved state.
+
+Whatever a transaction is lost to, a broker that is restarted, a pause longer than it may last
+or another process, the way is the same: open the topic anew. Who finds there that another
+process has claimed the id meanwhile gives way (:mod:`muonscope.transports.kafka.ledger`).
+"""
 
 import time
 from collections.abc import Callable

@@ -25,7 +25,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # its __init__
 )
 
 from muonscope.errors import MuonscopeError, SourceNotFoundError
-from muonscope.transports.kafka.clients import TRANSIENT, failure, made, topics_at
+from muonscope.transports.kafka.clients import failure, made, passes, topics_at
 from muonscope.transports.kafka.contents import Content, Kind, LastWindow, content_of
 from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.url import KafkaUrl
@@ -198,7 +198,7 @@ class _Look:
                     result[place] = int(future.result().offset)
                 except KafkaException as exc:
                     result[place] = exc.args[0].str()
-                    if exc.args[0].code() in TRANSIENT and time.monotonic() < end:
+                    if passes(exc.args[0]) and time.monotonic() < end:
                         left.append(place)
             if left:
                 time.sleep(_POLL_S)
@@ -303,7 +303,7 @@ def _ends(error: KafkaError, tail: _Tail) -> bool:
     """Tell whether ``error`` ends the reading of a partition; note what is wrong with it."""
     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 the name that the client gives it
         return True
-    if error.code() in TRANSIENT or error.retriable():
+    if passes(error):
         return False
     tail.trouble = error.str()
     return True

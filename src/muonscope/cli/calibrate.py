@@ -1,0 +1,71 @@
+"""The ``calibrate`` command."""
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from muonscope.cli.say import tell
+from muonscope.replaying.calibrate import calibrate_with
+from muonscope.replaying.options import CalibrateOptions
+from muonscope.stopping import Stop
+from muonscope.tracking.calibration import Calibration, Constant
+
+__all__ = ["calibrate_command"]
+
+_SHOWN = {
+    "drift_velocity_um_per_ns": ("velocity [um/ns]", 3),
+    "drift_offset_ns": ("drift offset [ns]", 2),
+    "offset_mm": ("offset [mm]", 3),
+    "tilt_rad": ("tilt [rad]", 5),
+}
+"""What people read for a constant, and its digits."""
+
+_BY_CHOICE = 0.9999
+"""Constants that are correlated so much are so by definition: their sum is fixed."""
+
+
+def calibrate_command(options: CalibrateOptions) -> int:
+    """Fit constants and show them; return the exit code."""
+    stop = Stop()
+    found = calibrate_with(options, tell, stop)
+    Console().print(_table(found))
+    print(  # noqa: T201
+        f"{found.tracks:,} tracks, {found.rounds} rounds; width of residuals"
+        f" {found.sigma_mm[0]:.3f} -> {found.sigma_mm[1]:.3f} mm (68 %)" + _correlated(found)
+    )
+    return stop.exit_code if stop else 0
+
+
+def _table(found: Calibration) -> Table:
+    table = Table(title=Text(f"detector {found.detector.name}"))
+    for name in ("constant", "chamber"):
+        table.add_column(name)
+    for name in ("before", "after", "change", "error"):
+        table.add_column(name, justify="right")
+    for constant in found.constants:
+        label, digits = _SHOWN[constant.name]
+        change = constant.after - constant.before
+        told = constant.error is not None
+        table.add_row(
+            Text(label), Text(_chamber(found, constant)),
+            *(f"{value:.{digits}f}" for value in (constant.before, constant.after)),
+            f"{change:+.{digits}f}" if told else "",
+            f"{constant.error:.{digits}f}" if told else "not told",
+        )  # fmt: skip
+    return table
+
+
+def _chamber(found: Calibration, constant: Constant) -> str:
+    return "" if constant.chamber is None else found.detector.chambers[constant.chamber].label
+
+
+def _correlated(found: Calibration) -> str:
+    """Say which two constants go together most."""
+    told = [constant for constant in found.constants if constant.error is not None]
+    apart = np.abs(np.tril(found.correlations, -1))
+    apart[apart > _BY_CHOICE] = 0.0
+    i, j = np.unravel_index(int(np.argmax(apart)), apart.shape)
+    names = [f"{_SHOWN[one.name][0]} {_chamber(found, one)}" for one in (told[j], told[i])]
+    together = " and ".join(name.strip() for name in names)
+    return f"\nmost correlated: {together}, {found.correlations[i, j]:+.2f}"

@@ -1,0 +1,172 @@
+"""Tracks of muons: how many, where, how straight, and what the cells have seen of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from muonscope.counting.block import (
+    Array,
+    Block,
+    Columns,
+    Counts,
+    Fragment,
+    IntArray,
+    Message,
+    Read,
+    Shown,
+    Table,
+    Tables,
+    Writer,
+)
+from muonscope.counting.blocks import _track_message as told_tracks
+from muonscope.counting.blocks._track_tables import event_tables
+from muonscope.counting.hits import Hits
+from muonscope.counting.pane_tracks import PaneTracks, tracks_of
+from muonscope.counting.panes import Panes
+from muonscope.counting.told import Told
+from muonscope.detector import Detector
+from muonscope.tracking.efficiency import cells_asked
+from muonscope.tracking.histograms import HISTOGRAMS, SKY, counted, histograms, sky_map
+from muonscope.tracking.layout import LAYERS, TrackingLayout, layout_of
+from muonscope.tracking.sample import EVENTS, ROW, earliest, sampled
+from muonscope.units import BX_PER_ORBIT
+
+__all__ = ["Tracks"]
+
+
+class Tracks(Block):
+    """What :mod:`muonscope.tracking` finds in the events that begin in a window.
+
+    ``tracked`` has the orbits that were looked at, events with three hits or more, and those of
+    them that were skipped; ``tracks`` the number of tracks in each view by their chambers, where
+    one chamber is a segment; ``track_hits`` how often a chamber gave three and four hits to one;
+    ``track_<name>`` the histograms, ``track_sky`` the map of slopes; ``cell_expected`` and
+    ``cell_seen`` the muons that must have crossed a cell, and those that it has seen;
+    ``track_sample`` the first events with a track, or with a segment where no view has two
+    chambers.
+    """
+
+    name = "tracking"
+    needs_hits = True
+
+    def shapes(self, detector: Detector) -> dict[str, tuple[int, ...]]:
+        """Return the shapes; histograms have two bins more, below and above."""
+        chambers, views = detector.n_chambers, len(layout_of(detector).views)
+        filled = {
+            f"track_{axis.name}": (axis.rows(chambers, views), axis.bins + 2) for axis in HISTOGRAMS
+        }
+        return {
+            "tracked": (3,), "tracks": (views, chambers), "track_hits": (chambers, 2), **filled,
+            "track_sky": (SKY.bins, SKY.bins), "cell_expected": (detector.n_cells,),
+            "cell_seen": (detector.n_cells,), "track_sample": (EVENTS, ROW),
+        }  # fmt: skip
+
+    def count(self, detector: Detector, panes: Panes, hits: Hits | None) -> Columns:
+        """Reconstruct all panes at once; an event counts where it begins."""
+        assert hits is not None
+        n, layout = len(panes), layout_of(detector)
+        made = tracks_of(layout, hits)
+        found, of_event = made.found, np.where(made.own, made.pane, -1)
+        pane = of_event[found.event]
+        tracked = np.stack(
+            [
+                panes.stop - panes.start, counted((made.pane[made.wanted],), (n,)),
+                counted((made.pane[made.wanted & found.skipped],), (n,)),
+            ],
+            axis=1,
+        )  # fmt: skip
+        filled = histograms(layout, found, pane, n)
+        expected, seen = cells_asked(layout, found, pane, n)
+        return {
+            "tracked": tracked,
+            "tracks": _by_chambers(layout, made, n),
+            "track_hits": _hits_given(layout, made, n),
+            **{f"track_{name}": counts for name, counts in filled.items()},
+            "track_sky": sky_map(found, pane, n),
+            "cell_expected": expected,
+            "cell_seen": seen,
+            "track_sample": _samples(layout, made, hits, n),
+        }
+
+    def merged(self, name: str, rows: Array) -> Array:
+        """Return sums, but the first events of the samples."""
+        return earliest(rows) if name == "track_sample" else super().merged(name, rows)
+
+    def writer(self, table: Table, *, max_drift_times: int) -> Writer:  # noqa: ARG002
+        """Write ``tracks``."""
+        views = layout_of(table.detector).views
+        columns = {name: table.columns[name] for name in self.shapes(table.detector)}
+
+        def write(i: int, message: Message, _: Sequence[Message]) -> None:
+            rows = {name: column[i] for name, column in columns.items()}
+            message["tracks"] = told_tracks.written(rows, views)
+
+        return write
+
+    def read(self, told: Told) -> Read:
+        """Read ``tracks``; results of earlier versions, and without tracking, have none."""
+        shapes = self.shapes(told.detector)
+        if "tracks" not in told.message:
+            return Read(arrays={name: np.zeros(shape, np.int64) for name, shape in shapes.items()})
+        return Read(arrays=told_tracks.read(told, shapes))
+
+    def schema(self) -> Fragment:
+        """Return the schema of ``tracks``."""
+        return Fragment(message={"tracks": told_tracks.SCHEMA}, optional=("tracks",))
+
+    def tables(self, shown: Shown) -> Tables:
+        """Return histograms by their names and rows, the map of slopes, cells, and events."""
+        if shown.latest is None:
+            return {}
+        detector, arrays = shown.summary.detector, shown.summary.arrays
+        tables: Tables = {}
+        for axis in HISTOGRAMS:
+            for row, counts in enumerate(arrays[f"track_{axis.name}"]):
+                tables[f"track_{axis.name}{row}"] = {"counts": counts[1:-1].copy()}
+        tables["track_sky"] = {"muons": arrays["track_sky"].ravel()}
+        numbers = dict(zip(("orbits", "events", "skipped"), arrays["tracked"], strict=True))
+        tables["tracking"] = {name: np.array([n]) for name, n in numbers.items()}
+        for chamber in range(detector.n_chambers):
+            mine = detector.cells().chamber == chamber
+            tables[f"efficiency{chamber}"] = {
+                "expected": arrays["cell_expected"][mine], "seen": arrays["cell_seen"][mine],
+            }  # fmt: skip
+        return tables | event_tables(layout_of(detector), shown.latest)
+
+    def trend(self, counts: Counts) -> dict[str, int]:
+        """Return the number of tracks over two chambers or more."""
+        return {"tracks": int(counts.arrays["tracks"][:, 1:].sum())}
+
+
+def _by_chambers(layout: TrackingLayout, made: PaneTracks, n: int) -> IntArray:
+    found = made.found
+    own = made.own[found.event]
+    places = (made.pane[found.event[own]], found.view[own], found.chambers[own] - 1)
+    return counted(places, (n, len(layout.views), len(layout.view)))
+
+
+def _hits_given(layout: TrackingLayout, made: PaneTracks, n: int) -> IntArray:
+    """Return how often each chamber gave three, and four hits."""
+    found, chambers = made.found, len(layout.view)
+    places = (found.row, layout.chamber[found.cell[found.hit]])
+    number = counted(places, (len(found.size), chambers))
+    some, chamber = np.nonzero((number >= LAYERS - 1) & made.own[found.event][:, None])
+    full = (number[some, chamber] >= LAYERS).astype(np.int64)
+    return counted((made.pane[found.event[some]], chamber, full), (n, chambers, 2))
+
+
+def _samples(layout: TrackingLayout, made: PaneTracks, hits: Hits, n: int) -> IntArray:
+    """Return the first events of each pane."""
+    found, rows = made.found, np.zeros((n, EVENTS, ROW), np.int64)
+    least = min(2, max(int((layout.view == v).sum()) for v in range(len(layout.views))))
+    events = np.unique(found.event[(found.chambers >= least) & made.own[found.event]])
+    filled = np.zeros(n, np.int64)
+    per_orbit = BX_PER_ORBIT * layout.detector.readout.ticks_per_bx
+    first = found.event_first
+    for event in events.tolist():
+        pane = int(made.pane[event])
+        if filled[pane] < EVENTS:
+            orbit, tick = divmod(int(hits.time[first[event]]), per_orbit)
+            rows[pane, filled[pane]] = sampled(layout, found, event, orbit, tick).row()
+            filled[pane] += 1
+    return rows

@@ -1,0 +1,1 @@
+"""Where muons went: events, segments and tracks from the times of hits; pure."""
