@@ -14,7 +14,7 @@ import argparse
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from muonscope.counting.block import Block
+from muonscope.counting.blocks import WITH_TRACKS
 from muonscope.counting.counter import Counter as WindowCounter
 from muonscope.quality.judge import Judge
 from muonscope.quality.reference import Reference, ReferenceBuilder
@@ -62,15 +64,17 @@ FAULTS = (
     Injected("noisy:ch0:20:20", ("cell_rate",), "ch0:20"),
     Injected("noisy:ch0:20:8", ("cell_rate",), "ch0:20"),
     Injected("hv-off:ch1", ("chamber_rate",), "ch1"),
-    Injected("low-gain:ch1:0.5", ("chamber_rate",), "ch1"),
-    Injected("low-gain:ch1:0.8", ("chamber_rate",), "ch1"),
-    Injected("low-gain:ch1:0.9", ("chamber_rate",), "ch1"),
-    Injected("gas:50", ("drift_box",), "ch"),
-    Injected("gas:52", ("drift_box",), "ch", _SLOW),
-    Injected("gas:57", ("drift_box",), "ch"),
-    Injected("shift:ch1:20", ("drift_box",), "ch1"),
-    Injected("shift:ch1:10", ("drift_box",), "ch1", _SLOW),
-    Injected("shift:ch1:-50", ("drift_box",), "ch1"),
+    Injected("low-gain:ch1:0.5", ("chamber_rate", "chamber_efficiency"), "ch1"),
+    Injected("low-gain:ch1:0.8", ("chamber_rate", "chamber_efficiency"), "ch1"),
+    Injected("low-gain:ch1:0.9", ("chamber_rate", "chamber_efficiency"), "ch1"),
+    Injected("gas:50", ("drift_box", "drift_velocity")),
+    Injected("gas:52", ("drift_box", "drift_velocity"), "", _SLOW),
+    Injected("gas:53.6", ("drift_velocity",)),
+    Injected("gas:57", ("drift_box", "drift_velocity")),
+    Injected("shift:ch1:20", ("drift_box", "chamber_time"), "ch"),
+    Injected("shift:ch1:10", ("drift_box", "chamber_time"), "ch", _SLOW),
+    Injected("shift:ch1:-50", ("drift_box", "chamber_time"), "ch"),
+    Injected("shift:ch0:5", ("chamber_time",), "ch"),
     Injected("dead-scintillator", ("scintillator",), "scintillator"),
     Injected("silent:fpga1", ("fpga_silent",), "fpga1"),
     Injected("desync:fpga1:100", ("chambers_together", "scintillator_in_time"), "ch"),
@@ -88,7 +92,9 @@ FAULTS = (
 )
 
 
-def windows(profile: str, seconds: float, seed: int, fault: str = "") -> Iterator[WindowResult]:
+def windows(
+    profile: str, seconds: float, seed: int, fault: str = "", blocks: Sequence[Block] = WITH_TRACKS
+) -> Iterator[WindowResult]:
     """Yield the windows of a simulation."""
     detector = detector_of(profile)
     faults = (parse_fault(fault, detector),) if fault else ()
@@ -96,17 +102,17 @@ def windows(profile: str, seconds: float, seed: int, fault: str = "") -> Iterato
         detector=detector, profile=profile_named(profile), seconds=seconds, seed=seed,
         faults=faults,
     )  # fmt: skip
-    counter = WindowCounter(detector)
+    counter = WindowCounter(detector, None, blocks)
     for batch in simulate(simulation):
         for table in counter.push_in_parts(batch.stream.words):
             yield from (WindowResult.of(window, "bench") for window in table)
 
 
 @cache
-def reference(profile: str) -> Reference:
+def reference(profile: str, blocks: Sequence[Block] = WITH_TRACKS) -> Reference:
     """Return the reference of a profile."""
     builder = ReferenceBuilder(detector_of(profile))
-    for window in windows(profile, REFERENCE_S, REFERENCE_SEED):
+    for window in windows(profile, REFERENCE_S, REFERENCE_SEED, "", blocks):
         builder.add(Seen.of(window))
     made = builder.build(profile)
     assert made
@@ -171,17 +177,17 @@ class Rivals:
 # ---- faults
 
 
-def one_fault(task: tuple[str, int, int]) -> dict[str, Any]:
+def one_fault(task: tuple[str, int, int], blocks: Sequence[Block] = WITH_TRACKS) -> dict[str, Any]:
     """Return the delays of one fault of one seed, s; null where it was not found."""
     profile, number, seed = task
     fault = FAULTS[number]
-    made, detector = reference(profile), detector_of(profile)
+    made, detector = reference(profile, blocks), detector_of(profile)
     end_s = BEGIN_S + fault.length_s
     judge, rivals = Judge(detector, reference=made), Rivals(made)
     spec = f"{fault.spec}@{BEGIN_S:g}s-{end_s:g}s"
     delays: dict[str, float] = {}
     first_check, cleared, early = "", None, list[str]()
-    for window in windows(profile, end_s + AFTER_S, seed, spec):
+    for window in windows(profile, end_s + AFTER_S, seed, spec, blocks):
         seen = Seen.of(window)
         changes = judge.take(window)
         run_s = _sim_time(window, profile)

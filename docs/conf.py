@@ -31,6 +31,7 @@ nitpick_ignore_regex = [
     (r"py:class", r"muonscope\.transports\.(kafka\.options\.KafkaOptions|base\.SourceStatus)"),
     (r"py:.*", r"muonscope\.(wording|counting\.(blocks\.BLOCKS|fused|panes\.Panes|hits\.Hits))"),
     (r"py:class", r"muonscope\.(events\.Event|counting\.block\.Block)"),
+    (r"py:class", r"muonscope\.quality\.track_reference\.TrackReference"),
 ]
 
 

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
@@ -29,6 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 _TEXT = ("csv", "json")
+_LOOK_S = 0.5
 
 
 class Purpose(Enum):
@@ -43,10 +45,10 @@ class Purpose(Enum):
         "muonscope.words._parse_csv", "muonscope.words._parse_json", "muonscope.words._realign",
     )  # fmt: skip
     WRITING = ("muonscope.words._write_text",)
+    SIMULATION = ("muonscope.simulation._writing", "muonscope.simulation._crossing")
     TRACKING = (
         "muonscope.tracking._tracks", "muonscope.tracking._segments", "muonscope.counting._hits",
     )  # fmt: skip
-    SIMULATION = ("muonscope.simulation._writing", "muonscope.simulation._crossing")
 
 
 def needed_to_read(sources: Iterable[str]) -> frozenset[Purpose]:
@@ -128,10 +130,12 @@ def _not_cached(kernels: Iterable[Kernel]) -> list[Kernel]:
 
 
 def _load_after(helpers: Iterable[subprocess.Popen[bytes]], kernels: Iterable[Kernel]) -> None:
-    """Load the kernels once ``helpers`` have compiled them; compile what they have not."""
-    for helper in helpers:
-        helper.wait()
-    for kernel in kernels:
+    """Load each kernel once ``helpers`` have compiled it; compile what they have not."""
+    helpers, left = list(helpers), list(kernels)
+    while any(helper.poll() is None for helper in helpers):
+        left = [kernel for kernel in left if not kernel.load_cached()]
+        time.sleep(_LOOK_S)
+    for kernel in left:
         kernel.load()
 
 

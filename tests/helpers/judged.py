@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 import quality
+from muonscope.counting.blocks import BLOCKS, WITH_TRACKS
 from muonscope.quality.judge import Judge
 from muonscope.quality.profile import Profile
 from muonscope.quality.reference import Reference, ReferenceBuilder
@@ -19,16 +20,21 @@ FAULT_S = 40.0
 
 
 @cache
-def windows(profile: str, seconds: float, seed: int = 7, fault: str = "") -> list[WindowResult]:
+def windows(
+    profile: str, seconds: float, seed: int = 7, fault: str = "", *, tracks: bool = False
+) -> list[WindowResult]:
     """Return the windows of a simulated run."""
-    return list(quality.windows(profile, seconds, seed, fault))
+    blocks = WITH_TRACKS if tracks else BLOCKS
+    return list(quality.windows(profile, seconds, seed, fault, blocks))
 
 
 @cache
-def reference(profile: str = "quiet", seconds: float = 1800.0) -> Reference:
+def reference(
+    profile: str = "quiet", seconds: float = 1800.0, *, tracks: bool = False
+) -> Reference:
     """Return the reference that another run makes."""
     builder = ReferenceBuilder(detector_of(profile))
-    for window in windows(profile, seconds, 1000):
+    for window in windows(profile, seconds, 1000, tracks=tracks):
         builder.add(Seen.of(window))
     made = builder.build("a good run")
     assert made

@@ -2,6 +2,8 @@
 
 import pytest
 
+from muonscope.counting.block import Block
+from muonscope.counting.blocks import BLOCKS, WITH_TRACKS
 from quality import FAULTS, one_fault
 
 MEDIANS = {
@@ -9,15 +11,26 @@ MEDIANS = {
     "gas:50": 22.0, "shift:ch1:20": 38.0, "dead-scintillator": 12.0, "silent:fpga1": 1.0,
     "desync:fpga1:100": 1.0, "duplicate:0.001": 2.0, "corrupt:0.0001": 36.0, "burst:1.5": 1.0,
 }  # fmt: skip
-"""Of five runs at profile quiet, s."""
+"""Of five runs at profile quiet, s; without tracks."""
+
+BY_TRACKS = {"gas:50": 2.1, "gas:53.6": 6.1, "shift:ch0:5": 2.1}
+"""The same with them."""
 
 NUMBERS = {fault.spec: n for n, fault in enumerate(FAULTS)}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spec", MEDIANS)
-def test_no_fault_is_found_a_fifth_later(spec: str) -> None:
-    found = [one_fault(("quiet", NUMBERS[spec], seed)) for seed in range(1, 6)]
+@pytest.mark.parametrize(
+    ("spec", "median", "blocks"),
+    [
+        *[(spec, median, BLOCKS) for spec, median in MEDIANS.items()],
+        *[(spec, median, WITH_TRACKS) for spec, median in BY_TRACKS.items()],
+    ],
+)
+def test_no_fault_is_found_a_fifth_later(
+    spec: str, median: float, blocks: tuple[Block, ...]
+) -> None:
+    found = [one_fault(("quiet", NUMBERS[spec], seed), blocks) for seed in range(1, 6)]
     delays = sorted(row["delays"].get("right", float("inf")) for row in found)
-    assert delays[2] <= 1.2 * MEDIANS[spec] + 0.1, delays
+    assert delays[2] <= 1.2 * median + 0.1, delays
     assert all(row["false_before"] == [] for row in found)

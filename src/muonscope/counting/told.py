@@ -38,8 +38,10 @@ class Told:
     """Of the message's schema."""
 
 
-def array(found: dict[str, Any], name: str, where: str, length: int | None = None) -> IntArray:
-    """Return a list of whole numbers of [0, 2^40]; ``where`` comes before its name."""
+def array(
+    found: dict[str, Any], name: str, where: str, length: int | None = None, least: int = 0
+) -> IntArray:
+    """Return a list of whole numbers of [least, 2^40]; ``where`` comes before its name."""
     told = found.get(name)
     if not isinstance(told, list) or (length is not None and len(told) != length):
         many = "numbers" if length is None else f"{length} numbers"
@@ -52,9 +54,9 @@ def array(found: dict[str, Any], name: str, where: str, length: int | None = Non
         except OverflowError:
             pass
         else:
-            if numbers.min() >= 0 and numbers.max() <= MOST_COUNT:
+            if numbers.min() >= least and numbers.max() <= MOST_COUNT:
                 return numbers
-    raise FormatError(f"{where}{name}: found {short(told)}, expected whole numbers from 0")
+    raise FormatError(f"{where}{name}: found {short(told)}, expected whole numbers from {least}")
 
 
 def bins(chamber: dict[str, Any], where: str, name: str) -> tuple[IntArray, IntArray]:

@@ -11,6 +11,7 @@ from muonscope.options import (
     option,
     profile_option,
     sources_option,
+    without_option,
 )
 
 __all__ = ["JudgeOptions"]
@@ -29,6 +30,7 @@ class JudgeOptions:
     window: str | float = option(
         "1s", "--window", metavar="TIME", help="For words: length of a window."
     )
+    without: tuple[str, ...] = without_option()
     reference: str = option(
         "auto", "--reference", metavar="SOURCE",
         help="A good run; auto: the first ten calm minutes; none.",

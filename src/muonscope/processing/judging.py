@@ -21,7 +21,7 @@ from muonscope.processing.inputs import open_input
 from muonscope.processing.judge_options import JudgeOptions
 from muonscope.processing.options import ProcessOptions
 from muonscope.processing.outputs import Output
-from muonscope.processing.plan import plan_of
+from muonscope.processing.plan import Plan, blocks_without, plan_of
 from muonscope.processing.reporter import LogReporter
 from muonscope.processing.run import Run
 from muonscope.quality.judge import Judge, Judged
@@ -158,7 +158,9 @@ def judge_with(options: JudgeOptions, reporter: JudgeReporter, stop: Stop) -> li
         detector = _detector(options, found)
         reference = None
         if options.reference not in {"auto", "none"}:
-            reference = reference_from(options.reference, detector, kafka, stop, reporter)
+            reference = reference_from(
+                options.reference, detector, kafka, stop, reporter, options.without
+            )
 
         def new() -> tuple[Judge, Judge | None]:
             made_with = [profiles, *([others] if options.compare else [])]
@@ -201,9 +203,12 @@ def read_profiles(path: str) -> list[Profile]:
 
 
 def reference_from(
-    source: str, detector: Detector, kafka: KafkaOptions, stop: Stop, reporter: JudgeReporter
-) -> Reference:
+    source: str, detector: Detector, kafka: KafkaOptions, stop: Stop, reporter: JudgeReporter,
+    without: Sequence[str] = (),
+) -> Reference:  # fmt: skip
     """Return the reference that the windows of a source make: words or results.
+
+    ``without`` names what is not counted of words, and not looked at in results.
 
     Raises
     ------
@@ -212,7 +217,7 @@ def reference_from(
     SourceError
         If it cannot be read.
     """
-    options = JudgeOptions(sources=(source,))
+    options = JudgeOptions(sources=(source,), without=tuple(without))
     builder = ReferenceBuilder(detector)
     found = find_results([source], kafka, stop)
     for result in _in_order(_results(options, found, detector, stop, reporter), ""):
@@ -291,12 +296,12 @@ def _results(
     if found is None:
         yield from _counted(options, detector, stop, reporter)
         return
-    broken, first = 0, ""
+    broken, first, blocks = 0, "", blocks_without(options.without)
     for data, _ in found.messages():
         if stop:
             return
         try:
-            yield read_result(data, detector)
+            yield read_result(data, detector, blocks)
         except FormatError as exc:
             broken += 1
             first = first or str(exc)
@@ -307,14 +312,15 @@ def _results(
 class _Kept(StatelessLedger):
     """Takes what a run publishes, to be judged."""
 
-    def __init__(self, run: str, conditions: Any, detector: Detector) -> None:
-        self._run, self._conditions, self._detector = run, conditions, detector
+    def __init__(self, plan: Plan) -> None:
+        self._run, self._conditions, self._detector = plan.name, plan.conditions, plan.detector
+        self._blocks = plan.blocks
         self.results: list[Result] = []
 
     def publish(self, messages: Sequence[Published]) -> None:
         for message in messages:
             if message.window is None:
-                self.results.append(read_result(message.data, self._detector))
+                self.results.append(read_result(message.data, self._detector, self._blocks))
             else:
                 window = message.window()
                 self.results.append(WindowResult.of(window, self._run, self._conditions))
@@ -328,14 +334,15 @@ def _counted(
         sources=options.sources, detector=options.detector, run=options.run,
         window=options.window, condition=options.condition, kafka_config=options.kafka_config,
         no_wait=options.no_wait, allow_duplicates=options.allow_duplicates, idle_exit="",
+        without=options.without,
     )  # fmt: skip
     plan = plan_of(asked, stop, reporter.tell, group="muonscope-judge")
     plan = replace(plan, detector=detector)
-    kernels.load(kernels.needed_to_count(options.sources), tell=reporter.tell)
-    kept = _Kept(plan.name, plan.conditions, detector)
+    kernels.load(plan.kernels, tell=reporter.tell)
+    kept = _Kept(plan)
     output = Output(ledger=kept)
     with open_input(plan, output, stop) as source:
-        counter = Counter(detector, plan.spec)
+        counter = Counter(detector, plan.spec, plan.blocks)
         run = Run(plan.name, source.words, counter, output, conditions=plan.conditions)
         for status in run.steps():
             for event in [*status.events, *source.watch.events()]:

@@ -27,7 +27,7 @@ from muonscope.transports.kafka.url import KafkaUrl, is_kafka_url
 from muonscope.transports.ledgers import results_path
 from muonscope.units import seconds
 
-__all__ = ["Plan", "plan_of"]
+__all__ = ["Plan", "blocks_without", "plan_of"]
 
 _DEFAULT_TRIGGER = "1s"
 
@@ -123,7 +123,7 @@ def plan_of(options: ProcessOptions, stop: Stop, tell: Tell, *, group: str = "")
         options=options,
         detector=detector,
         spec=spec,
-        blocks=_blocks(options.without),
+        blocks=blocks_without(options.without),
         name=name,
         conditions=parse_conditions(options.condition),
         kept=_kept_options(options, detector, name, spec),
@@ -137,7 +137,14 @@ def plan_of(options: ProcessOptions, stop: Stop, tell: Tell, *, group: str = "")
     )  # fmt: skip
 
 
-def _blocks(without: Sequence[str]) -> tuple[Block, ...]:
+def blocks_without(without: Sequence[str]) -> tuple[Block, ...]:
+    """Return the counts that are wanted.
+
+    Raises
+    ------
+    OptionError
+        If what is to be left out is none of those that can be.
+    """
     for name in without:
         if name != Tracks.name:
             raise OptionError(f"--without: found {name!r}, expected {Tracks.name}")

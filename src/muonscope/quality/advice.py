@@ -24,6 +24,17 @@ ADVICE = {
     " its FPGA counts the same orbits as the scintillator's.",
     "chambers_together": "Chambers see few muons together: see whether their FPGAs count the same"
     " orbits (a reset that did not reach both).",
+    "track_rate": "Fewer or more muons make tracks: see efficiencies, times of chambers and gas;"
+    " more may be showers or noise.",
+    "drift_velocity": "The gas has changed: see its mixture, flow and pressure, and the high"
+    " voltage.",
+    "chamber_time": "One chamber's times have moved: see its cables, clock and thresholds; if it"
+    " is to stay so, muonscope calibrate.",
+    "chamber_place": "The chamber lies elsewhere than it did: if it was moved, calibrate.",
+    "track_residual": "Tracks fit badly: the constants of the detector file are not those of the"
+    " telescope (muonscope calibrate), or a chamber is noisy.",
+    "chamber_efficiency": "The chamber misses muons: see its high voltage, gas and thresholds.",
+    "cell_efficiency": "The cell misses muons: see its threshold, wire and front-end channel.",
     "integrity": "Words are damaged, unknown, late or repeated: see the link of the DAQ, the"
     " detector's description and who else writes to the source.",
     "bytes": "Data could not be decoded: see the rejects, and muonscope inspect.",

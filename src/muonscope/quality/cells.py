@@ -11,7 +11,7 @@ from muonscope.quality.reference import Reference
 from muonscope.quality.seen import Seen, layout_of
 from muonscope.quality.verdict import State
 
-__all__ = ["CellDead", "CellRate", "CellScale", "CellTrains"]
+__all__ = ["CellDead", "CellRate", "CellScale", "CellTrains", "Cells"]
 
 Array = npt.NDArray[Any]
 
@@ -53,12 +53,12 @@ class CellScale:
         self.scale, self.frozen = live * factor, frozen | (factor <= 0)
 
 
-class _Cells(CountCheck):
+class Cells(CountCheck):
     """A check of every cell beside its layer."""
 
     def __init__(self, setting: Setting, scale: CellScale) -> None:
         """Begin without a window; ``scale`` is that of all these checks."""
-        self._scale = scale
+        self.scale = scale
         super().__init__(setting)
 
     def prepare(self) -> None:
@@ -66,36 +66,36 @@ class _Cells(CountCheck):
         self.targets, self.subjects = self.layout.cell_names, self.layout.cell_texts
 
 
-class CellDead(_Cells):
+class CellDead(Cells):
     """Occupied milliseconds of each cell, for those that have none."""
 
     name, unit = "cell_dead", "occupied ms"
 
     def measure(self, seen: Seen, quiet: Quiet) -> Measured:
         """Return the counts of a window."""
-        self._scale.take(seen, quiet)
-        e = self.reference.occupied_hz * self._scale.scale
-        return Measured(seen.occupied, e, np.ones(len(e)), self._scale.frozen)
+        self.scale.take(seen, quiet)
+        e = self.reference.occupied_hz * self.scale.scale
+        return Measured(seen.occupied, e, np.ones(len(e)), self.scale.frozen)
 
     def inhibit(self, quiet: Quiet) -> None:
         """Add what is bad to ``quiet``."""
-        self._scale.frozen = self._scale.frozen | (self._test.states() == State.BAD)
+        self.scale.frozen = self.scale.frozen | (self._test.states() == State.BAD)
 
 
-class CellRate(_Cells):
+class CellRate(Cells):
     """Occupied milliseconds of each cell, for those that have too few or too many."""
 
     name, unit = "cell_rate", "occupied ms"
 
     def measure(self, seen: Seen, quiet: Quiet) -> Measured:
         """Return the counts of a window."""
-        self._scale.take(seen, quiet)
-        e = self.reference.occupied_hz * self._scale.scale
-        return Measured(seen.occupied, e, self.reference.occupied_phi, self._scale.frozen)
+        self.scale.take(seen, quiet)
+        e = self.reference.occupied_hz * self.scale.scale
+        return Measured(seen.occupied, e, self.reference.occupied_phi, self.scale.frozen)
 
     def inhibit(self, quiet: Quiet) -> None:
         """Let a cell whose rate has changed be that one problem."""
-        self._scale.frozen = self._scale.frozen | self._test.alarms.any(axis=0)
+        self.scale.frozen = self.scale.frozen | self._test.alarms.any(axis=0)
 
     def excess(self, seen: Seen) -> Array:
         """Return the occupied ms of each chamber that its hot cells have more than usual.
@@ -115,7 +115,7 @@ class CellRate(_Cells):
         return np.bincount(chamber, more, n)
 
 
-class CellTrains(_Cells):
+class CellTrains(Cells):
     """Hits of each cell beyond the first of their millisecond."""
 
     name, unit = "cell_trains", "hits within a ms of others"
@@ -126,8 +126,8 @@ class CellTrains(_Cells):
 
     def measure(self, seen: Seen, quiet: Quiet) -> Measured:
         """Return the counts of a window."""
-        self._scale.take(seen, quiet)
-        e = np.maximum(self.reference.extra_hz, self._LEAST_HZ) * self._scale.scale
+        self.scale.take(seen, quiet)
+        e = np.maximum(self.reference.extra_hz, self._LEAST_HZ) * self.scale.scale
         n = np.minimum(seen.hits - seen.occupied, self._MOST + 4 * e)
         phi = np.maximum(self._LEAST_PHI, self.reference.extra_phi)
-        return Measured(n, e, phi, self._scale.frozen)
+        return Measured(n, e, phi, self.scale.frozen)

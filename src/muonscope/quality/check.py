@@ -50,13 +50,16 @@ class Quiet:
     chambers: Array
     hot: Array
     """Shape (n_chambers,): orbits that only hot cells have, which are known."""
+    moved: Array
+    """Shape (n_chambers,): chambers whose constants are known to have changed, or their view's."""
     telescope: bool = False
 
     @classmethod
     def of(cls, layout: Layout, hot: Array) -> "Quiet":
         """Return nothing but hot cells."""
         lanes, chambers = len(layout.lanes), layout.n_chambers
-        return cls(np.zeros(lanes, np.bool_), np.zeros(chambers, np.bool_), hot)
+        none = np.zeros(chambers, np.bool_)
+        return cls(np.zeros(lanes, np.bool_), none, hot, none.copy())
 
 
 class Found(NamedTuple):
@@ -77,6 +80,8 @@ class Check(ABC):
     name = ""
     needs_reference = False
     """Whether likeness does not tell enough where there is no reference."""
+    needs_tracks = False
+    """Whether it looks at tracks, which not all windows tell."""
     targets: tuple[str, ...] = ()
 
     @abstractmethod

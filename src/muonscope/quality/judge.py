@@ -1,6 +1,6 @@
 """The judge: a fold over the windows of a run, in their order, that gives verdicts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -10,8 +10,9 @@ import numpy as np
 from muonscope.detector import Detector
 from muonscope.quality.cells import CellDead, CellRate, CellScale, CellTrains
 from muonscope.quality.check import Check, Quiet, Setting
+from muonscope.quality.efficiency import CellEfficiency, ChamberEfficiency
 from muonscope.quality.other_checks import ChamberCells, DriftBox, FpgaPauses, Integrity
-from muonscope.quality.profile import Profile, default_profile, profile_for
+from muonscope.quality.profile import CheckSettings, Profile, default_profile, profile_for
 from muonscope.quality.rates import (
     ChamberRate,
     ChambersTogether,
@@ -23,6 +24,14 @@ from muonscope.quality.rates import (
 )
 from muonscope.quality.reference import Reference, ReferenceBuilder, flat_reference
 from muonscope.quality.seen import Seen, layout_of
+from muonscope.quality.track_checks import (
+    ChamberPlace,
+    ChamberTime,
+    DriftVelocity,
+    TrackConstants,
+    TrackRate,
+    TrackResidual,
+)
 from muonscope.quality.verdict import Change, State, Verdict
 from muonscope.results.message import ByteAccounting
 from muonscope.results.read_message import Remainder, WindowResult
@@ -39,12 +48,15 @@ _GAP_S = 10.0
 
 _IN_ORDER = (
     FpgaSilent, FpgaPauses, ChamberRate, TelescopeRate, ChambersTogether, ScintillatorRate,
-    ScintillatorInTime, SynchronousNoise, DriftBox, CellDead, CellRate, CellTrains, Integrity,
+    ScintillatorInTime, SynchronousNoise, DriftVelocity, ChamberTime, ChamberPlace, TrackRate,
+    DriftBox, TrackResidual, CellDead, CellRate, CellTrains, ChamberEfficiency, CellEfficiency,
+    Integrity,
 )  # fmt: skip
 """What says that a whole part is bad comes before what looks at its pieces."""
 
 
-_OF_CELLS = {CellDead, CellRate, CellTrains}
+_OF_CELLS = {CellDead, CellRate, CellTrains, ChamberEfficiency, CellEfficiency}
+_OF_CONSTANTS = {DriftVelocity, ChamberTime, ChamberPlace}
 
 
 class Judged:
@@ -131,7 +143,7 @@ class Judge:
         seen = self._seen(window)
         if not self._checks:
             self.profile = profile_for(self._profiles, window.conditions)
-            self._make_checks(seen.window_s)
+            self._make_checks(seen)
         changes = self._gap(end_s, begin_s, window, at) if self.windows else []
         self.windows += 1
         quiet = Quiet.of(layout_of(self.detector), self._hot(seen))
@@ -139,6 +151,8 @@ class Judge:
             quiet.lanes[:] = quiet.chambers[:] = True
         self._next = window.epoch, window.window + 1
         for check in self._checks:
+            if check.needs_tracks and seen.tracks is None:
+                continue
             check.step(seen, quiet)
             changes += self._compare(check, window.place, at)
         self._learn(seen)
@@ -164,27 +178,26 @@ class Judge:
         cells = next((c for c in self._checks if isinstance(c, CellRate)), None)
         return cells.excess(seen) if cells else np.zeros(self.detector.n_chambers)
 
-    def _make_checks(self, window_s: float) -> None:
+    def _make_checks(self, seen: Seen) -> None:
         reference = self.reference or flat_reference(self.detector)
         self._checks, self._states = [], {}
         self.judged.unjudged = []
-        scale = CellScale(reference)
+        make = _maker(reference, seen.window_s)
         for kind in _IN_ORDER:
             settings = self.profile.checks[kind.name]
-            if not settings.enabled:
+            if not settings.enabled or (kind.needs_tracks and seen.tracks is None):
                 continue
-            if kind.needs_reference and not reference.whole:
+            known = reference.tracks is not None if kind.needs_tracks else reference.whole
+            if kind.needs_reference and not known:
                 self.judged.unjudged.append(kind.name)
                 continue
-            setting = Setting(settings=settings, reference=reference, window_s=window_s)
-            check = _made(kind, setting, scale)
+            check = make(kind, settings)
             if not check.targets:
                 continue
             self._checks.append(check)
             if kind is CellDead and self.profile.checks[ChamberCells.name].enabled:
                 of_chambers = self.profile.checks[ChamberCells.name]
-                setting = replace(setting, settings=of_chambers)
-                self._checks.append(ChamberCells(setting, check))
+                self._checks.append(make(ChamberCells, of_chambers, check))
         names = {check.name for check in self._checks} | {"data", "bytes"}
         kept = {k: v for k, v in self.judged.verdicts.items() if k[0] in names}
         self.judged.verdicts = kept
@@ -256,12 +269,24 @@ class Judge:
         builder.add(seen)
         if builder.live_s >= AUTO_S and (made := builder.build("the run's first calm minutes")):
             self.reference, self._builder = made, None
-            self._make_checks(seen.window_s)
+            self._make_checks(seen)
 
 
-def _made(kind: Any, setting: Setting, scale: CellScale) -> Check:
-    check: Check = kind(setting, scale) if kind in _OF_CELLS else kind(setting)
-    return check
+def _maker(reference: Reference, window_s: float) -> Callable[..., Check]:
+    """Return what makes checks, which share what they know of cells, and of constants."""
+    scale = CellScale(reference)
+    constants = TrackConstants(reference) if reference.tracks else None
+
+    def make(kind: Any, settings: CheckSettings, *more: Any) -> Check:
+        setting = Setting(settings=settings, reference=reference, window_s=window_s)
+        if kind in _OF_CELLS:
+            more = (scale,)
+        elif kind in _OF_CONSTANTS:
+            more = (constants,)
+        check: Check = kind(setting, *more)
+        return check
+
+    return make
 
 
 def _bytes_verdict(account: ByteAccounting, since_s: float, at: float | None) -> Verdict:

@@ -85,7 +85,7 @@ class DriftBox(Check):
 
     def step(self, seen: Seen, quiet: Quiet) -> None:
         """Take a window."""
-        frozen = quiet.chambers | self._off
+        frozen = quiet.chambers | quiet.moved | self._off
         grows = self._templates.scores(seen.box)
         entries = seen.box[:, 1:-1].sum(axis=1)
         self._test.step_scores(grows, entries, np.zeros(len(entries)), seen.live_s, frozen)

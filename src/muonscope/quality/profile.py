@@ -35,6 +35,13 @@ class _Check(Struct, frozen=True, forbid_unknown_fields=True):
     bad_ns: Annotated[float, Meta(gt=0, le=200)] | None = None
     warn_stretch: Annotated[float, Meta(gt=0, le=0.5)] | None = None
     bad_stretch: Annotated[float, Meta(gt=0, le=0.5)] | None = None
+    warn_part: Annotated[float, Meta(gt=0, le=0.5)] | None = None
+    bad_part: Annotated[float, Meta(gt=0, le=0.5)] | None = None
+    warn_mm: Annotated[float, Meta(gt=0, le=20)] | None = None
+    bad_mm: Annotated[float, Meta(gt=0, le=20)] | None = None
+    warn_mean_mm: Annotated[float, Meta(gt=0, le=20)] | None = None
+    bad_mean_mm: Annotated[float, Meta(gt=0, le=20)] | None = None
+    least_missed: Annotated[float, Meta(gt=0, le=1)] | None = None
     dead: Annotated[float, Meta(gt=0, le=1)] | None = None
     neighbours: Annotated[float, Meta(ge=1)] | None = None
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from muonscope.detector import Detector
 from muonscope.quality.common import chamber_mode
 from muonscope.quality.seen import BAD_WORDS, Seen, layout_of
+from muonscope.quality.track_reference import SeenTracks, TrackReference
 
 __all__ = ["LEAST_WINDOWS", "Reference", "ReferenceBuilder", "flat_reference"]
 
@@ -55,6 +56,8 @@ class Reference:
     bad_share: Array
     """Part of all words, by kind."""
     tells_all: bool
+    tracks: TrackReference | None = None
+    """Where its windows have tracks, and enough of them."""
     whole: bool = True
     """False where it only says that cells and chambers are alike."""
 
@@ -69,6 +72,7 @@ class ReferenceBuilder:
         self._windows, self._stride = 0, 1
         self._series: list[tuple[Array, Array]] = []
         self._tells_all = True
+        self._tracks: list[SeenTracks] | None = []
 
     @property
     def windows(self) -> int:
@@ -83,6 +87,7 @@ class ReferenceBuilder:
     def add(self, seen: Seen) -> None:
         """Take a window; one in which an FPGA was silent for more than a tenth only adds rates."""
         self._tells_all = self._tells_all and seen.tells_all
+        self._add_tracks(seen.tracks)
         extra = (seen.hits - seen.occupied).astype(np.float64)
         whole = seen.chamber_live_s.min() >= 0.9 * seen.window_s
         chamber_hits = np.bincount(self._layout.chamber_of_cell, seen.hits)
@@ -119,6 +124,13 @@ class ReferenceBuilder:
                     self._series, self._stride = self._series[::2], self._stride * 2
             self._windows += 1
 
+    def _add_tracks(self, tracks: SeenTracks | None) -> None:
+        """Add the tracks of a window, where all windows have them."""
+        if tracks is None or self._tracks is None:
+            self._tracks = None
+        else:
+            self._tracks = [sum(self._tracks, tracks)]
+
     def build(self, name: str) -> Reference | None:
         """Return the reference; None while there are too few whole windows."""
         if len(self._series) < LEAST_WINDOWS:
@@ -149,6 +161,7 @@ class ReferenceBuilder:
             lane_hz=_per(s["lane_words"], s["lane_live_s"]),
             bad_share=_per(s["bad_words"], s["words"]),
             tells_all=self._tells_all,
+            tracks=TrackReference.of(self._tracks[0], self.live_s) if self._tracks else None,
         )
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from muonscope.counting.blocks.multiplicity import MULTIPLICITIES
 from muonscope.counting.summary import Summary
 from muonscope.detector import Detector
+from muonscope.quality.track_reference import SeenTracks
 from muonscope.results.read_message import WindowResult
 from muonscope.units import ORBIT_S
 
@@ -97,6 +98,8 @@ class Seen:
     """Shape (4,): words by :data:`BAD_WORDS`."""
     tells_all: bool
     """Whether all of this is told: results of version 1 tell only some."""
+    tracks: SeenTracks | None = None
+    """Where tracks are counted."""
 
     @classmethod
     def of(cls, result: WindowResult) -> "Seen":
@@ -132,4 +135,5 @@ class Seen:
                 [account.invalid, account.unmapped, account.late, arrays["repeated"].sum()]
             ),
             tells_all=tells_all,
+            tracks=SeenTracks.of(summary),
         )

@@ -174,6 +174,23 @@ def fit_three(u: Any, z: Any, s: Any, t: Any, cell: Any, out: Any) -> Any:
     return True
 
 
+@part
+def keep(best: Any, kept: int, most: int, out: Any, sides: int) -> int:
+    """Put a solution among the best ones, in the order of their rss; return their number."""
+    at = kept
+    while at > 0 and best[at - 1, 3] > out[3]:
+        if at < most:
+            for k in range(5):
+                best[at, k] = best[at - 1, k]
+        at -= 1
+    if at == most:
+        return kept
+    for k in range(4):
+        best[at, k] = out[k]
+    best[at, 4] = sides
+    return min(kept + 1, most)
+
+
 def _types(t: Any) -> Any:
     real, whole = t.float64, t.int64
     return whole(
@@ -271,16 +288,7 @@ def find_segments(
                                         continue
                                     if out[3] > most_rss or abs(out[1]) > steepest:
                                         continue
-                                    at = kept
-                                    while at > 0 and best[at - 1, 3] > out[3]:
-                                        if at < most_kept:
-                                            best[at] = best[at - 1]
-                                        at -= 1
-                                    if at < most_kept:
-                                        best[at, 0], best[at, 1] = out[0], out[1]
-                                        best[at, 2], best[at, 3] = out[2], out[3]
-                                        best[at, 4] = sides
-                                        kept = min(kept + 1, int(most_kept))
+                                    kept = keep(best, kept, int(most_kept), out, sides)
                                 for rank in range(kept):
                                     if n == whole.shape[1]:
                                         return -1

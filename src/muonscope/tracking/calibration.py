@@ -1,8 +1,7 @@
 """The constants of a telescope from its own tracks: velocity, times, offsets and tilts.
 
-Each track has its own place, slope and t0. What is left of its residuals when these are
-eliminated tells of constants that all tracks share (V. Blobel's Millepede in the small; Nucl.
-Instr. Meth. A 566, 2006, 5):
+The sums that ``tracking.normal`` makes are solved, hits are reconstructed anew with the
+constants found, and so on until nothing moves any more:
 
 * the drift velocity moves a hit by its *fitted* distance from the wire, for the measured one
   has an error that would bias the answer;
@@ -20,6 +19,7 @@ import numpy as np
 
 from muonscope.detector import Detector
 from muonscope.tracking.layout import Reals, TrackingLayout, Wholes, layout_of
+from muonscope.tracking.normal import constants_of, equations, normal_sums
 from muonscope.tracking.reconstruct import Reconstructed, reconstruct
 
 __all__ = ["LEAST_TRACKS", "Calibration", "Constant", "calibrated"]
@@ -31,7 +31,6 @@ _ROUNDS = 8
 _SETTLED = 0.1
 """Constants that change by less than this many errors in a round have settled."""
 _CUT_SIGMAS = 4.0
-_AT_ONCE = 4_000
 _WEAK = 1e-7
 """Share of the strongest direction below which residuals tell nothing of a direction."""
 
@@ -80,11 +79,11 @@ def calibrated(detector: Detector, time: Wholes, cell: Wholes) -> Calibration | 
     for rounds in range(1, _ROUNDS + 1):
         layout = layout_of(now)
         found = reconstruct(layout, time, cell)
-        over = np.flatnonzero(found.chambers > 1)
-        if len(over) < LEAST_TRACKS:
-            return len(over)
+        over = int(np.count_nonzero(found.chambers > 1))
+        if over < LEAST_TRACKS:
+            return over
         widths.append(_width(found))
-        step, errors, covariance, used = _step(layout, found, over, widths[-1])
+        step, errors, covariance, used = _step(layout, found, widths[-1])
         now = _moved(now, step)
         if rounds > 1 and (np.abs(step) < _SETTLED * np.where(errors > 0, errors, np.inf)).all():
             break
@@ -104,21 +103,15 @@ def _width(found: Reconstructed) -> float:
 
 
 def _step(
-    layout: TrackingLayout, found: Reconstructed, over: Wholes, sigma: float
+    layout: TrackingLayout, found: Reconstructed, sigma: float
 ) -> tuple[Reals, Reals, Reals, int]:
     """Return a step of all constants, their errors (0: not determined), covariances, tracks.
 
     In the order: relative velocity; of each chamber lateness, offset, tilt.
     """
-    chambers = len(layout.view)
-    n = 1 + 3 * chambers
-    normal, right, used = np.zeros((n, n)), np.zeros(n), 0
-    for begin in range(0, len(over), _AT_ONCE):
-        some = over[begin : begin + _AT_ONCE]
-        more, wanted, count = _equations(layout, found, some, _CUT_SIGMAS * sigma)
-        normal += more
-        right += wanted
-        used += count
+    group = np.where(found.chambers > 1, 0, -1)
+    sums, used = normal_sums(layout, found, group, 1, _CUT_SIGMAS * sigma)
+    normal, right = equations(sums[0])
     free = _free(layout)
     inner = free.T @ normal @ free
     scale = 1 / np.sqrt(np.where(np.diag(inner) > 0, np.diag(inner), 1.0))
@@ -131,7 +124,7 @@ def _step(
     covariance = inverse * sigma**2
     errors = np.sqrt(np.diag(covariance)) * told
     _compare_views(layout, found, step, errors)
-    return step, errors, covariance, used
+    return step, errors, covariance, int(used[0])
 
 
 def _free(layout: TrackingLayout) -> Reals:
@@ -146,51 +139,13 @@ def _free(layout: TrackingLayout) -> Reals:
         height = np.where(mine > 0, layout.centre_mm - layout.centre_mm[mine > 0].mean(), 0.0)
         for kind, shape in ((0, mine), (1, mine), (1, height)):
             if shape.any():
-                direction = np.zeros(1 + 3 * chambers)
+                direction = np.zeros(constants_of(chambers))
                 direction[1 + kind * chambers : 1 + (kind + 1) * chambers] = shape
                 chosen.append(direction)
     basis = np.array(chosen).T
     values, vectors = np.linalg.eigh(np.eye(len(basis)) - basis @ np.linalg.pinv(basis))
     directions: Reals = vectors[:, values > 0.5]
     return directions
-
-
-def _equations(
-    layout: TrackingLayout, found: Reconstructed, tracks: Wholes, cut_mm: float
-) -> tuple[Reals, Reals, int]:
-    """Return the normal equations of some tracks, each without its own place, slope and t0."""
-    most = int(found.size[tracks].max())
-    at = (found.ends - found.size)[tracks][:, None] + np.arange(most)
-    there = np.arange(most) < found.size[tracks][:, None]
-    hit = np.where(there, at, 0)
-    cell = found.cell[found.hit[hit]]
-    chamber, residual = layout.chamber[cell], found.residual_mm[hit]
-    weight = (there & (np.abs(residual) < cut_mm)).astype(np.float64)
-    side, velocity = found.side[hit].astype(np.float64), layout.cell[0]
-    z, slope = layout.z_mm[cell], found.slope[tracks][:, None]
-    fitted = found.x_mm[tracks][:, None] + slope * (z - found.z_mm[tracks][:, None])
-    inside = layout.height_mm[layout.layer[cell]]  # in the frame of the chamber
-    along = layout.place_mm[cell]
-    chambers = len(layout.view)
-    moves = np.zeros((*hit.shape, 1 + 3 * chambers))
-    moves[..., 0] = fitted - layout.x_mm[cell]  # side x fitted distance
-    rows, columns = np.indices(hit.shape)
-    for kind, value in enumerate((-side * velocity, np.ones_like(z), -(inside + slope * along))):
-        moves[rows, columns, 1 + kind * chambers + chamber] = value
-    own = np.stack([np.ones_like(z), z - z.mean(axis=1, keepdims=True), side], axis=2)
-    weighted = own * weight[..., None]
-    inner = np.einsum("thi,thj->tij", weighted, own)
-    good = (weight.sum(axis=1) > 5) & (np.abs(np.linalg.det(inner)) > 1e-6)
-    weighted, own, moves, weight = weighted[good], own[good], moves[good], weight[good]
-    residual = residual[good]
-    cross = np.einsum("thi,thp->tip", weighted, moves)
-    solved = np.linalg.solve(inner[good], cross)
-    normal = np.einsum("thp,th,thq->pq", moves, weight, moves, optimize=True)
-    normal -= np.einsum("tip,tiq->pq", cross, solved)
-    # residual = - what the constants still lack, as far as a track cannot take it up
-    right = np.einsum("thp,th,th->p", moves, weight, residual, optimize=True)
-    right -= np.einsum("tip,ti->p", solved, np.einsum("thi,th->ti", weighted, residual))
-    return normal, -right, int(np.count_nonzero(good))
 
 
 def _compare_views(

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from muonscope.counting.block import COUNT_SCHEMA, Array, IntArray, Message
-from muonscope.counting.told import MOST_COUNT, Told, array, number, part, short, whole
+from muonscope.counting.told import MOST_COUNT, Told, array, number, part, short
 from muonscope.errors import FormatError
 from muonscope.tracking.histograms import HISTOGRAMS, SKY
+from muonscope.tracking.normal import KINDS
 from muonscope.tracking.sample import EVENTS, HIT, HITS, LINE, LINES, SampledEvent
 
 __all__ = ["SCHEMA", "read", "written"]
@@ -77,13 +78,24 @@ _PROPERTIES: dict[str, Any] = {
     "sky": {
         "type": "object",
         "description": "Muons seen in two views: slope of the first and of the second one, row by"
-        f" row, {SKY.bins} bins of {SKY.width} from {SKY.low} on.",
-        "required": ["first", "counts"],
+        f" row, {SKY.bins} bins of {SKY.width} from {SKY.low} on; those that are not zero.",
+        "required": ["bins", "counts"],
         "additionalProperties": False,
-        "properties": _RUN["properties"],
+        "properties": {"bins": _COUNTS, "counts": _COUNTS},
     },
     "cells_expected": {**_RUN, "description": "By cell: muons that must have crossed it."},
     "cells_missed": {**_RUN, "description": "By cell: those of them that it has not seen."},
+    "constants": {
+        "type": "object",
+        "description": "What tracks tell of shared constants, as normal equations in thousandths:"
+        f" the velocity, then {', '.join(KINDS)} of each chamber.",
+        "required": ["normal", "right"],
+        "additionalProperties": False,
+        "properties": {
+            "normal": {**_WHOLES, "description": "The triangle from the diagonal on, by rows."},
+            "right": {**_WHOLES, "description": "What the constants lack, multiplied by it."},
+        },
+    },
     "sample": {
         "type": "array", "maxItems": EVENTS, "items": _EVENT,
         "description": "The first events with a track.",
@@ -110,10 +122,13 @@ def written(rows: Mapping[str, Array], views: Sequence[str]) -> Message:
             "low": axis.low, "width": axis.width, "bins": axis.bins, "rows": counts,
         }  # fmt: skip
     message |= {
-        "sky": _run(rows["track_sky"].ravel()),
+        "sky": _sparse(rows["track_sky"].ravel()),
         "cells_expected": _run(rows["cell_expected"]),
         "cells_missed": _run(rows["cell_expected"] - rows["cell_seen"]),
     }
+    normal = rows["track_normal"]
+    triangle = np.triu_indices(len(normal))
+    message["constants"] = {"normal": normal[triangle].tolist(), "right": normal[:, -1].tolist()}
     events = [SampledEvent.of(row) for row in rows["track_sample"]]
     message["sample"] = [
         {
@@ -134,6 +149,12 @@ def _run(counts: Array) -> Message:
     return {"first": first, "counts": counts[first : last + 1].tolist()}
 
 
+def _sparse(counts: Array) -> Message:
+    """Return the bins whose counts are not zero."""
+    filled = np.flatnonzero(counts)
+    return {"bins": filled.tolist(), "counts": counts[filled].tolist()}
+
+
 def read(told: Told, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, IntArray]:
     """Return the arrays that a message tells.
 
@@ -144,7 +165,9 @@ def read(told: Told, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, IntArra
     """
     found, where = part(told.message, "tracks"), "tracks."
     arrays = {
-        "tracked": np.array([whole(found, name, MOST_COUNT) for name in _NUMBERS], np.int64),
+        "tracked": np.array(
+            [number(found.get(name), where + name, MOST_COUNT) for name in _NUMBERS], np.int64
+        ),
         "tracks": _matrix(found, "by_chambers", shapes["tracks"]),
         "track_hits": _matrix(found, "three_and_four", shapes["track_hits"]),
     }
@@ -159,8 +182,8 @@ def read(told: Told, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, IntArra
         arrays[f"track_{axis.name}"] = np.stack(
             [_filled(row, f"{where}{axis.name}.rows[{i}]", shape[1]) for i, row in enumerate(rows)]
         )
-    sky = shapes["track_sky"]
-    arrays["track_sky"] = _filled(found.get("sky"), f"{where}sky", sky[0] * sky[1]).reshape(sky)
+    arrays["track_sky"] = _sky(part(found, "sky", where), shapes["track_sky"])
+    arrays["track_normal"] = _normal(part(found, "constants", where), shapes["track_normal"])
     expected, missed = (
         _filled(found.get(name), where + name, told.detector.n_cells)
         for name in ("cells_expected", "cells_missed")
@@ -190,7 +213,10 @@ def _filled(value: object, where: str, size: int) -> IntArray:
     """Return the counts that a run of bins tells."""
     if not isinstance(value, dict):
         raise FormatError(f"{where}: found {short(value)}, expected an object")
-    first, counts = whole(value, "first", size), array(value, "counts", f"{where}.")
+    first, counts = (
+        number(value.get("first"), f"{where}.first", size),
+        array(value, "counts", f"{where}."),
+    )
     if first + len(counts) > size:
         raise FormatError(
             f"{where}: found {len(counts)} counts from {first} on, expected at most {size} in all"
@@ -198,6 +224,29 @@ def _filled(value: object, where: str, size: int) -> IntArray:
     filled = np.zeros(size, np.int64)
     filled[first : first + len(counts)] = counts
     return filled
+
+
+def _sky(found: Message, shape: tuple[int, ...]) -> IntArray:
+    where, size = "tracks.sky.", int(np.prod(shape))
+    filled = array(found, "bins", where)
+    counts = array(found, "counts", where, len(filled))
+    if len(filled) and (filled[-1] >= size or (np.diff(filled) <= 0).any()):
+        raise FormatError(
+            f"{where}bins: found {short(filled.tolist())}, expected ascending < {size}"
+        )
+    sky = np.zeros(size, np.int64)
+    sky[filled] = counts
+    return sky.reshape(shape)
+
+
+def _normal(found: Message, shape: tuple[int, ...]) -> IntArray:
+    where, n = "tracks.constants.", shape[0]
+    normal = np.zeros(shape, np.int64)
+    rows, columns = np.triu_indices(n)
+    normal[rows, columns] = array(found, "normal", where, len(rows), -MOST_COUNT)
+    normal[columns, rows] = normal[rows, columns]
+    normal[:, -1] = array(found, "right", where, n, -MOST_COUNT)
+    return normal
 
 
 def _sample(found: Message, told: Told, shapes: Mapping[str, tuple[int, ...]]) -> IntArray:

@@ -28,6 +28,7 @@ from muonscope.detector import Detector
 from muonscope.tracking.efficiency import cells_asked
 from muonscope.tracking.histograms import HISTOGRAMS, SKY, counted, histograms, sky_map
 from muonscope.tracking.layout import LAYERS, TrackingLayout, layout_of
+from muonscope.tracking.normal import constants_of, normal_sums
 from muonscope.tracking.sample import EVENTS, ROW, earliest, sampled
 from muonscope.units import BX_PER_ORBIT
 
@@ -42,8 +43,8 @@ class Tracks(Block):
     one chamber is a segment; ``track_hits`` how often a chamber gave three and four hits to one;
     ``track_<name>`` the histograms, ``track_sky`` the map of slopes; ``cell_expected`` and
     ``cell_seen`` the muons that must have crossed a cell, and those that it has seen;
-    ``track_sample`` the first events with a track, or with a segment where no view has two
-    chambers.
+    ``track_normal`` what tracks tell of velocity, times, offsets and tilts; ``track_sample`` the
+    first events with a track, or with a segment where no view has two chambers.
     """
 
     name = "tracking"
@@ -52,13 +53,15 @@ class Tracks(Block):
     def shapes(self, detector: Detector) -> dict[str, tuple[int, ...]]:
         """Return the shapes; histograms have two bins more, below and above."""
         chambers, views = detector.n_chambers, len(layout_of(detector).views)
+        constants = constants_of(chambers)
         filled = {
             f"track_{axis.name}": (axis.rows(chambers, views), axis.bins + 2) for axis in HISTOGRAMS
         }
         return {
             "tracked": (3,), "tracks": (views, chambers), "track_hits": (chambers, 2), **filled,
             "track_sky": (SKY.bins, SKY.bins), "cell_expected": (detector.n_cells,),
-            "cell_seen": (detector.n_cells,), "track_sample": (EVENTS, ROW),
+            "cell_seen": (detector.n_cells,), "track_normal": (constants, constants + 1),
+            "track_sample": (EVENTS, ROW),
         }  # fmt: skip
 
     def count(self, detector: Detector, panes: Panes, hits: Hits | None) -> Columns:
@@ -85,6 +88,7 @@ class Tracks(Block):
             "track_sky": sky_map(found, pane, n),
             "cell_expected": expected,
             "cell_seen": seen,
+            "track_normal": normal_sums(layout, found, pane, n)[0],
             "track_sample": _samples(layout, made, hits, n),
         }
 
