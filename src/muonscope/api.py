@@ -174,6 +174,7 @@ def simulate(
     seed: int = 1,
     rate_scale: float = 1.0,
     faults: Sequence[str] = (),
+    cabling: Sequence[str] = (),
 ) -> Simulated:
     """Simulate a telescope; everything is in memory, about 50 bytes a word.
 
@@ -191,6 +192,8 @@ def simulate(
         Times all rates.
     faults
         Such as ``"noisy:ch0:61@20s-40s"``.
+    cabling
+        Cables that are exchanged, such as ``"ch0=ch3"``.
 
     Raises
     ------
@@ -209,8 +212,9 @@ def simulate(
     from muonscope.simulation.telescope import simulate as simulated
     from muonscope.simulation.truth import TruthTables
 
-    if isinstance(faults, str):
-        raise OptionError(f"faults: found {faults!r}, expected a list of texts")
+    for name, texts in (("faults", faults), ("cabling", cabling)):
+        if isinstance(texts, str):
+            raise OptionError(f"{name}: found {texts!r}, expected a list of texts")
     telescope = detector_of(profile) if detector is None else _detector(detector)
     simulation = Simulation(
         detector=telescope,
@@ -220,6 +224,7 @@ def simulate(
         seed=seed,
         rate_scale=rate_scale,
         faults=tuple(parse_fault(str(spec), telescope) for spec in faults),
+        cabling=tuple(map(str, cabling)),
     )
     if words is None and seconds == math.inf:
         raise OptionError("seconds: found inf without words, expected an end")

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from muonscope.counting.counter import Counter
 from muonscope.counting.doubts import Counts, Doubter
 from muonscope.counting.fitting import best_detector, best_of, prefix_bytes
+from muonscope.counting.geometry_fit import GeometryFit
 from muonscope.counting.summary import Summary
 from muonscope.counting.window_spec import Note
 from muonscope.counting.window_table import WindowTable
@@ -170,6 +171,7 @@ class _Inspector:
         self._notes: list[Note] = []
         self._errors: list[MuonscopeError] = []
         self._doubter = Doubter(detector)
+        self._geometry = GeometryFit(detector)
         self._bytes: dict[str, int] = {}
         self.rejects = Rejects()
 
@@ -191,6 +193,7 @@ class _Inspector:
                     "compression": batch.compression,
                     "bytes": position.bytes_in,
                 }
+        self._geometry.take(words)
         self._note_odd(words, self._counter.words_in)
         self._tops += np.bincount((words >> np.uint64(49)).astype(np.int64), minlength=_TOP)
         self._note_windows(self._counter.push(words))
@@ -224,6 +227,7 @@ class _Inspector:
             rejects=self.rejects,
             errors=self._errors,
             doubts=self._doubter.doubts,
+            fits_better=self._geometry.better(),
         )
 
     def _counts(self, total: Summary) -> Counts:

@@ -95,6 +95,8 @@ class Report:
     errors: list[MuonscopeError]
     doubts: list[Event]
     """What makes the counts doubtful, such as many unmapped words."""
+    fits_better: str = ""
+    """The shipped detector by whose geometry channels fire together, if it is another one."""
 
     @property
     def live_s(self) -> float:
@@ -109,6 +111,7 @@ class Report:
         return {
             "detector": self.detector.name,
             "chosen": self.chosen,
+            "fits_better": self.fits_better,
             "streams": self.streams,
             "words_by_head": self.words_by_head,
             "words_by_fpga": self.words_by_fpga,

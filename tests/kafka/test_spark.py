@@ -231,7 +231,8 @@ def test_partitions_that_are_added_end_the_run_and_the_next_one_reads_them(
 
     with ThreadPoolExecutor() as pool:
         added = pool.submit(later)
-        with pytest.raises(SourceLostError, match="has 3 partitions now, 1 before"):
+        # a broker makes them known one after the other: the first look may see two
+        with pytest.raises(SourceLostError, match=r"has [23] partitions now, 1 before"):
             spark(topic.stream, topic.results, idle_exit="60s")
         added.result()
     assert spark(topic.stream, topic.results, idle_exit="1s") == 0

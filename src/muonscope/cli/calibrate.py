@@ -1,5 +1,7 @@
 """The ``calibrate`` command."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -9,6 +11,7 @@ from muonscope.cli.say import tell
 from muonscope.replaying.calibrate import calibrate_with
 from muonscope.replaying.options import CalibrateOptions
 from muonscope.stopping import Stop
+from muonscope.tracking.cabling import Cabling
 from muonscope.tracking.calibration import Calibration, Constant
 
 __all__ = ["calibrate_command"]
@@ -34,7 +37,20 @@ def calibrate_command(options: CalibrateOptions) -> int:
         f"{found.tracks:,} tracks, {found.rounds} rounds; width of residuals"
         f" {found.sigma_mm[0]:.3f} -> {found.sigma_mm[1]:.3f} mm (68 %)" + _correlated(found)
     )
+    for line in _cables(found.cabling):
+        print(line)  # noqa: T201
     return stop.exit_code if stop else 0
+
+
+def _cables(cabling: Cabling) -> Iterator[str]:
+    """Say what the coincidences tell of the cables."""
+    unsure = f"; {cabling.unsure} channels fired too little to tell" if cabling.unsure else ""
+    if cabling.as_told:
+        yield f"cables are as the detector file says{unsure}"
+        return
+    yield f"cables are not as the detector file says{unsure}:"
+    yield from (f"  {problem}" for problem in cabling.problems)
+    yield "the constants above are for cables as they are: write them with --to, or mend the cables"
 
 
 def _table(found: Calibration) -> Table:

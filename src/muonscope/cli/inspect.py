@@ -123,6 +123,11 @@ def _epochs(report: Report) -> Table:
 def _odd_lines(report: Report) -> Iterator[str]:
     yield from map(str, report.errors)
     yield from map(describe, report.doubts)
+    if report.fits_better:
+        yield (
+            f"these words fit {report.fits_better} better: channels fire together as its chambers"
+            f" lie; use --detector {report.fits_better}"
+        )
     low = Counter(c.chamber for c in report.odd_channels if c.kind in {"silent", "weak"})
     whole = [n for n, c in enumerate(report.detector.chambers) if low[n] == c.n_channels]
     for n in whole:

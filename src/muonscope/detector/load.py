@@ -129,6 +129,7 @@ def _chamber(table: "_Table", number: int, readout: Readout) -> Chamber:
         offset_mm=table.number("offset_mm", 0.0),
         tilt_rad=table.number("tilt_rad", 0.0, low=-1.6, high=1.6),
         drift_offset_ns=table.number("drift_offset_ns", 0.0, low=-100_000, high=100_000),
+        recabled=table.recabled("recabled", first, last),
     )
     table.finish()
     return chamber
@@ -266,6 +267,17 @@ class _Table:
         if not whole or len(set(found)) != len(found):
             raise self.wrong(key, found, expected)
         return tuple(found)
+
+    def recabled(self, key: str, first: int, last: int) -> tuple[tuple[int, int], ...]:
+        expected = f"a table CHANNEL = CHANNEL of the same channels {first} .. {last} on both sides"
+        found = self._get(key, {}, dict, expected)
+        names = {str(channel): channel for channel in range(first, last + 1)}
+        if not found.keys() <= names.keys() or {*map(type, found.values())} - {int}:
+            raise self.wrong(key, found, expected)
+        pairs = sorted((names[name], cell) for name, cell in found.items())
+        if sorted(cell for _, cell in pairs) != [channel for channel, _ in pairs]:
+            raise self.wrong(key, found, expected)
+        return tuple(pairs)
 
     def channel_range(self, key: str) -> tuple[int, int]:
         expected = f"[first, last] with 0 <= first <= last <= {_CHANNELS - 1}"

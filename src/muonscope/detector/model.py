@@ -75,6 +75,9 @@ class Chamber:
     drift_offset_ns: float = 0.0
     """Added to t_hit - t_scintillator to give the drift time, ns."""
 
+    recabled: tuple[tuple[int, int], ...] = field(default=(), repr=False)  # as Readout.pins
+    """Pairs: a channel, and that whose cell it carries; others carry their own."""
+
     @property
     def n_channels(self) -> int:
         """Number of channels, which is the number of cells."""
@@ -184,7 +187,13 @@ class Detector:
     @property
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with what counts follow from."""
-        return sha256(repr(self).encode()).hexdigest()[:12]
+        return sha256(self.told.encode()).hexdigest()[:12]
+
+    @property
+    def told(self) -> str:
+        """A text that changes with what counts follow from; what is saved knows it by that."""
+        recabled = [chamber.recabled for chamber in self.chambers]
+        return f"{self!r}{recabled if any(recabled) else ''}"
 
     def first_cell(self, chamber: int) -> int:
         """Return the number of the first cell of ``chamber``."""
@@ -201,7 +210,8 @@ class Detector:
     def cells(self) -> Cells:
         """Return the geometry of all cells as arrays of shape ``(n_cells,)``."""
         sizes = [chamber.n_channels for chamber in self.chambers]
-        pin = np.concatenate([np.arange(size) for size in sizes])
+        index = np.concatenate([np.arange(size) for size in sizes])
+        pin = np.concatenate([_pins(chamber) for chamber in self.chambers])
         chamber = np.repeat(np.arange(self.n_chambers), sizes)
         layer, wire = _LAYER_OF_PIN[pin % _LAYERS], pin // _LAYERS + 1
         n_wires = np.repeat([-(-size // _LAYERS) for size in sizes], sizes)
@@ -209,9 +219,17 @@ class Detector:
         return Cells(
             chamber=chamber,
             fpga=np.repeat([c.fpga for c in self.chambers], sizes),
-            channel=pin + np.repeat([c.first_channel for c in self.chambers], sizes),
+            channel=index + np.repeat([c.first_channel for c in self.chambers], sizes),
             layer=layer,
             wire=wire,
             x_mm=left + (wire - 1) * CELL_WIDTH_MM,
             z_mm=(layer - (_LAYERS + 1) / 2) * CELL_HEIGHT_MM,
         )
+
+
+def _pins(chamber: Chamber) -> npt.NDArray[np.int64]:
+    """Return the number, from 0, of the cell that each channel carries."""
+    pins = np.arange(chamber.n_channels)
+    for channel, cell in chamber.recabled:
+        pins[channel - chamber.first_channel] = cell - chamber.first_channel
+    return pins

@@ -47,6 +47,7 @@ def detector_toml(detector: Detector, comments: tuple[str, ...] = ()) -> str:
 
 
 def _chamber(chamber: Chamber) -> list[str]:
+    recabled = ", ".join(f"{channel} = {cell}" for channel, cell in chamber.recabled)
     return [
         f"label = {_text(chamber.label)}",
         f"fpga = {chamber.fpga}",
@@ -56,6 +57,7 @@ def _chamber(chamber: Chamber) -> list[str]:
             f"{name} = {_number(getattr(chamber, name))}"
             for name in ("z_mm", "offset_mm", "tilt_rad", "drift_offset_ns")
         ),
+        *([f"recabled = {{ {recabled} }}"] if recabled else []),
     ]
 
 

@@ -166,7 +166,7 @@ def _kept_options(
     results = options.to if is_kafka_url(options.to) else str(results_path(options.to))
     return {
         "run": name,
-        "detector": f"{detector.name} ({zlib.crc32(repr(detector).encode()):08x})",
+        "detector": f"{detector.name} ({zlib.crc32(detector.told.encode()):08x})",
         "results": shown(_without_servers(results)),
         "sources": [shown(_without_servers(source)) for source in options.sources],
         "window": spec.window_s,

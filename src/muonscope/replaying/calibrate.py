@@ -1,6 +1,7 @@
 """Constants of a telescope from a recording: fitted, told, and written as a detector file."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from muonscope.replaying.options import CalibrateOptions, asked_in_python
 from muonscope.replaying.pane_source import PaneSource
 from muonscope.replaying.word_files import writing
 from muonscope.stopping import Stop, Stopped
+from muonscope.tracking.cabling import corrected
 from muonscope.tracking.calibration import LEAST_TRACKS, Calibration, calibrated
 from muonscope.transports.files import shown
 from muonscope.units import BX_PER_ORBIT
@@ -68,7 +70,7 @@ def calibrate_with(options: CalibrateOptions, tell: Tell, stop: Stop) -> Calibra
     OptionError
         If no view has two chambers, or an option makes no sense.
     SourceError
-        If there are too few tracks, or sources cannot be read.
+        If there are too few tracks, sources cannot be read, or ``to`` cannot tell the cables.
     SinkError
         If the file cannot be written.
     Stopped
@@ -96,6 +98,13 @@ def calibrate_with(options: CalibrateOptions, tell: Tell, stop: Stop) -> Calibra
             f"found {found:,} tracks over two chambers, expected {LEAST_TRACKS} or more: give a"
             " longer recording, some 20 s at 3,000 hits a second"
         )
+    cabled = corrected(found.detector, found.cabling.place)
+    if cabled is None and options.to:
+        raise SourceError(
+            f"{'; '.join(found.cabling.problems)}: a detector file cannot say that channels of"
+            " several chambers are mixed; put the cables right, or leave out --to"
+        )
+    found = replace(found, detector=cabled or found.detector)
     if options.to:
         name = shown(" ".join(options.sources))
         text = detector_toml(

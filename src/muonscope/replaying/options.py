@@ -98,6 +98,9 @@ class SimulateOptions:
     fault: tuple[str, ...] = option(
         (), "--fault", metavar="SPEC", help="NAME[:TARGET][:VALUE][@START-END]; repeatable."
     )
+    cabling: tuple[str, ...] = option(
+        (), "--cabling", metavar="SPEC", help="Exchanged cables, such as ch0=ch3; repeatable."
+    )
     start_orbit: str = option("", "--start-orbit", metavar="N", help="First orbit.")
     truth: str = option(
         "", "--truth", metavar="FILE", help="Write what really happened, as .parquet."
@@ -120,7 +123,7 @@ class SimulateOptions:
         told = {
             "seconds": (self.seconds,), "words": (self.words,), "seed": (self.seed,),
             "rate-scale": (self.rate_scale,), "fault": self.fault,
-            "start-orbit": (self.start_orbit,),
+            "cabling": self.cabling, "start-orbit": (self.start_orbit,),
         }  # fmt: skip
         return {name: values for name, values in told.items() if values and values != ("",)}
 

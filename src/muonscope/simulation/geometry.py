@@ -4,6 +4,7 @@ Chambers stand above each other, centred on the same vertical; a ``phi`` chamber
 x, a ``theta`` chamber y. Layer k, wire w stand at [k - 1, w - 1]. All lengths in mm.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from muonscope.detector import Detector
 from muonscope.errors import OptionError
+from muonscope.simulation.cabling import channel_of_cells
 from muonscope.simulation.profiles import Profile
 from muonscope.units import CELL_WIDTH_MM
 
@@ -143,8 +145,9 @@ class Addresses:
     """Address of the firmware trigger of each FPGA that has one."""
 
 
-def addresses_of(detector: Detector) -> Addresses:
-    """Return the addresses of a detector."""
+def addresses_of(detector: Detector, cabling: Sequence[str] = ()) -> Addresses:
+    """Return the addresses of a detector, some of its cables being elsewhere."""
+    read_on = channel_of_cells(cabling, detector)
     cells = detector.cells()
     specials = detector.special_addresses(detector.scintillators)[:1]
     n_cells, n_scintillators = detector.n_cells, len(specials)
@@ -153,8 +156,12 @@ def addresses_of(detector: Detector) -> Addresses:
     none = np.zeros(len(specials), np.int64)
     first_trigger = n_cells + n_scintillators
     return Addresses(
-        fpga=np.concatenate([cells.fpga, [fpga for _, fpga, _ in specials]]).astype(np.int64),
-        channel=np.concatenate([cells.channel, [c for _, _, c in specials]]).astype(np.int64),
+        fpga=np.concatenate([cells.fpga[read_on], [fpga for _, fpga, _ in specials]]).astype(
+            np.int64
+        ),
+        channel=np.concatenate([cells.channel[read_on], [c for _, _, c in specials]]).astype(
+            np.int64
+        ),
         chamber=np.concatenate([cells.chamber, none - 1]),
         layer=np.concatenate([cells.layer, none]),
         wire=np.concatenate([cells.wire, none]),

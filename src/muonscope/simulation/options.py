@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from muonscope.detector import Detector, shipped_detector
 from muonscope.errors import OptionError
+from muonscope.simulation.cabling import channel_of_cells
 from muonscope.simulation.faults import Fault, parse_fault
 from muonscope.simulation.profiles import PROFILES, Profile, profile_named
 from muonscope.units import ORBITS_PER_COUNTER, seconds
@@ -25,7 +26,9 @@ RATE_SCALES = (1e-3, 1e4)
 SECONDS = "60"
 """How long a simulation is if nothing else is said, s."""
 
-_KEYS = ("seconds", "words", "seed", "rate-scale", "fault", "start-orbit")
+_KEYS = ("seconds", "words", "seed", "rate-scale", "fault", "cabling", "start-orbit")
+
+_SEVERAL = {"fault", "cabling"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +46,14 @@ class Simulation:
     rate_scale: float = 1.0
     """Times the profile's rates of muons and noise, 0.001 .. 10,000."""
     faults: tuple[Fault, ...] = ()
+    cabling: tuple[str, ...] = ()
+    """Cables that are exchanged, see :mod:`muonscope.simulation.cabling`."""
     start_orbit: int | None = None
     """Orbit counter at the start, 0 .. 2^32 - 1; default: that of the profile."""
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
+        channel_of_cells(self.cabling, self.detector)
         low, high = RATE_SCALES
         last = ORBITS_PER_COUNTER - 1
         self._check("seconds", Real, lambda value: value > 0, "a number greater than 0")
@@ -103,7 +109,7 @@ def split_url(url: str) -> tuple[str, dict[str, list[str]]]:
             raise OptionError(f"{url}: unknown option {key!r}; there are {', '.join(_KEYS)}")
         options.setdefault(name, []).append(value)
     for name, values in options.items():
-        if len(values) > 1 and name != "fault":
+        if len(values) > 1 and name not in _SEVERAL:
             raise OptionError(f"{url}: {name} is given {len(values)} times, expected once")
     return path.strip("/") or next(iter(PROFILES)), options
 
@@ -140,6 +146,7 @@ def simulation_of(
         seed=_whole("seed", given.get("seed", "1")),
         rate_scale=_number("rate scale", given.get("rate-scale", "1")),
         faults=tuple(parse_fault(spec, detector) for spec in options.get("fault", ())),
+        cabling=tuple(options.get("cabling", ())),
         start_orbit=_whole("start orbit", given["start-orbit"]) if "start-orbit" in given else None,
     )
 

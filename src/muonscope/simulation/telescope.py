@@ -104,7 +104,7 @@ class _Telescope:
         self._simulation = simulation
         self._profile = simulation.profile
         self._geometry = geometry_of(simulation.detector, simulation.profile)
-        self.addresses = addresses_of(simulation.detector)
+        self.addresses = addresses_of(simulation.detector, simulation.cabling)
         self._noise_hz = rates_hz(simulation.detector, simulation.profile.noise)
         self._noise_hz *= simulation.rate_scale
         self._train_share = train_shares(simulation.detector, simulation.profile.trains)
@@ -338,6 +338,7 @@ def _stale(simulation: Simulation) -> Batch:
         profile=replace(simulation.profile, daq=replace(daq, stale_words=0)),
         seed=seed,
         rate_scale=simulation.rate_scale,
+        cabling=simulation.cabling,
         start_orbit=(daq.stale_orbit - round(after_s / ORBIT_S)) % ORBITS_PER_COUNTER,
     )
     parts: list[Stream] = []

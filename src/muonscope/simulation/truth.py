@@ -71,7 +71,7 @@ class TruthTables:
     def __init__(self, simulation: Simulation) -> None:
         """Prepare; ``schema`` names the simulation in its metadata."""
         self._simulation = simulation
-        self._addresses: Addresses = addresses_of(simulation.detector)
+        self._addresses: Addresses = addresses_of(simulation.detector, simulation.cabling)
         self._words = 0
         about = {
             "content": TRUTH,

@@ -8,6 +8,8 @@ constants found, and so on until nothing moves any more:
 * a chamber that is late moves its hits away from their wires;
 * an offset moves all of its hits alike, a tilt by their height and their place in the chamber.
 
+Before that the cables are looked at, for hits in wrong cells make no tracks.
+
 What no residual tells stays as it is: a common shift and a shear of a view, a common time.
 Chambers and views that share no track are compared by the t0 of the same event.
 """
@@ -18,6 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from muonscope.detector import Detector
+from muonscope.tracking.cabling import Cabling, cabling_of
 from muonscope.tracking.layout import Reals, TrackingLayout, Wholes, layout_of
 from muonscope.tracking.normal import constants_of, equations, normal_sums
 from muonscope.tracking.reconstruct import Reconstructed, reconstruct
@@ -62,6 +65,8 @@ class Calibration:
     """Width of residuals that holds 68 %, before and after."""
     correlations: Reals
     """Of the constants that are determined, in their order, shape (n, n)."""
+    cabling: Cabling
+    """Which cell each channel carries; the constants are those of ``detector`` with these."""
 
 
 def calibrated(detector: Detector, time: Wholes, cell: Wholes) -> Calibration | int:
@@ -74,6 +79,8 @@ def calibrated(detector: Detector, time: Wholes, cell: Wholes) -> Calibration | 
     time, cell
         As :func:`~muonscope.tracking.reconstruct.reconstruct` takes them.
     """
+    cabling = cabling_of(detector, time, cell)
+    cell = cabling.place[cell]
     now, widths, rounds = detector, list[float](), 0
     errors, covariance, used = np.zeros(0), np.zeros((0, 0)), 0
     for rounds in range(1, _ROUNDS + 1):
@@ -93,7 +100,7 @@ def calibrated(detector: Detector, time: Wholes, cell: Wholes) -> Calibration | 
     correlated = covariance[np.ix_(known, known)] / np.outer(width, width)
     return Calibration(
         detector=now, constants=_constants(detector, now, errors), tracks=used, rounds=rounds,
-        sigma_mm=(widths[0], widths[-1]), correlations=correlated,
+        sigma_mm=(widths[0], widths[-1]), correlations=correlated, cabling=cabling,
     )  # fmt: skip
 
 
