@@ -32,6 +32,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"muonscope\.(wording|counting\.(blocks\.BLOCKS|fused|panes\.Panes|hits\.Hits))"),
     (r"py:class", r"muonscope\.(events\.Event|counting\.block\.Block)"),
     (r"py:class", r"muonscope\.quality\.track_reference\.TrackReference"),
+    (r"py:class", r"muonscope\.tracking\.cabling\.Cabling"),
 ]
 
 

@@ -32,13 +32,17 @@ LEAST_GAIN = 25.0
 
 _POOR = 0.25
 """Part of the likelihood that the geometry lets expect below which counts fit badly."""
+_HALF = 0.5
 _MOST_CHAMBERS = 5
 _STRONGEST = (6, 5, 7, 4, 8, 10)
 """Partners of a channel that are looked at to tell chambers apart: the first that does."""
 
 
 class Assignment:
-    """Channels to be assigned to cells: ``place[i]`` is the cell of channel i."""
+    """Channels to be assigned to cells: ``place[i]`` is the cell of channel i.
+
+    Those without counts stay where they are.
+    """
 
     def __init__(self, detector: Detector, counts: Wholes) -> None:
         self.counts = counts.astype(np.float64)
@@ -46,7 +50,12 @@ class Assignment:
         # given how often each channel fires at all, which efficiencies and noise change
         self._alone = np.log(np.exp(likely).sum(axis=1))
         self._likely = likely - self._alone - self._alone[:, None]
-        self._groups = list(groups_of(detector))
+        told = np.asarray(self.counts.any(axis=1))
+        self._silent = np.flatnonzero(~told)
+        self._groups = [
+            (one, other) for one, other in groups_of(detector)
+            if min(told[one].mean(), told[other].mean()) > _HALF
+        ]  # fmt: skip
 
     def score(self, place: Wholes) -> float:
         """Return the logarithm of the likelihood, but for a constant."""
@@ -93,6 +102,7 @@ class Assignment:
         gain = at[:, place] + at[:, place].T - own[:, None] - own
         gain -= self.counts * (np.diag(pair) + np.diag(pair)[:, None] - 2 * pair)
         np.fill_diagonal(gain, -np.inf)
+        gain[self._silent] = gain[:, self._silent] = -np.inf
         i, k = divmod(int(np.argmax(gain)), len(place))
         return i, k, float(gain[i, k])
 
