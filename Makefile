@@ -84,6 +84,7 @@ bench: .venv/installed ## Measure against the peers; prints ratios, checks the a
 figures: .venv/installed ## Draw the plots of the documentation again.
 	$(BIN)/python examples/simulation_plots.py --recordings $(REALDATA)
 	$(BIN)/python examples/dashboard_pictures.py
+	PYTHONPATH=tests $(BIN)/python benchmarks/muon_plots.py --recordings $(REALDATA)
 
 mutants: .venv/installed ## Make known mistakes in a copy, one at a time: tests must notice.
 	$(call timed,$(BIN)/python tools/mutants.py --jobs $(JOBS))

@@ -8,17 +8,21 @@ reconstruction was tuned on. Rates are medians of repeats that alternate with th
 """
 
 import argparse
+import itertools
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import orjson
 import polars as pl
 
 import muonscope
+import quality
 from muonscope import kernels
 from muonscope.counting.block import Block
 from muonscope.counting.blocks import BLOCKS, WITH_TRACKS
@@ -26,9 +30,12 @@ from muonscope.counting.counter import Counter
 from muonscope.counting.window_spec import WindowSpec
 from muonscope.counting.window_table import WindowTable, joined
 from muonscope.detector import Detector, shipped_detector
+from muonscope.quality.judge import Judge
 from muonscope.results.message import window_messages
+from muonscope.simulation.cabling import channel_of_cells
 from muonscope.simulation.options import detector_of
 from muonscope.simulation.profiles import REALISTIC_CELL
+from muonscope.tracking.cabling import cabling_of
 from muonscope.tracking.calibration import Calibration, calibrated
 from muonscope.tracking.efficiency import cells_asked
 from muonscope.tracking.layout import LAYERS, layout_of
@@ -156,6 +163,67 @@ def calibration(seconds: float) -> None:
                 line(f"{name} after {length:g} s", value, bar, unit)
 
 
+def verdicts(seconds: float) -> None:
+    """How soon a change of gas and a late chamber are found, and how often nothing is."""
+    number = {fault.spec: n for n, fault in enumerate(quality.FAULTS)}
+    for spec, asked in (("gas:53.6", 15.0), ("shift:ch0:5", 3.0)):
+        found = [quality.one_fault(("legnaro", number[spec], SEED + n)) for n in range(REPEATS)]
+        delays = [row["delays"].get("right", np.inf) for row in found]
+        line(f"{spec} is found, median of {REPEATS}", statistics.median(delays), asked, "s")
+    judge = Judge(detector_of("legnaro"), reference=quality.reference("legnaro"))
+    alarms = [
+        change for window in quality.windows("legnaro", 6 * seconds, SEED)
+        for change in judge.take(window) if change.verdict.counts
+    ]  # fmt: skip
+    line(f"false alarms in {6 * seconds:g} s", len(alarms), 0)
+
+
+def cabling(seconds: float) -> None:
+    """Whether cables that are exchanged are named, and none that are not."""
+    detector = exact("legnaro")
+    at, cell, _ = hits_in(simulated("legnaro", seconds / 2, SEED).words, detector)
+    pairs = [*itertools.combinations([f"ch{c}" for c in range(4)], 2)]
+    pairs += itertools.combinations([f"ch{c}.{k}" for c in range(4) for k in range(4)], 2)
+    unnamed = 0
+    for one, other in pairs:
+        read_on = channel_of_cells([f"{one}={other}"], detector)
+        told = cabling_of(detector, at, read_on[cell])
+        unnamed += not np.array_equal(told.place, np.argsort(read_on))
+    line(f"chambers and connectors of {len(pairs)} pairs not named", unnamed, 0)
+    right = []
+    for n in range(REPEATS):
+        read_on = channel_of_cells([f"shuffle:{SEED + n}"], detector)
+        right.append((cabling_of(detector, at, read_on[cell]).place == np.argsort(read_on)).mean())
+    line("all channels permuted: put right", 100 * min(right), 99, "%", least=True)
+    false = 0
+    for n in range(24):
+        for profile in ("legnaro", "trains"):
+            words = simulated(profile, seconds / 20, SEED + n).words
+            at, cell, _ = hits_in(words, detector)
+            false += not cabling_of(detector, at, cell).as_told
+    line(f"false alarms in 48 x {seconds / 20:g} s", false, 0)
+
+
+def recorded(_seconds: float) -> None:
+    """Run 591 as it was recorded."""
+    folder = Path(os.environ.get("MUONSCOPE_REALDATA", "../shared/realdata"))
+    path = folder / "run000591_data_000000.dat"
+    if not path.exists():
+        print(f"  {path} is not there")
+        return
+    detector = shipped_detector("run000591")
+    at, cell, _ = hits_in(np.fromfile(path, "<u8"), detector)
+    found = calibrated(detector, at, cell)
+    assert isinstance(found, Calibration)
+    velocity = found.detector.drift_velocity_um_per_ns
+    line("run000591: velocity off 57.3", abs(velocity - 57.3), 0.5, "um/ns")
+    made = reconstruct(layout_of(found.detector), at, found.cabling.place[cell])
+    over = made.chambers > 1
+    residual = made.residual_mm[over[made.row]]
+    line("run000591: residuals, RMS", float(np.sqrt((residual**2).mean())), 0.36, "mm")
+    line("run000591: views with tracks", len(np.unique(made.view[over])), 2, least=True)
+
+
 def counted(words: Words, blocks: tuple[Block, ...]) -> WindowTable:
     """Return the windows of words."""
     counter = Counter(shipped_detector(), WindowSpec(), blocks)
@@ -250,7 +318,7 @@ def alternating(detector: Detector, time_ticks: np.ndarray, cell: np.ndarray) ->
 
 SECTIONS = {
     "tracks": tracks, "noise": noise, "efficiency": efficiency, "calibration": calibration,
-    "size": size, "speed": speed,
+    "verdicts": verdicts, "cabling": cabling, "recorded": recorded, "size": size, "speed": speed,
 }  # fmt: skip
 
 if __name__ == "__main__":
