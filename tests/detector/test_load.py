@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 from muonscope.detector import (
@@ -332,3 +333,31 @@ def test_an_empty_file_names_the_first_key_that_is_missing() -> None:
 def test_setups_that_share_a_name_with_nothing_else_are_all_different() -> None:
     detectors: list[Detector] = [shipped_detector(name) for name in setup_names()]
     assert len(set(detectors)) == len(detectors)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "recabled = { 108 = 110 }", "recabled = { 5 = 6, 6 = 64 }", "recabled = { x = 5, 5 = 5 }",
+        "recabled = { 5 = 6.0, 6 = 5 }", "recabled = { 5 = 6, 6 = true }", "recabled = [5, 6]",
+        "layer_times_ns = [1, 2, 3]", "layer_times_ns = [1, 2, 3, true]", "layer_times_ns = 4",
+        "layer_times_ns = [1, 2, 3, inf]",
+    ],
+)  # fmt: skip
+def test_cables_and_times_of_layers_that_make_no_sense_are_refused(line: str) -> None:
+    text = setup_text("legnaro").replace("channels = [0, 63]", f"channels = [0, 63]\n{line}", 1)
+    with pytest.raises(DetectorError, match=rf"chamber\[0\].{line.split(maxsplit=1)[0]}: found"):
+        parse_detector(text)
+
+
+def test_recabled_channels_exchange_their_places_and_nothing_else() -> None:
+    plain, text = shipped_detector(), setup_text("legnaro")
+    line = "recabled = { 5 = 9, 9 = 5 }"
+    detector = parse_detector(text.replace("channels = [0, 63]", f"channels = [0, 63]\n{line}", 1))
+    before, after = plain.cells(), detector.cells()
+    assert after.channel.tolist() == before.channel.tolist()
+    assert (after.layer[5], after.wire[5]) == (before.layer[9], before.wire[9])
+    assert (after.x_mm[9], after.z_mm[9]) == (before.x_mm[5], before.z_mm[5])
+    others = np.delete(np.arange(256), [5, 9])
+    assert (after.x_mm[others] == before.x_mm[others]).all()
+    assert detector.fingerprint != plain.fingerprint

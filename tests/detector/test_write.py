@@ -31,11 +31,16 @@ def test_any_text_and_number_reads_back(
 ) -> None:
     detector = shipped_detector()
     z, offset, drift = numbers
-    first = replace(detector.chambers[0], z_mm=z, offset_mm=offset, drift_offset_ns=drift)
+    first = replace(
+        detector.chambers[0], z_mm=z, offset_mm=offset, drift_offset_ns=drift,
+        layer_times_ns=(z, offset, drift, 0.0), recabled=((3, 7), (7, 3)),
+    )  # fmt: skip
     changed = replace(
         detector, description=text, inferred=(text,), drift_velocity_um_per_ns=velocity,
         chambers=(first, *detector.chambers[1:]),
     )  # fmt: skip
     again = parse_detector(detector_toml(changed))
     assert again == changed
+    assert again.chambers[0].recabled == ((3, 7), (7, 3))
+    assert again.fingerprint == changed.fingerprint
     assert again.inferred == (text,)

@@ -65,7 +65,9 @@ def by_steps(found: Reconstructed, track: int) -> tuple[Reals, Reals] | None:
         for chamber in range(1 if kind < 0 else chambers):
             there = layout_of(moved(kind, chamber, STEP))
             # a chamber that is corrected to be earlier: only differences count in a layout
-            change = (there.delay - layout.delay) * 1e-3 * layout.tick_ns if kind == 0 else none
+            first = [DETECTOR.first_cell(c) for c in range(chambers)]
+            delay = (there.delay - layout.delay)[first] * 1e-3 * layout.tick_ns
+            change = delay if kind == 0 else none
             late = none.copy()
             if kind == 0:
                 late[chamber] = -STEP * units_of(1)[1]

@@ -105,7 +105,7 @@ def test_a_track_is_the_least_squares_of_its_hits() -> None:
     here = matched(simulated("legnaro", 4.0, 6), EXACT)
     found, layout = here.found, here.layout
     time, cell, _ = hits_in(simulated("legnaro", 4.0, 6).words, EXACT)
-    corrected = (time * 1000 + layout.delay[layout.chamber[cell]]) * (layout.tick_ns / 1000)
+    corrected = (time * 1000 + layout.delay[cell]) * (layout.tick_ns / 1000)
     rows = here.rows("phi")
     assert len(rows) > 80
     for row in rows.tolist():
@@ -157,3 +157,16 @@ def test_the_muon_of_the_recording_is_as_published(realdata: Path) -> None:
     over = np.flatnonzero(track.chambers > 1)
     assert len(over) == 1
     assert track.slope[over[0]] == pytest.approx(-0.2235, abs=0.001)
+
+
+def test_times_of_layers_are_added_to_those_of_their_hits() -> None:
+    run = simulated("quiet", 10.0, 12)
+    time, cell, _ = hits_in(run.words, EXACT)
+    times, ticks = (0.0, 25.0, -12.5, 5.0), np.array([0, 30, -15, 6])
+    chambers = tuple(replace(chamber, layer_times_ns=times) for chamber in EXACT.chambers)
+    layout = layout_of(replace(EXACT, chambers=chambers))
+    moved = reconstruct(layout_of(EXACT), time + ticks[layout.layer[cell]], cell)
+    found = reconstruct(layout, time, cell)
+    assert len(found.event) > 100
+    for name in ("event", "base", "slope", "t0_ns", "hit", "side"):
+        assert np.array_equal(getattr(found, name), getattr(moved, name)), name

@@ -17,6 +17,7 @@ __all__ = ["parse_detector", "setup_names", "setup_text", "shipped_detector"]
 
 _CHANNELS = 512
 _PINS = 240
+_LAYERS = 4
 _FPGAS = {1: 16, 2: 8}
 _HEADS = {1: 4, 2: 8}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -130,6 +131,7 @@ def _chamber(table: "_Table", number: int, readout: Readout) -> Chamber:
         tilt_rad=table.number("tilt_rad", 0.0, low=-1.6, high=1.6),
         drift_offset_ns=table.number("drift_offset_ns", 0.0, low=-100_000, high=100_000),
         recabled=table.recabled("recabled", first, last),
+        layer_times_ns=table.layer_times("layer_times_ns"),
     )
     table.finish()
     return chamber
@@ -267,6 +269,14 @@ class _Table:
         if not whole or len(set(found)) != len(found):
             raise self.wrong(key, found, expected)
         return tuple(found)
+
+    def layer_times(self, key: str) -> tuple[float, ...]:
+        expected = f"a list of {_LAYERS} numbers -100000 .. 100000"
+        found = self._get(key, [], list, expected)
+        numbers = all(type(ns) in {int, float} and abs(ns) <= 100_000 for ns in found)
+        if len(found) not in {0, _LAYERS} or not numbers:
+            raise self.wrong(key, found, expected)
+        return tuple(map(float, found))
 
     def recabled(self, key: str, first: int, last: int) -> tuple[tuple[int, int], ...]:
         expected = f"a table CHANNEL = CHANNEL of the same channels {first} .. {last} on both sides"

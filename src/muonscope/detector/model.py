@@ -78,6 +78,9 @@ class Chamber:
     recabled: tuple[tuple[int, int], ...] = field(default=(), repr=False)  # as Readout.pins
     """Pairs: a channel, and that whose cell it carries; others carry their own."""
 
+    layer_times_ns: tuple[float, ...] = field(default=(), repr=False)
+    """Added to the times of hits of the layers 1 .. 4 where tracks are looked for; none: zeros."""
+
     @property
     def n_channels(self) -> int:
         """Number of channels, which is the number of cells."""
@@ -192,8 +195,8 @@ class Detector:
     @property
     def told(self) -> str:
         """A text that changes with what counts follow from; what is saved knows it by that."""
-        recabled = [chamber.recabled for chamber in self.chambers]
-        return f"{self!r}{recabled if any(recabled) else ''}"
+        more = [(chamber.recabled, chamber.layer_times_ns) for chamber in self.chambers]
+        return f"{self!r}{more if any(map(any, more)) else ''}"
 
     def first_cell(self, chamber: int) -> int:
         """Return the number of the first cell of ``chamber``."""

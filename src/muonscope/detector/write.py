@@ -47,6 +47,7 @@ def detector_toml(detector: Detector, comments: tuple[str, ...] = ()) -> str:
 
 
 def _chamber(chamber: Chamber) -> list[str]:
+    times = ", ".join(map(_number, chamber.layer_times_ns))
     recabled = ", ".join(f"{channel} = {cell}" for channel, cell in chamber.recabled)
     return [
         f"label = {_text(chamber.label)}",
@@ -58,6 +59,7 @@ def _chamber(chamber: Chamber) -> list[str]:
             for name in ("z_mm", "offset_mm", "tilt_rad", "drift_offset_ns")
         ),
         *([f"recabled = {{ {recabled} }}"] if recabled else []),
+        *([f"layer_times_ns = [{times}]"] if times else []),
     ]
 
 

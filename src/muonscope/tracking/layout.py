@@ -40,8 +40,8 @@ class TrackingLayout:
     z_mm: Reals
     """Of each wire, in the frame of the telescope."""
     delay: Wholes
-    """Of each chamber: added to times of hits, thousandths of a TDC tick. Only differences
-    between chambers count."""
+    """Of each cell: added to times of hits, thousandths of a TDC tick. Only differences
+    between cells count."""
     view: Wholes
     """Of each chamber, as an index of ``views``."""
     views: tuple[str, ...]
@@ -90,7 +90,9 @@ def layout_of(detector: Detector) -> TrackingLayout:
     solve, check = _patterns(height)
     velocity = detector.drift_velocity_um_per_ns * 1e-3
     longest = CELL_WIDTH_MM / 2 / velocity
-    ticks = (drift - drift.mean()) / BX_NS * detector.readout.ticks_per_bx
+    layers = np.array([chamber.layer_times_ns or (0.0,) * LAYERS for chamber in chambers])
+    ticks = (drift - drift.mean())[of] + layers[of, layer]
+    ticks *= detector.readout.ticks_per_bx / BX_NS
     return TrackingLayout(
         detector=detector,
         chamber=of.astype(np.int64),

@@ -174,7 +174,7 @@ def reconstruct(layout: TrackingLayout, time: Wholes, cell: Wholes) -> Reconstru
     cell
         Shape (n,): its cell.
     """
-    corrected = time * 1000 + layout.delay[layout.chamber[cell]]
+    corrected = time * 1000 + layout.delay[cell]
     order = np.argsort(corrected, kind="stable")
     whole: dict[str, Any] = {"cell": cell, "corrected": corrected, "order": order}
     corrected, cell = corrected[order], cell[order]
