@@ -165,14 +165,16 @@ def calibration(seconds: float) -> None:
 
 def verdicts(seconds: float) -> None:
     """How soon a change of gas and a late chamber are found, and how often nothing is."""
-    number = {fault.spec: n for n, fault in enumerate(quality.FAULTS)}
+    faults = (*quality.FAULTS, *quality.BY_TRACKS)
+    number = {fault.spec: n for n, fault in enumerate(faults)}
     for spec, asked in (("gas:53.6", 15.0), ("shift:ch0:5", 3.0)):
-        found = [quality.one_fault(("legnaro", number[spec], SEED + n)) for n in range(REPEATS)]
+        tasks = [("legnaro", number[spec], SEED + n) for n in range(REPEATS)]
+        found = [quality.one_fault(task, WITH_TRACKS) for task in tasks]
         delays = [row["delays"].get("right", np.inf) for row in found]
         line(f"{spec} is found, median of {REPEATS}", statistics.median(delays), asked, "s")
-    judge = Judge(detector_of("legnaro"), reference=quality.reference("legnaro"))
+    judge = Judge(detector_of("legnaro"), reference=quality.reference("legnaro", WITH_TRACKS))
     alarms = [
-        change for window in quality.windows("legnaro", 6 * seconds, SEED)
+        change for window in quality.windows("legnaro", 6 * seconds, SEED, "", WITH_TRACKS)
         for change in judge.take(window) if change.verdict.counts
     ]  # fmt: skip
     line(f"false alarms in {6 * seconds:g} s", len(alarms), 0)

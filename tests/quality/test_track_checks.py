@@ -20,7 +20,7 @@ from muonscope.quality.track_checks import DriftVelocity, TrackConstants
 from muonscope.quality.verdict import Change, State
 from muonscope.results.read_message import WindowResult
 from muonscope.simulation.options import detector_of
-from muonscope.tracking.normal import units_of
+from muonscope.tracking.normal import equations, units_of
 from muonscope.words.layout import unpack
 
 pytestmark = pytest.mark.slow
@@ -138,6 +138,19 @@ def test_without_tracks_nothing_is_said_of_them() -> None:
         "track_rate", "drift_velocity", "chamber_time", "chamber_place", "chamber_efficiency",
         "cell_efficiency",
     }  # fmt: skip
+
+
+def test_a_reference_tells_how_much_the_sums_of_windows_scatter() -> None:
+    tracks = known().tracks
+    assert tracks
+    seen = [Seen.of(w).tracks for w in windows("legnaro", 300.0, 1000, tracks=True)]
+    told = [equations(each.normal) for each in seen if each]
+    off = np.array([right - normal @ tracks.constants for normal, right in told])
+    weight = np.sum([np.diag(normal) for normal, _ in told], axis=0)
+    there = tracks.told
+    direct = (off**2).sum(axis=0)[there] / (weight[there] * tracks.variance)
+    assert tracks.phi[there] == pytest.approx(np.maximum(1.0, direct), rel=1e-6)
+    assert 1.2 < tracks.phi[0] < 2.5
 
 
 def test_a_window_without_tracks_in_between_changes_nothing() -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from muonscope.detector import Detector
 from muonscope.quality.common import chamber_mode
 from muonscope.quality.seen import BAD_WORDS, Seen, layout_of
-from muonscope.quality.track_reference import SeenTracks, TrackReference
+from muonscope.quality.track_reference import SeenTracks, TrackReference, TrackSums
 
 __all__ = ["LEAST_WINDOWS", "Reference", "ReferenceBuilder", "flat_reference"]
 
@@ -72,7 +72,7 @@ class ReferenceBuilder:
         self._windows, self._stride = 0, 1
         self._series: list[tuple[Array, Array]] = []
         self._tells_all = True
-        self._tracks: list[SeenTracks] | None = []
+        self._tracks: TrackSums | None = TrackSums()
 
     @property
     def windows(self) -> int:
@@ -126,10 +126,10 @@ class ReferenceBuilder:
 
     def _add_tracks(self, tracks: SeenTracks | None) -> None:
         """Add the tracks of a window, where all windows have them."""
-        if tracks is None or self._tracks is None:
+        if tracks is None:
             self._tracks = None
-        else:
-            self._tracks = [sum(self._tracks, tracks)]
+        elif self._tracks:
+            self._tracks.add(tracks)
 
     def build(self, name: str) -> Reference | None:
         """Return the reference; None while there are too few whole windows."""
@@ -161,7 +161,7 @@ class ReferenceBuilder:
             lane_hz=_per(s["lane_words"], s["lane_live_s"]),
             bad_share=_per(s["bad_words"], s["words"]),
             tells_all=self._tells_all,
-            tracks=TrackReference.of(self._tracks[0], self.live_s) if self._tracks else None,
+            tracks=self._tracks.build(self.live_s) if self._tracks else None,
         )
 
 

@@ -3,8 +3,9 @@
 Constants are judged by the normal equations of tracks: a window tells ``n`` of a constant with a
 weight ``N``, so that a change by ``d`` adds ``(d n - d2 N / 2) / (phi s2)`` to a score, the
 logarithm of the likelihood ratio of Gaussian means (CUSUM, Page 1954), where ``s2`` is the
-variance of residuals. What is found to have changed is known from then on, and does not tell of
-other constants.
+variance of residuals, and ``phi`` how much more the sums of a window scatter in the reference (1.3
+to 2.0 in simulation, for hits of a track bend alike). What is found to have changed is known from
+then on, and does not tell of other constants.
 """
 
 import math
@@ -28,10 +29,6 @@ __all__ = [
 ]  # fmt: skip
 
 Array = npt.NDArray[Any]
-
-_PHI = 2.0
-"""How much more the sums of a window scatter than residuals do: their cells bend alike (1.3 to
-2.0 in simulation)."""
 
 _LEAST = 400
 """Residuals of a chamber without which their width is not judged (CMS, DT resolution test)."""
@@ -108,7 +105,7 @@ class _Constants(Check):
         self._changes = np.array([change for change, _ in changes])[:, None]
         rules = [Rule(ratio=0.5, state=state) for _, state in changes]
         self._test = SequentialTest(rules, len(self.targets), setting.limit(len(self.targets)))
-        self._variance = _PHI * constants.tracks.variance
+        self._variance = constants.tracks.variance * constants.tracks.phi[self._which]
 
     def _find(self, setting: Setting, constants: TrackConstants) -> Array:
         """Return the numbers of the constants that tracks tell of; name the targets."""

@@ -10,7 +10,7 @@ from muonscope.counting.summary import Summary
 from muonscope.tracking.histograms import HISTOGRAMS, TrackAxis
 from muonscope.tracking.normal import equations
 
-__all__ = ["RESIDUAL", "SeenTracks", "TrackReference"]
+__all__ = ["RESIDUAL", "SeenTracks", "TrackReference", "TrackSums"]
 
 Array = npt.NDArray[Any]
 
@@ -53,11 +53,6 @@ class SeenTracks:
             residual=arrays["track_residual"], normal=arrays["track_normal"],
         )  # fmt: skip
 
-    def __add__(self, other: "SeenTracks") -> "SeenTracks":
-        """Return the sums of both."""
-        names = "rate", "expected", "missed", "residual", "normal"
-        return SeenTracks(**{name: getattr(self, name) + getattr(other, name) for name in names})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackReference:
@@ -74,20 +69,51 @@ class TrackReference:
     variance: float
     """Of residuals, mm2."""
 
-    @classmethod
-    def of(cls, seen: SeenTracks, live_s: float) -> "TrackReference | None":
-        """Return what many windows tell; None if they have too few tracks."""
-        if live_s <= 0 or seen.rate.sum() < LEAST_TRACKS:
-            return None
+    phi: Array
+    """Shape (constants,): how much more the sums of a window scatter than residuals do."""
+
+
+class TrackSums:
+    """Gathers the tracks of many windows for a reference."""
+
+    def __init__(self) -> None:
+        """Begin without a window."""
+        self._sums: dict[str, Array] = {}
+
+    def add(self, seen: SeenTracks) -> None:
+        """Take a window."""
         normal, right = equations(seen.normal)
-        scale = 1 / np.sqrt(np.where(np.diag(normal) > 0, np.diag(normal), 1.0))
+        told = {
+            "rate": seen.rate, "expected": seen.expected, "missed": seen.missed,
+            "residual": seen.residual, "normal": seen.normal,
+            # with them the scatter of right - normal p follows for any p
+            "squares": right**2, "products": right[:, None] * normal,
+            "outer": normal[:, :, None] * normal[:, None, :],
+        }  # fmt: skip
+        for name, value in told.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+
+    def build(self, live_s: float) -> TrackReference | None:
+        """Return what many windows tell; None if they have too few tracks."""
+        s = self._sums
+        if not s or live_s <= 0 or s["rate"].sum() < LEAST_TRACKS:
+            return None
+        normal, right = equations(s["normal"])
+        weight = np.diag(normal)
+        scale = 1 / np.sqrt(np.where(weight > 0, weight, 1.0))
         inverse = np.linalg.pinv(normal * np.outer(scale, scale), rcond=_WEAK, hermitian=True)
-        inside = seen.residual[:, 1:-1].sum(axis=0)
+        constants = inverse @ (right * scale) * scale
+        inside = s["residual"][:, 1:-1].sum(axis=0)
         centres = RESIDUAL.low + RESIDUAL.width * (np.arange(RESIDUAL.bins) + 0.5)
-        return cls(
-            rate_hz=seen.rate / live_s,
-            missed=(seen.missed + _USUAL_MISSED) / (seen.expected + _USUAL_ASKED),
-            constants=inverse @ (right * scale) * scale,
-            told=np.diag(normal) > 0,
-            variance=float((inside * centres**2).sum() / max(1, inside.sum())),
+        variance = float((inside * centres**2).sum() / max(1, inside.sum()))
+        scatter = s["squares"] - 2 * s["products"] @ constants
+        scatter += np.einsum("pij,i,j->p", s["outer"], constants, constants)
+        phi = scatter / np.where(weight > 0, weight * variance, 1.0)
+        return TrackReference(
+            rate_hz=s["rate"] / live_s,
+            missed=(s["missed"] + _USUAL_MISSED) / (s["expected"] + _USUAL_ASKED),
+            constants=constants,
+            told=weight > 0,
+            variance=variance,
+            phi=np.maximum(1.0, phi),
         )
