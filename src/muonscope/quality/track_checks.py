@@ -348,11 +348,6 @@ def _mean_and_width(counts: Array) -> tuple[float, float]:
     mean = float((counts * centres).sum() / counts.sum())
     whole = np.append(0, np.cumsum(counts)) / counts.sum()
 
-    def inside(half: float) -> float:
-        low, high = np.interp([mean - half, mean + half], edges, whole)
-        return float(high - low)
-
     halves = np.arange(0.0, -RESIDUAL.low, RESIDUAL.width / 10)
-    return mean, float(
-        halves[np.searchsorted([inside(h) for h in halves], 0.68).clip(0, len(halves) - 1)]
-    )
+    inside = np.interp(mean + halves, edges, whole) - np.interp(mean - halves, edges, whole)
+    return mean, float(halves[min(int(np.searchsorted(inside, 0.68)), len(halves) - 1)])
