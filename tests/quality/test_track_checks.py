@@ -13,7 +13,7 @@ from muonscope.counting.counter import Counter
 from muonscope.detector import Detector
 from muonscope.quality.check import Quiet, Setting
 from muonscope.quality.judge import Judge
-from muonscope.quality.profile import default_profile
+from muonscope.quality.profile import default_profile, parse_profiles
 from muonscope.quality.reference import Reference
 from muonscope.quality.seen import Seen
 from muonscope.quality.track_checks import DriftVelocity, TrackConstants
@@ -197,3 +197,12 @@ def test_weather_is_followed_and_a_bottle_of_gas_is_not() -> None:
     assert velocity_after([0.0] * 90 + [0.08] * 10)[-1] == State.BAD
     slow = velocity_after(np.linspace(0.0, 0.07, 4 * 3600))
     assert slow[-1] == State.BAD  # however slowly it came
+
+
+def test_efficiencies_are_judged_where_no_other_check_of_cells_is() -> None:
+    names = "cell_dead", "cell_rate", "cell_trains"
+    off = "".join(f"[check.{name}]\nenabled = false\n" for name in names)
+    (profile,) = parse_profiles(off, where="a test")
+    some = windows("legnaro", 100.0, 7, f"low-gain:ch0:0.75@{FAULT_S:g}s-", tracks=True)
+    _, changes = judged(some, known=known(), profiles=[profile])
+    assert ("chamber_efficiency", "ch0") in {(c.verdict.check, c.verdict.target) for c in changes}

@@ -21,10 +21,11 @@ class _Missed(Cells):
         self._least = setting.settings.numbers["least_missed"]
         super().__init__(setting, scale)
 
-    def counted(self, seen: Seen) -> tuple[np.ndarray, np.ndarray]:
+    def counted(self, seen: Seen, quiet: Quiet) -> tuple[np.ndarray, np.ndarray]:
         """Return how many muons each cell has not seen, and how many are expected so."""
         assert seen.tracks
         assert self.reference.tracks
+        self.scale.take(seen, quiet)
         share = np.maximum(self.reference.tracks.missed, self._least)
         return seen.tracks.missed, share * seen.tracks.expected
 
@@ -36,16 +37,16 @@ class ChamberEfficiency(_Missed):
 
     def prepare(self) -> None:
         """Name the targets: chambers of a view without others are asked by no track."""
-        view = tracking_of(self.reference.detector).view
-        self._chambers = np.flatnonzero((np.bincount(view) > 1)[view])
+        self._chambers = tracking_of(self.reference.detector).beside_others
         self.targets = tuple(f"ch{c}" for c in self._chambers)
         self.subjects = tuple(f"chamber {c}" for c in self._chambers)
 
     def measure(self, seen: Seen, quiet: Quiet) -> Measured:
         """Return the counts of a window."""
-        usable, n = ~self.scale.frozen, self.layout.n_chambers
+        counts, n = self.counted(seen, quiet), self.layout.n_chambers
+        usable = ~self.scale.frozen
         of = self.layout.chamber_of_cell[usable]
-        missed, e = (np.bincount(of, x[usable], n)[self._chambers] for x in self.counted(seen))
+        missed, e = (np.bincount(of, x[usable], n)[self._chambers] for x in counts)
         frozen = quiet.chambers[self._chambers] | quiet.telescope
         return Measured(missed, e, np.ones(len(e)), frozen)
 
@@ -67,5 +68,5 @@ class CellEfficiency(_Missed):
 
     def measure(self, seen: Seen, quiet: Quiet) -> Measured:
         """Return the counts of a window."""
-        missed, e = self.counted(seen)
+        missed, e = self.counted(seen, quiet)
         return Measured(missed, e, np.ones(len(e)), self.scale.frozen)

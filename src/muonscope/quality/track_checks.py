@@ -293,8 +293,7 @@ class TrackResidual(Check):
         self._limits = [
             (State[k.upper()], numbers[f"{k}_mm"], numbers[f"{k}_mean_mm"]) for k in ("warn", "bad")
         ]
-        view = tracking_of(setting.reference.detector).view
-        self._chambers = np.flatnonzero((np.bincount(view) > 1)[view])
+        self._chambers = tracking_of(setting.reference.detector).beside_others
         self.targets = tuple(f"ch{c}" for c in self._chambers)
         self._sums = np.zeros((layout.n_chambers, RESIDUAL.bins + 2), np.int64)
         self._states = np.full(len(self.targets), int(State.NOT_ENOUGH))
@@ -347,7 +346,6 @@ def _mean_and_width(counts: Array) -> tuple[float, float]:
     centres = (edges[1:] + edges[:-1]) / 2
     mean = float((counts * centres).sum() / counts.sum())
     whole = np.append(0, np.cumsum(counts)) / counts.sum()
-
     halves = np.arange(0.0, -RESIDUAL.low, RESIDUAL.width / 10)
     inside = np.interp(mean + halves, edges, whole) - np.interp(mean - halves, edges, whole)
     return mean, float(halves[min(int(np.searchsorted(inside, 0.68)), len(halves) - 1)])

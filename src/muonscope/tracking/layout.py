@@ -62,6 +62,11 @@ class TrackingLayout:
     relation, mm; the longest drift time and how far one may be outside, ns: shape (7,)."""
 
     @property
+    def beside_others(self) -> Wholes:
+        """Chambers whose view has others."""
+        return np.flatnonzero((np.bincount(self.view) > 1)[self.view])
+
+    @property
     def tick_ns(self) -> float:
         """Length of a TDC tick."""
         return BX_NS / self.detector.readout.ticks_per_bx
