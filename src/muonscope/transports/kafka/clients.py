@@ -4,7 +4,7 @@ import logging
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,11 +29,21 @@ from muonscope.transports.kafka.options import KafkaOptions
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.url import KafkaUrl
 
-__all__ = ["FoundTopic", "Topics", "failure", "made", "passes", "topics_at", "watermarks"]
+__all__ = [
+    "FoundTopic",
+    "Topics",
+    "await_readable",
+    "failure",
+    "made",
+    "passes",
+    "topics_at",
+    "watermarks",
+]
 
 _TIMEOUT_S = 10.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
 _AGAIN_S = 0.1
+_LOOK_S = 0.005
 
 _PASSING = frozenset(
     {
@@ -150,6 +160,29 @@ def watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
             time.sleep(_AGAIN_S)
         else:
             return low, high
+
+
+def await_readable(
+    settings: KafkaSettings, servers: str, last: Mapping[tuple[str, int], int], longest_s: float
+) -> None:
+    """Wait until readers of committed messages can see the ``last`` offsets of partitions.
+
+    A commit returns once the brokers are bound to it; the partitions get the marks that
+    readers wait for a little later: one commit in ten is not to be seen at once. What cannot
+    be asked, or takes longer than ``longest_s``, is committed all the same.
+    """
+    if not last:
+        return
+    configuration = settings.with_ours(
+        bootstrap_servers=servers, group_id="muonscope", isolation_level="read_committed"
+    )
+    consumer: Consumer = made(Consumer, configuration)
+    end = time.monotonic() + longest_s
+    with closing(consumer), suppress(KafkaException):
+        for (topic, partition), offset in last.items():
+            place = TopicPartition(topic, partition)
+            while watermarks(consumer, place)[1] <= offset and time.monotonic() < end:
+                time.sleep(_LOOK_S)
 
 
 class Topics:

@@ -125,9 +125,7 @@ class TopicReader:
                 continue
             by_partition.setdefault(_int(message.partition()), []).append(message)
         if by_partition:
-            self.nulls = 0
-        """Messages that came without a value."""
-        self.trouble = ""
+            self.trouble = ""
         if self._polls % _REFRESH_POLLS == 0:
             self._look_again()
         return [self._columns(partition, some) for partition, some in by_partition.items()]
@@ -260,8 +258,6 @@ class TopicReader:
         except SourceError as exc:
             self.trouble = str(exc)
             return
-        self.nulls = 0
-        """Messages that came without a value."""
         self.trouble = ""
         if found is None:
             raise SourceLostError(f"{self.name}: the topic was deleted")

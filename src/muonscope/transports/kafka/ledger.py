@@ -14,7 +14,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -22,7 +22,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from muonscope.errors import MuonscopeError, RolledBackError, SinkError
 from muonscope.transports.base import Published, Rejected, State
 from muonscope.transports.kafka.claim import Claim
-from muonscope.transports.kafka.clients import failure, made
+from muonscope.transports.kafka.clients import await_readable, failure, made
 from muonscope.transports.kafka.settings import KafkaSettings
 from muonscope.transports.kafka.state_topic import STATE_PARTITION, StateMessage, StateTopic
 from muonscope.transports.kafka.url import KafkaUrl
@@ -32,6 +32,8 @@ from muonscope.words.rejects import Reject
 __all__ = ["REJECT_SCHEMA", "KafkaLedger", "LedgerTopics", "reject_message"]
 
 _CALL_S = 30.0
+_READABLE_S = 10.0
+"""How long the brokers may take to mark a transaction as committed in every partition."""
 _EVIDENCE_BYTES = 512 << 10
 _FENCED = frozenset(
     {
@@ -87,6 +89,9 @@ class KafkaLedger:
         self.trouble = ""
         self._open = False
         self._lost: KafkaError | None = None
+        self._committed: dict[tuple[str, int], int] = {}
+        """Offset of the last message of each topic and partition that a transaction held."""
+        self._settings = settings
         self._producer: Producer = made(
             Producer,
             {"linger.ms": 2, "message.max.bytes": 8 << 20,
@@ -159,8 +164,11 @@ class KafkaLedger:
         return None if self._before is None else unpack_state(self._before, self._topics.state)
 
     def close(self) -> None:
-        """Give up what was not committed."""
-        self._abort()
+        """Give up what was not committed; return when readers can see what was."""
+        if self._open:
+            self._abort()
+        else:
+            await_readable(self._settings, self.url.servers, self._committed, _READABLE_S)
 
     def _produce(self, topic: str, value: bytes, key: bytes | None, **options: Any) -> None:
         self._check()
@@ -186,8 +194,11 @@ class KafkaLedger:
         except KafkaException as exc:
             raise self._failure(exc.args[0], str(self.url)) from exc
 
-    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
-        if error is not None and self._lost is None:
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            place = cast("tuple[str, int]", (message.topic(), message.partition()))
+            self._committed[place] = cast("int", message.offset())
+        elif self._lost is None:
             self._lost = error
 
     def _check(self) -> None:
