@@ -32,7 +32,8 @@ def test_a_detector_file_is_written_that_all_commands_take(
     row = next(line for line in told.splitlines() if "velocity [um/ns]" in line)
     numbers = [float(n) for n in re.findall(r"[+-]?\d+\.\d+", row)]
     assert numbers[:2] == [53.85, round(detector.drift_velocity_um_per_ns, 3)]
-    assert told.count("not told") == 2
+    assert told.count("not told") == 3
+    assert "layers and drift relation are as they were: they need 1,000 tracks" in told
     assert all(len(line) <= 80 for line in told.splitlines() if "correlated" not in line)
     assert "calibrate" in new.read_text("utf-8").splitlines()[0]
     again = command("tracks", run, "-d", new, "--to", tmp_path / "t.parquet")

@@ -25,7 +25,7 @@ from helpers.streams import (
 from muonscope.counting import _hits
 from muonscope.counting import halo as halos
 from muonscope.counting.counter import Counter
-from muonscope.counting.hits import hits_of
+from muonscope.counting.hits import hits_of, scintillator_hits
 from muonscope.counting.panes import Panes
 from muonscope.counting.window_spec import WindowSpec
 from muonscope.counting.windows import Windower
@@ -64,6 +64,27 @@ def hits_by_pane(parts: Iterable[Panes]) -> dict[Place, list[Hit]]:
             found[epoch, pane] = rows[begin:end]
             begin = end
     return found
+
+
+def test_scintillator_hits_are_given_with_their_pane() -> None:
+    words = in_time(400, 5, 3, 11)
+    parts = panes_of(words, spec_of(7), (100, 250))
+    found = [scintillator_hits(panes, LEGNARO, TABLE) for panes in parts]
+    expected = sorted(
+        (orbit * 3564 + bx) * 30 + tdc
+        for _, channel, orbit, bx, tdc in map(fields, words)
+        if channel == SCINTILLATOR
+    )
+    assert len(expected) > 20
+    assert sorted(np.concatenate([time for time, _ in found]).tolist()) == expected
+    for panes, (time, pane) in zip(parts, found, strict=True):
+        orbit = time // (3564 * 30)
+        assert ((panes.start[pane] <= orbit) & (orbit < panes.stop[pane])).all()
+
+
+def fields(word: int) -> tuple[int, int, int, int, int]:
+    """Return FPGA, channel, orbit, BX and TDC of a word of version 2."""
+    return word >> 58 & 7, word >> 49 & 511, word >> 17 & 0xFFFFFFFF, word >> 5 & 4095, word & 31
 
 
 def bounds(pane: int, spec: WindowSpec) -> tuple[int, int]:

@@ -350,6 +350,13 @@ def test_cables_and_times_of_layers_that_make_no_sense_are_refused(line: str) ->
         parse_detector(text)
 
 
+@pytest.mark.parametrize("found", ["[1]", "[1, true]", "[0, 5001]", "[nan, 0]", "7", str([0] * 65)])
+def test_corrections_of_the_drift_relation_that_make_no_sense_are_refused(found: str) -> None:
+    text = f"rt_corrections_um = {found}\n{setup_text('legnaro')}"
+    with pytest.raises(DetectorError, match=r"rt_corrections_um: found .*, expected a list of 2"):
+        parse_detector(text)
+
+
 def test_recabled_channels_exchange_their_places_and_nothing_else() -> None:
     plain, text = shipped_detector(), setup_text("legnaro")
     line = "recabled = { 5 = 9, 9 = 5 }"

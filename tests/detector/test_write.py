@@ -37,6 +37,7 @@ def test_any_text_and_number_reads_back(
     )  # fmt: skip
     changed = replace(
         detector, description=text, inferred=(text,), drift_velocity_um_per_ns=velocity,
+        rt_corrections_um=tuple(value / 2 for value in numbers),
         chambers=(first, *detector.chambers[1:]),
     )  # fmt: skip
     again = parse_detector(detector_toml(changed))

@@ -12,7 +12,7 @@ from muonscope.replaying.calibrate import calibrate_with
 from muonscope.replaying.options import CalibrateOptions
 from muonscope.stopping import Stop
 from muonscope.tracking.cabling import Cabling
-from muonscope.tracking.calibration import Calibration, Constant
+from muonscope.tracking.calibration import FINE_TRACKS, Calibration, Constant
 
 __all__ = ["calibrate_command"]
 
@@ -21,8 +21,9 @@ _SHOWN = {
     "drift_offset_ns": ("drift offset [ns]", 2),
     "offset_mm": ("offset [mm]", 3),
     "tilt_rad": ("tilt [rad]", 5),
+    "mean_drift_offset_ns": ("mean drift offset [ns]", 2),
 }
-"""What people read for a constant, and its digits."""
+"""What people read for a constant, and its digits; constants in lists have lines of their own."""
 
 _BY_CHOICE = 0.9999
 """Constants that are correlated so much are so by definition: their sum is fixed."""
@@ -37,9 +38,33 @@ def calibrate_command(options: CalibrateOptions) -> int:
         f"{found.tracks:,} tracks, {found.rounds} rounds; width of residuals"
         f" {found.sigma_mm[0]:.3f} -> {found.sigma_mm[1]:.3f} mm (68 %)" + _correlated(found)
     )
-    for line in _cables(found.cabling):
+    for line in (*_fine(found), *_cables(found.cabling)):
         print(line)  # noqa: T201
     return stop.exit_code if stop else 0
+
+
+def _fine(found: Calibration) -> Iterator[str]:
+    """Say what tracks tell of layers and of the drift relation."""
+    layers, knots = (
+        [constant for constant in found.constants if constant.name == name]
+        for name in ("layer_times_ns", "rt_corrections_um")
+    )
+    if not knots:
+        yield f"layers and drift relation are as they were: they need {FINE_TRACKS:,} tracks"
+        return
+    yield f"times of layers, bottom to top{_about(layers, 'ns', 2)}:"
+    for number, chamber in enumerate(found.detector.chambers):
+        mine = [constant for constant in layers if constant.chamber == number]
+        if any(constant.error for constant in mine):
+            times = " ".join(f"{constant.after:+.2f}" for constant in mine)
+            yield f"  {chamber.label}: {times}"
+    yield f"corrections of the drift relation, wire to wall{_about(knots, 'um', 0)}:"
+    yield "  " + " ".join(f"{constant.after:+.0f}" for constant in knots)
+
+
+def _about(constants: list[Constant], unit: str, digits: int) -> str:
+    errors = [constant.error for constant in constants if constant.error]
+    return f" [{unit}, +-{float(np.median(errors)):.{digits}f}]" if errors else f" [{unit}]"
 
 
 def _cables(cabling: Cabling) -> Iterator[str]:
@@ -60,6 +85,8 @@ def _table(found: Calibration) -> Table:
     for name in ("before", "after", "change", "error"):
         table.add_column(name, justify="right")
     for constant in found.constants:
+        if constant.index is not None:
+            continue
         label, digits = _SHOWN[constant.name]
         change = constant.after - constant.before
         told = constant.error is not None
@@ -78,7 +105,10 @@ def _chamber(found: Calibration, constant: Constant) -> str:
 
 def _correlated(found: Calibration) -> str:
     """Say which two constants go together most."""
-    told = [constant for constant in found.constants if constant.error is not None]
+    told = [
+        constant for constant in found.constants
+        if constant.error is not None and constant.index is None
+    ]  # fmt: skip
     apart = np.abs(np.tril(found.correlations, -1))
     apart[apart > _BY_CHOICE] = 0.0
     i, j = np.unravel_index(int(np.argmax(apart)), apart.shape)

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.counting.panes import Panes
-from muonscope.counting.word_classes import ClassTable
+from muonscope.counting.word_classes import CHAMBER_SHIFT, SCINTILLATOR, ClassTable
 from muonscope.detector import Detector
 from muonscope.units import BX_PER_ORBIT
 
-__all__ = ["Hits", "hits_of"]
+__all__ = ["Hits", "hits_of", "scintillator_hits"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,20 @@ class Hits:
     """Shape (n,)."""
     own: npt.NDArray[np.bool_]
     """Shape (n,): whether the orbit of the hit is the pane's, and not of its halo."""
+
+
+def scintillator_hits(
+    panes: Panes, detector: Detector, table: ClassTable
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the times of scintillator hits, as in :class:`Hits`, and the pane of each."""
+    found = table.classes[panes.words >> np.uint64(49)]
+    mine = np.flatnonzero(found >> np.uint32(CHAMBER_SHIFT) == SCINTILLATOR)
+    orbit, bx, tdc = (
+        (panes.words[mine] >> np.uint64(shift) & np.uint64(mask)).astype(np.int64)
+        for shift, mask in ((17, 0xFFFFFFFF), (5, 4095), (0, 31))
+    )
+    time = (orbit * BX_PER_ORBIT + bx) * detector.readout.ticks_per_bx + tdc
+    return time, np.searchsorted(panes.ends, mine, side="right")
 
 
 def hits_of(panes: Panes, detector: Detector, table: ClassTable) -> Hits:

@@ -6,7 +6,7 @@ key, what stands there, and what was expected. The shipped setups are package da
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from importlib import resources
 from typing import Any
 
@@ -18,6 +18,7 @@ __all__ = ["parse_detector", "setup_names", "setup_text", "shipped_detector"]
 _CHANNELS = 512
 _PINS = 240
 _LAYERS = 4
+_KNOTS = 64
 _FPGAS = {1: 16, 2: 8}
 _HEADS = {1: 4, 2: 8}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -94,6 +95,12 @@ def parse_detector(text: str, *, where: str = "detector") -> Detector:
         scintillators=scintillators,
         firmware_triggers=triggers,
         drift_velocity_um_per_ns=top.number("drift_velocity_um_per_ns", 53.85, low=1, high=1000),
+        rt_corrections_um=top.numbers(
+            "rt_corrections_um",
+            f"a list of 2 .. {_KNOTS} numbers -5000 .. 5000",
+            lengths=range(2, _KNOTS + 1),
+            most=5_000,
+        ),
         inferred=top.texts("inferred"),
     )
     top.finish()
@@ -131,7 +138,12 @@ def _chamber(table: "_Table", number: int, readout: Readout) -> Chamber:
         tilt_rad=table.number("tilt_rad", 0.0, low=-1.6, high=1.6),
         drift_offset_ns=table.number("drift_offset_ns", 0.0, low=-100_000, high=100_000),
         recabled=table.recabled("recabled", first, last),
-        layer_times_ns=table.layer_times("layer_times_ns"),
+        layer_times_ns=table.numbers(
+            "layer_times_ns",
+            f"a list of {_LAYERS} numbers -100000 .. 100000",
+            lengths=(_LAYERS,),
+            most=100_000,
+        ),
     )
     table.finish()
     return chamber
@@ -270,11 +282,13 @@ class _Table:
             raise self.wrong(key, found, expected)
         return tuple(found)
 
-    def layer_times(self, key: str) -> tuple[float, ...]:
-        expected = f"a list of {_LAYERS} numbers -100000 .. 100000"
+    def numbers(
+        self, key: str, expected: str, *, lengths: Collection[int], most: float
+    ) -> tuple[float, ...]:
+        """Return a list of numbers, up to ``most`` on either side of zero; none: empty."""
         found = self._get(key, [], list, expected)
-        numbers = all(type(ns) in {int, float} and abs(ns) <= 100_000 for ns in found)
-        if len(found) not in {0, _LAYERS} or not numbers:
+        numbers = all(type(value) in {int, float} and abs(value) <= most for value in found)
+        if (found and len(found) not in lengths) or not numbers:
             raise self.wrong(key, found, expected)
         return tuple(map(float, found))
 

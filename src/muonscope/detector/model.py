@@ -158,6 +158,10 @@ class Detector:
     drift_velocity_um_per_ns: float = 53.85
     """Drift velocity, um/ns (21 mm in 390 ns)."""
 
+    rt_corrections_um: tuple[float, ...] = field(default=(), repr=False)  # as Readout.pins
+    """Added to the distance from the wire at drift times from 0 to the longest, in equal steps,
+    in a straight line between them; none: zeros. For tracks."""
+
     inferred: tuple[str, ...] = field(default=(), compare=False)
     """What in this description is inferred and not published, in words."""
 
@@ -196,7 +200,7 @@ class Detector:
     def told(self) -> str:
         """A text that changes with what counts follow from; what is saved knows it by that."""
         more = [(chamber.recabled, chamber.layer_times_ns) for chamber in self.chambers]
-        return f"{self!r}{more if any(map(any, more)) else ''}"
+        return f"{self!r}{more if any(map(any, more)) else ''}{self.rt_corrections_um or ''}"
 
     def first_cell(self, chamber: int) -> int:
         """Return the number of the first cell of ``chamber``."""

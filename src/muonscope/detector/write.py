@@ -25,6 +25,7 @@ def detector_toml(detector: Detector, comments: tuple[str, ...] = ()) -> str:
         *(f"  {_text(told)}," for told in detector.inferred),
         "]",
         f"drift_velocity_um_per_ns = {_number(detector.drift_velocity_um_per_ns)}",
+        *_numbers("rt_corrections_um", detector.rt_corrections_um),
         "",
         "[words]",
         f"version = {readout.version}",
@@ -47,7 +48,6 @@ def detector_toml(detector: Detector, comments: tuple[str, ...] = ()) -> str:
 
 
 def _chamber(chamber: Chamber) -> list[str]:
-    times = ", ".join(map(_number, chamber.layer_times_ns))
     recabled = ", ".join(f"{channel} = {cell}" for channel, cell in chamber.recabled)
     return [
         f"label = {_text(chamber.label)}",
@@ -59,8 +59,12 @@ def _chamber(chamber: Chamber) -> list[str]:
             for name in ("z_mm", "offset_mm", "tilt_rad", "drift_offset_ns")
         ),
         *([f"recabled = {{ {recabled} }}"] if recabled else []),
-        *([f"layer_times_ns = [{times}]"] if times else []),
+        *_numbers("layer_times_ns", chamber.layer_times_ns),
     ]
+
+
+def _numbers(name: str, values: tuple[float, ...]) -> list[str]:
+    return [f"{name} = [{', '.join(map(_number, values))}]"] if values else []
 
 
 def _special(special: SpecialChannel) -> list[str]:

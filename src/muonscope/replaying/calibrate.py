@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from muonscope.counting.hits import hits_of
+from muonscope.counting.hits import hits_of, scintillator_hits
 from muonscope.detector.write import detector_toml
 from muonscope.errors import OptionError, SourceError
 from muonscope.events import Tell, ignore
@@ -89,10 +89,10 @@ def calibrate_with(options: CalibrateOptions, tell: Tell, stop: Stop) -> Calibra
             " tracks over several"
         )
     with stop.listening():
-        times, cells = zip(*_hits(source), strict=True)
+        times, cells, scintillator = (np.concatenate(of) for of in zip(*_hits(source), strict=True))
     if stop:
         raise Stopped(stop.exit_code)
-    found = calibrated(source.detector, np.concatenate(times), np.concatenate(cells))
+    found = calibrated(source.detector, times, cells, scintillator)
     if isinstance(found, int):
         raise SourceError(
             f"found {found:,} tracks over two chambers, expected {LEAST_TRACKS} or more: give a"
@@ -116,15 +116,19 @@ def calibrate_with(options: CalibrateOptions, tell: Tell, stop: Stop) -> Calibra
     return found
 
 
-def _hits(source: PaneSource) -> Iterator[tuple[Wholes, Wholes]]:
-    """Yield times and cells of hits, epochs far apart, until there are enough."""
-    yield np.empty(0, np.int64), np.empty(0, np.int64)
+def _hits(source: PaneSource) -> Iterator[tuple[Wholes, Wholes, Wholes]]:
+    """Yield times and cells of hits, times of scintillators, until there are enough hits.
+
+    Epochs are far apart.
+    """
+    yield (np.empty(0, np.int64),) * 3
     orbit = BX_PER_ORBIT * source.detector.readout.ticks_per_bx
     begins: dict[int, int] = {}
     n, last = 0, 0
     for panes in source.panes():
         hits = hits_of(panes, source.detector, source.table)
         epoch = panes.epoch[np.repeat(np.arange(len(panes)), np.diff(hits.ends, prepend=0))]
+        flash, pane = scintillator_hits(panes, source.detector, source.table)
         for number in np.unique(epoch[hits.own]).tolist():
             mine = hits.own & (epoch == number)
             time = hits.time[mine]
@@ -133,6 +137,7 @@ def _hits(source: PaneSource) -> Iterator[tuple[Wholes, Wholes]]:
             time = time + begins[number]
             last = max(last, int(time.max()))
             n += len(time)
-            yield time, hits.cell[mine]
+            flashes = flash[panes.epoch[pane] == number] + begins[number]
+            yield time, hits.cell[mine], flashes
         if n >= MOST_HITS:
             return

@@ -26,14 +26,19 @@ _STEEPEST = 45.0
 
 
 @part
-def radius(t: Any, d: Any, length: Any, v: Any) -> Any:
+def radius(t: Any, d: Any, length: Any, cell: Any) -> Any:
     """Return the distance from the wire after the drift time ``t``, mm; negative before 0."""
+    v, steps = cell[0], len(cell) - 8
     if t <= 0.0:
-        return v * t
+        return v * t + (cell[7] if steps > 0 else 0.0)
     r = v * (t + d)
     for _ in range(2):
         far = d * math.exp(-r / length)
         r -= (r / v - d + far - t) / (1.0 / v - far / length)
+    if steps > 0:
+        place = min(t / cell[5], 1.0) * steps
+        k = min(int(place), steps - 1)
+        r += cell[7 + k] + (place - k) * (cell[8 + k] - cell[7 + k])
     return r
 
 
@@ -71,21 +76,21 @@ def fit_four(u: Any, z: Any, s: Any, t: Any, solve: Any, cell: Any, out: Any) ->
     for _ in range(_ROUNDS):
         b, m, u0, last = 0.0, 0.0, 0.0, t0
         for i in range(4):
-            y = u[i] + s[i] * (radius(t[i] - t0, d, length, v) + v * t0)
+            y = u[i] + s[i] * (radius(t[i] - t0, d, length, cell) + v * t0)
             b += solve[0, i] * y
             m += solve[1, i] * y
             u0 += solve[2, i] * y
         t0 = u0 / v
     out[0], out[1], out[2] = b, m, t0
-    rss = weigh(u, z, s, t, d, length, v, out)
+    rss = weigh(u, z, s, t, d, length, cell, out)
     if abs(t0 - last) > _SETTLED_NS and rss < _NEAR_MM2:
         for _ in range(_MORE_ROUNDS):
             last = out[2]
             d, length = bend(out[1], cell)
-            step(u, z, s, t, d, length, v, out)
+            step(u, z, s, t, d, length, cell, out)
             if abs(out[2] - last) < _SETTLED_NS:
                 break
-        rss = weigh(u, z, s, t, d, length, v, out)
+        rss = weigh(u, z, s, t, d, length, cell, out)
     for i in range(4):
         if not -cell[6] < t[i] - out[2] < cell[5] + cell[6]:
             return False
@@ -94,17 +99,17 @@ def fit_four(u: Any, z: Any, s: Any, t: Any, solve: Any, cell: Any, out: Any) ->
 
 
 @part
-def weigh(u: Any, z: Any, s: Any, t: Any, d: Any, length: Any, v: Any, out: Any) -> Any:
+def weigh(u: Any, z: Any, s: Any, t: Any, d: Any, length: Any, cell: Any, out: Any) -> Any:
     """Return the sum of the squares of the misses of four hits, mm2."""
     rss = 0.0
     for i in range(4):
-        r = radius(t[i] - out[2], d, length, v)
+        r = radius(t[i] - out[2], d, length, cell)
         rss += (u[i] + s[i] * r - out[0] - out[1] * z[i]) ** 2
     return rss
 
 
 @part
-def step(u: Any, z: Any, s: Any, t: Any, d: Any, length: Any, v: Any, out: Any) -> None:
+def step(u: Any, z: Any, s: Any, t: Any, d: Any, length: Any, cell: Any, out: Any) -> None:
     """Better line and t0 of four hits by one step of Gauss and Newton.
 
     The normal equations of a whole pattern take the drift velocity for the slope of the drift
@@ -112,8 +117,8 @@ def step(u: Any, z: Any, s: Any, t: Any, d: Any, length: Any, v: Any, out: Any) 
     """
     n, sz, szz, sg, sgz, sgg, sy, syz, syg = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(4):
-        r = radius(t[i] - out[2], d, length, v)
-        g = s[i] * rate(r, d, length, v)
+        r = radius(t[i] - out[2], d, length, cell)
+        g = s[i] * rate(r, d, length, cell[0])
         y = u[i] + s[i] * r - out[0] - out[1] * z[i]
         n += 1.0
         sz += z[i]
@@ -150,8 +155,8 @@ def fit_three(u: Any, z: Any, s: Any, t: Any, cell: Any, out: Any) -> Any:
     d, length = bend(m, cell)
     for turn in range(_ROUNDS + _MORE_ROUNDS):
         r0, r1, r2 = (
-            radius(t[0] - t0, d, length, v), radius(t[1] - t0, d, length, v),
-            radius(t[2] - t0, d, length, v),
+            radius(t[0] - t0, d, length, cell), radius(t[1] - t0, d, length, cell),
+            radius(t[2] - t0, d, length, cell),
         )  # fmt: skip
         x0, x2 = u[0] + s[0] * r0, u[2] + s[2] * r2
         m = (x2 - x0) / (z[2] - z[0])
@@ -222,7 +227,8 @@ def find_segments(
         and what is zero where they fit.
     cell
         Velocity, mm/ns; delay, delay with slope, length, length with slope of the drift
-        relation; longest drift time; how far a drift time may be outside, ns.
+        relation; longest drift time; how far a drift time may be outside, ns; corrections of
+        the relation, none or at least two, mm.
     every
         Whether three hits are tried also where four with one of them fit.
     cuts
@@ -380,5 +386,5 @@ def residuals(
         at, height, slope, t0 = line[0, i], line[1, i], line[2, i], line[3, i]
         d, length = bend(slope, cell)
         scale = math.cos(tilt[i]) - slope * math.sin(tilt[i])
-        r = radius(time[i] - t0, d, length, cell[0])
+        r = radius(time[i] - t0, d, length, cell)
         out[i] = x[i] + side[i] * scale * r - at - slope * (z[i] - height)

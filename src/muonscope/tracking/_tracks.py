@@ -19,14 +19,19 @@ _STEEPEST = 45.0
 
 
 @part
-def radius(t: Any, d: Any, length: Any, v: Any) -> Any:
+def radius(t: Any, d: Any, length: Any, cell: Any) -> Any:
     """Return the distance from the wire after the drift time ``t``, mm; negative before 0."""
+    v, steps = cell[0], len(cell) - 8
     if t <= 0.0:
-        return v * t
+        return v * t + (cell[7] if steps > 0 else 0.0)
     r = v * (t + d)
     for _ in range(2):
         far = d * math.exp(-r / length)
         r -= (r / v - d + far - t) / (1.0 / v - far / length)
+    if steps > 0:
+        place = min(t / cell[5], 1.0) * steps
+        k = min(int(place), steps - 1)
+        r += cell[7 + k] + (place - k) * (cell[8 + k] - cell[7 + k])
     return r
 
 
@@ -56,7 +61,7 @@ def fit_road(
         drift = time[i] - line[2]
         if drift < -cell[6] or drift > cell[5] + 2 * cell[6]:
             continue
-        r = radius(drift, d, length, v)
+        r = radius(drift, d, length, cell)
         off = abs(distance) - r
         if abs(off) > road:
             continue
@@ -74,7 +79,7 @@ def fit_road(
                 continue
             scale = math.cos(tilt[c]) - line[1] * math.sin(tilt[c])
             drift = time[i] - line[2]
-            r = radius(drift, d, length, v)
+            r = radius(drift, d, length, cell)
             g = side[c, k] * scale * v
             y = x[i] + side[c, k] * scale * r
             n += 1
@@ -113,7 +118,7 @@ def fit_road(
             hits += 1
             scale = math.cos(tilt[c]) - line[1] * math.sin(tilt[c])
             drift = time[i] - line[2]
-            r = radius(drift, d, length, v)
+            r = radius(drift, d, length, cell)
             off = x[i] + side[c, k] * scale * (r - v * s2) - s0 - s1 * z[i]
             miss[c, k] = off
             chi2 += off * off

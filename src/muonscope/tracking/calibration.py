@@ -6,23 +6,28 @@ constants found, and so on until nothing moves any more:
 * the drift velocity moves a hit by its *fitted* distance from the wire, for the measured one
   has an error that would bias the answer;
 * a chamber that is late moves its hits away from their wires;
+* so does a layer, and the drift relation of all cells moves hits by their drift time: both are
+  fitted last, where there are tracks enough;
 * an offset moves all of its hits alike, a tilt by their height and their place in the chamber.
 
 Before that the cables are looked at, for hits in wrong cells make no tracks.
 
-What no residual tells stays as it is: a common shift and a shear of a view, a common time.
+What no residual tells stays as it is: a common shift and a shear of a view. A common time is that
+of the scintillators against the tracks.
 Chambers and views that share no track are compared by the t0 of the same event.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
-from muonscope.detector import Detector
+from muonscope.detector import Chamber, Detector
 from muonscope.tracking.cabling import Cabling, cabling_of
-from muonscope.tracking.layout import Reals, TrackingLayout, Wholes, layout_of
-from muonscope.tracking.normal import constants_of, equations, normal_sums
+from muonscope.tracking.layout import LAYERS, Reals, TrackingLayout, Wholes, layout_of
+from muonscope.tracking.normal import constants_of, equations, fine_constants_of, normal_sums
 from muonscope.tracking.reconstruct import Reconstructed, reconstruct
 
 __all__ = ["LEAST_TRACKS", "Calibration", "Constant", "calibrated"]
@@ -30,10 +35,19 @@ __all__ = ["LEAST_TRACKS", "Calibration", "Constant", "calibrated"]
 LEAST_TRACKS = 300
 """Tracks over two chambers or more without which nothing is fitted."""
 
-_ROUNDS = 8
+FINE_TRACKS = 1_000
+"""Tracks over two chambers or more without which layers and the drift relation are left."""
+
+KNOTS = 13
+"""Of the corrections of the drift relation: one for each 1.75 mm."""
+
+_ROUNDS, _FINE_ROUNDS = 8, 2
+_NONE = np.empty(0, np.int64)
 _SETTLED = 0.1
 """Constants that change by less than this many errors in a round have settled."""
 _CUT_SIGMAS = 4.0
+_SCINTILLATOR_NS, _PEAK_NS = 2_000.0, 20.0
+"""A scintillator hit may be so far from its track; and the bins in which the peak is looked for."""
 _WEAK = 1e-7
 """Share of the strongest direction below which residuals tell nothing of a direction."""
 
@@ -43,12 +57,15 @@ class Constant:
     """One constant, before and after."""
 
     name: str
-    """``drift_velocity_um_per_ns``, or ``drift_offset_ns``, ``offset_mm`` or ``tilt_rad``."""
+    """``drift_velocity_um_per_ns``, of a chamber ``drift_offset_ns``, ``offset_mm``, ``tilt_rad``
+    and ``layer_times_ns``, of the telescope ``mean_drift_offset_ns`` and ``rt_corrections_um``."""
     chamber: int | None
     before: float
     after: float
     error: float | None
     """Statistical, 68 %; None where it is not determined, and left as it was."""
+    index: int | None = None
+    """Number, from 0, in a list of constants: a layer or a knot of the drift relation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +81,24 @@ class Calibration:
     sigma_mm: tuple[float, float]
     """Width of residuals that holds 68 %, before and after."""
     correlations: Reals
-    """Of the constants that are determined, in their order, shape (n, n)."""
+    """Of velocity, times, offsets and tilts that are determined, in their order, shape (n, n)."""
     cabling: Cabling
     """Which cell each channel carries; the constants are those of ``detector`` with these."""
 
 
-def calibrated(detector: Detector, time: Wholes, cell: Wholes) -> Calibration | int:
+class _Answer(NamedTuple):
+    """What one round says of all constants, in the order of ``tracking.normal``."""
+
+    step: Reals
+    errors: Reals
+    """0: not determined."""
+    covariance: Reals
+    tracks: int
+
+
+def calibrated(
+    detector: Detector, time: Wholes, cell: Wholes, scintillator: Wholes = _NONE
+) -> Calibration | int:
     """Return the constants that follow from hits, or the number of tracks if these are too few.
 
     Parameters
@@ -78,29 +107,43 @@ def calibrated(detector: Detector, time: Wholes, cell: Wholes) -> Calibration | 
         The telescope with the constants to begin with.
     time, cell
         As :func:`~muonscope.tracking.reconstruct.reconstruct` takes them.
+    scintillator
+        Times of the hits of scintillators, as ``time``, in any order.
     """
     cabling = cabling_of(detector, time, cell)
     cell = cabling.place[cell]
     now, widths, rounds = detector, list[float](), 0
-    errors, covariance, used = np.zeros(0), np.zeros((0, 0)), 0
+    found = reconstruct(layout_of(now), time, cell)
+    fine = int(np.count_nonzero(found.chambers > 1)) >= FINE_TRACKS
+    if fine and now.rt_corrections_um:  # which follow from the velocity, not it from them
+        now = replace(now, rt_corrections_um=())
+        found = reconstruct(layout_of(now), time, cell)
     for rounds in range(1, _ROUNDS + 1):
-        layout = layout_of(now)
-        found = reconstruct(layout, time, cell)
         over = int(np.count_nonzero(found.chambers > 1))
         if over < LEAST_TRACKS:
             return over
         widths.append(_width(found))
-        step, errors, covariance, used = _step(layout, found, widths[-1])
-        now = _moved(now, step)
-        if rounds > 1 and (np.abs(step) < _SETTLED * np.where(errors > 0, errors, np.inf)).all():
+        answer = _answer(layout_of(now), found, widths[-1])
+        now = _moved(now, answer.step)
+        found = reconstruct(layout_of(now), time, cell)
+        least = _SETTLED * np.where(answer.errors > 0, answer.errors, np.inf)
+        if rounds > 1 and (np.abs(answer.step) < least).all():
             break
-    widths.append(_width(reconstruct(layout_of(now), time, cell)))
-    known = np.flatnonzero(errors > 0)
-    width = np.sqrt(np.maximum(np.diag(covariance)[known], np.finfo(float).tiny))
-    correlated = covariance[np.ix_(known, known)] / np.outer(width, width)
+    errors = answer.errors
+    for _ in range(_FINE_ROUNDS if fine else 0):
+        finer = _answer(layout_of(now), found, _width(found), KNOTS)
+        now = _moved(now, finer.step)
+        errors = np.append(answer.errors, finer.errors[len(answer.errors) :])
+        found = reconstruct(layout_of(now), time, cell)
+    widths.append(_width(found))
+    known = np.flatnonzero(answer.errors > 0)
+    width = np.sqrt(np.maximum(np.diag(answer.covariance)[known], np.finfo(float).tiny))
+    correlated = answer.covariance[np.ix_(known, known)] / np.outer(width, width)
+    now, error = _with_common_time(now, found, scintillator)
     return Calibration(
-        detector=now, constants=_constants(detector, now, errors), tracks=used, rounds=rounds,
-        sigma_mm=(widths[0], widths[-1]), correlations=correlated, cabling=cabling,
+        detector=now, constants=_constants(detector, now, errors, error),
+        tracks=answer.tracks, rounds=rounds, sigma_mm=(widths[0], widths[-1]),
+        correlations=correlated, cabling=cabling,
     )  # fmt: skip
 
 
@@ -109,17 +152,12 @@ def _width(found: Reconstructed) -> float:
     return float(np.percentile(np.abs(found.residual_mm[(found.chambers > 1)[found.row]]), 68))
 
 
-def _step(
-    layout: TrackingLayout, found: Reconstructed, sigma: float
-) -> tuple[Reals, Reals, Reals, int]:
-    """Return a step of all constants, their errors (0: not determined), covariances, tracks.
-
-    In the order: relative velocity; of each chamber lateness, offset, tilt.
-    """
+def _answer(layout: TrackingLayout, found: Reconstructed, sigma: float, knots: int = 0) -> _Answer:
+    """Return a step of velocity, times and places; with ``knots`` of layers and drift relation."""
     group = np.where(found.chambers > 1, 0, -1)
-    sums, used = normal_sums(layout, found, group, 1, _CUT_SIGMAS * sigma)
-    normal, right = equations(sums[0])
-    free = _free(layout)
+    sums, used = normal_sums(layout, found, group, 1, _CUT_SIGMAS * sigma, knots)
+    normal, right = equations(sums[0], knots)
+    free = _fine(layout, knots) if knots else _free(layout)
     inner = free.T @ normal @ free
     scale = 1 / np.sqrt(np.where(np.diag(inner) > 0, np.diag(inner), 1.0))
     values, vectors = np.linalg.eigh(inner * np.outer(scale, scale))
@@ -130,8 +168,9 @@ def _step(
     step = inverse @ right * told
     covariance = inverse * sigma**2
     errors = np.sqrt(np.diag(covariance)) * told
-    _compare_views(layout, found, step, errors)
-    return step, errors, covariance, int(used[0])
+    if not knots:
+        _compare_views(layout, found, step, errors)
+    return _Answer(step, errors, covariance, int(used[0]))
 
 
 def _free(layout: TrackingLayout) -> Reals:
@@ -149,7 +188,30 @@ def _free(layout: TrackingLayout) -> Reals:
                 direction = np.zeros(constants_of(chambers))
                 direction[1 + kind * chambers : 1 + (kind + 1) * chambers] = shape
                 chosen.append(direction)
-    basis = np.array(chosen).T
+    return _others(np.array(chosen))
+
+
+def _fine(layout: TrackingLayout, knots: int) -> Reals:
+    """Return the directions of layers and of the drift relation, all else being known.
+
+    All layers of a chamber together are its lateness; a drift relation that is moved as a whole is
+    a common time, and one that is stretched the velocity.
+    """
+    chambers = len(layout.view)
+    coarse = constants_of(chambers)
+    chosen = np.eye(coarse + chambers + 2, fine_constants_of(chambers, knots))
+    for chamber in range(chambers):
+        row = chosen[coarse + chamber]
+        row[:] = 0.0
+        row[coarse + LAYERS * chamber : coarse + LAYERS * (chamber + 1)] = 1.0
+    chosen[-2:] = 0.0
+    chosen[-2, -knots:], chosen[-1, -knots:] = 1.0, np.linspace(0.0, 1.0, knots)
+    return _others(chosen)
+
+
+def _others(chosen: Reals) -> Reals:
+    """Return the directions at right angles to rows, as orthonormal columns."""
+    basis = chosen.T
     values, vectors = np.linalg.eigh(np.eye(len(basis)) - basis @ np.linalg.pinv(basis))
     directions: Reals = vectors[:, values > 0.5]
     return directions
@@ -186,7 +248,9 @@ def _moved(detector: Detector, step: Reals) -> Detector:
     """Return a telescope with constants changed."""
     n = detector.n_chambers
     late, offset, tilt = (step[1 + k * n : 1 + (k + 1) * n] for k in range(3))
-    chambers = tuple(
+    fine = step[constants_of(n) :]
+    layers, knots = fine[: LAYERS * n].reshape(-1, LAYERS), fine[LAYERS * n :]
+    chambers = [
         replace(
             chamber,
             drift_offset_ns=chamber.drift_offset_ns - float(late[c] - late.mean()),
@@ -194,24 +258,100 @@ def _moved(detector: Detector, step: Reals) -> Detector:
             tilt_rad=chamber.tilt_rad + float(tilt[c]),
         )
         for c, chamber in enumerate(detector.chambers)
-    )
+    ]
+    corrections = detector.rt_corrections_um
+    if len(fine):
+        chambers = [
+            replace(chamber, layer_times_ns=tuple((_layer_times(chamber) - layers[c]).tolist()))
+            if layers[c].any()
+            else chamber
+            for c, chamber in enumerate(chambers)
+        ]
+        corrections = tuple((_corrections(detector) + 1000 * knots).tolist())
     velocity = detector.drift_velocity_um_per_ns * (1 + float(step[0]))
-    return replace(detector, chambers=chambers, drift_velocity_um_per_ns=velocity)
+    return replace(
+        detector, chambers=tuple(chambers), drift_velocity_um_per_ns=velocity,
+        rt_corrections_um=corrections,
+    )  # fmt: skip
 
 
-def _constants(before: Detector, after: Detector, errors: Reals) -> tuple[Constant, ...]:
+def _layer_times(chamber: Chamber) -> Reals:
+    return np.array(chamber.layer_times_ns or (0.0,) * LAYERS)
+
+
+def _corrections(detector: Detector) -> Reals:
+    """Return the corrections of the drift relation at the knots, um."""
+    told = detector.rt_corrections_um or (0.0, 0.0)
+    at = np.linspace(0.0, 1.0, KNOTS)
+    corrections: Reals = np.interp(at, np.linspace(0.0, 1.0, len(told)), np.array(told))
+    return corrections
+
+
+def _with_common_time(
+    detector: Detector, found: Reconstructed, scintillator: Wholes
+) -> tuple[Detector, float | None]:
+    """Return a telescope whose drift offsets are, in the mean, what scintillators tell; its error.
+
+    Where too few tracks have a scintillator hit, the mean stays, and the error is None.
+    """
+    layout = layout_of(detector)
+    scale = layout.tick_ns / 1000
+    t0 = np.sort(found.base[found.chambers > 1] * scale + found.t0_ns[found.chambers > 1])
+    hits = scintillator * layout.tick_ns
+    if len(t0) == 0 or len(hits) == 0:
+        return detector, None
+    right = np.clip(np.searchsorted(t0, hits), 1, max(1, len(t0) - 1))
+    pairs = np.stack([hits - t0[right - 1], hits - t0[np.minimum(right, len(t0) - 1)]])
+    apart = pairs[np.argmin(np.abs(pairs), axis=0), np.arange(len(hits))]
+    apart = apart[np.abs(apart) < _SCINTILLATOR_NS]
+    counts, edges = np.histogram(
+        apart, 2 * round(_SCINTILLATOR_NS / _PEAK_NS), (-_SCINTILLATOR_NS, _SCINTILLATOR_NS)
+    )
+    peak = int(np.argmax(counts))
+    near = apart[np.abs(apart - edges[peak] - _PEAK_NS / 2) < 3 * _PEAK_NS]
+    if len(near) < LEAST_TRACKS // 3:
+        return detector, None
+    mean = float(np.median(near))
+    spread = float(np.percentile(np.abs(near - mean), 68))
+    now = float(np.mean([chamber.drift_offset_ns for chamber in detector.chambers]))
+    chambers = tuple(
+        replace(chamber, drift_offset_ns=chamber.drift_offset_ns + mean - now)
+        for chamber in detector.chambers
+    )
+    return replace(detector, chambers=chambers), 1.25 * spread / len(near) ** 0.5
+
+
+def _constants(
+    before: Detector, after: Detector, errors: Reals, common: float | None
+) -> tuple[Constant, ...]:
+    """Return all constants; ``common`` is the error of the mean drift offset."""
     n = before.n_chambers
-    velocities = (before.drift_velocity_um_per_ns, after.drift_velocity_um_per_ns)
+    fine = errors[constants_of(n) :]
+
+    def constant(
+        name: str, chamber: int | None, values: Sequence[float], error: float | None,
+        index: int | None = None,
+    ) -> Constant:  # fmt: skip
+        return Constant(
+            name=name, chamber=chamber, before=float(values[0]), after=float(values[1]),
+            error=error or None, index=index,
+        )  # fmt: skip
+
+    pair = (before, after)
+    velocities = [d.drift_velocity_um_per_ns for d in pair]
     found = [
-        Constant(
-            name="drift_velocity_um_per_ns", chamber=None, before=velocities[0],
-            after=velocities[1], error=float(errors[0]) * velocities[1] or None,
-        )
-    ]  # fmt: skip
-    names: Sequence[str] = ("drift_offset_ns", "offset_mm", "tilt_rad")
-    for k, name in enumerate(names):
+        constant("drift_velocity_um_per_ns", None, velocities, float(errors[0]) * velocities[1])
+    ]
+    for k, name in enumerate(("drift_offset_ns", "offset_mm", "tilt_rad")):
         for c in range(n):
-            old, new = (getattr(d.chambers[c], name) for d in (before, after))
-            error = float(errors[1 + k * n + c]) or None
-            found.append(Constant(name=name, chamber=c, before=old, after=new, error=error))
+            values = [getattr(d.chambers[c], name) for d in pair]
+            found.append(constant(name, c, values, float(errors[1 + k * n + c])))
+    means = [sum(chamber.drift_offset_ns for chamber in d.chambers) / n for d in pair]
+    found.append(constant("mean_drift_offset_ns", None, means, common))
+    for c, layer in product(range(n if len(fine) else 0), range(LAYERS)):
+        values = [_layer_times(d.chambers[c])[layer] for d in pair]
+        found.append(constant("layer_times_ns", c, values, float(fine[LAYERS * c + layer]), layer))
+    for knot, error in enumerate(fine[LAYERS * n :].tolist()):
+        values = [_corrections(d)[knot] for d in pair]
+        found.append(constant("rt_corrections_um", None, values, 1000 * error, knot))
     return tuple(found)

@@ -59,7 +59,8 @@ class TrackingLayout:
     """For each pattern of sides, what is zero where four places fit, shape (16, 4)."""
     cell: Reals
     """Velocity, mm/ns; delay, delay with slope, ns; length, length with slope of the drift
-    relation, mm; the longest drift time and how far one may be outside, ns: shape (7,)."""
+    relation, mm; the longest drift time and how far one may be outside, ns; corrections of the
+    relation from drift time 0 to the longest, mm: shape (7 + corrections,)."""
 
     @property
     def beside_others(self) -> Wholes:
@@ -114,7 +115,16 @@ def layout_of(detector: Detector) -> TrackingLayout:
         height_mm=height,
         solve=solve,
         check=check,
-        cell=np.array([velocity, *DRIFT_DELAY_NS, *DRIFT_LENGTH_MM, longest, _TOLERANCE_NS]),
+        cell=np.array(
+            [
+                velocity,
+                *DRIFT_DELAY_NS,
+                *DRIFT_LENGTH_MM,
+                longest,
+                _TOLERANCE_NS,
+                *(um * 1e-3 for um in detector.rt_corrections_um),
+            ]
+        ),
     )
 
 

@@ -113,7 +113,7 @@ def drift_mm(drift_ns: Reals, slope: Reals, layout: TrackingLayout) -> Reals:
     """Return the distances from the wire after drift times on tracks of a slope, mm."""
     return np.array(
         [
-            _segments.radius(t, *_segments.bend(m, layout.cell), layout.cell[0])
+            _segments.radius(t, *_segments.bend(m, layout.cell), layout.cell)
             for t, m in zip(drift_ns.tolist(), slope.tolist(), strict=True)
         ],
         np.float64,
