@@ -149,6 +149,7 @@ def calibration(axis: Axes, start: Detector, at: Wholes, cell: Wholes) -> None:
     """Draw residuals before and after a calibration."""
     found = calibrated(start, at, cell)
     assert isinstance(found, Calibration)
+    assert found.cabling
     for detector, name, colour in ((start, "before", ORANGE), (found.detector, "after", BLUE)):
         place = cell if name == "before" else found.cabling.place[cell]
         made = reconstruct(layout_of(detector), at, place)

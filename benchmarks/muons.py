@@ -217,6 +217,7 @@ def recorded(_seconds: float) -> None:
     at, cell, _ = hits_in(np.fromfile(path, "<u8"), detector)
     found = calibrated(detector, at, cell)
     assert isinstance(found, Calibration)
+    assert found.cabling
     velocity = found.detector.drift_velocity_um_per_ns
     line("run000591: velocity off 57.3", abs(velocity - 57.3), 0.5, "um/ns")
     made = reconstruct(layout_of(found.detector), at, found.cabling.place[cell])

@@ -44,6 +44,39 @@ def test_a_detector_file_is_written_that_all_commands_take(
     assert "exists" in kept.err
 
 
+def test_results_tell_what_their_words_tell(command: Command, tmp_path: Path) -> None:
+    run, results = tmp_path / "run.dat", tmp_path / "results.jsonl"
+    assert command("simulate", run, "--seconds", 30, "--seed", 8).code == 0
+    assert command("process", run, "--run", "r", "--to", results).code == 0
+    twice = tmp_path / "twice.jsonl"  # as after a restart
+    twice.write_bytes(results.read_bytes() + results.read_bytes())
+    by_words, by_results = muonscope.calibrate(run), muonscope.calibrate(results)
+    assert muonscope.calibrate(twice).constants == by_results.constants
+    assert by_results.rounds == 1
+    assert by_results.tracks == pytest.approx(by_words.tracks, rel=0.01)
+    assert by_results.sigma_mm[0] == pytest.approx(by_words.sigma_mm[0], rel=0.01)
+    both = zip(by_words.constants, by_results.constants, strict=True)
+    compared = [(one, other) for one, other in both if other.error is not None]
+    assert len(compared) == 10  # not those of chamber 1, alone in its view
+    for one, other in compared:
+        assert one.error is not None
+        assert (one.name, one.chamber, one.before) == (other.name, other.chamber, other.before)
+        assert other.error == pytest.approx(one.error, rel=0.15)
+        if one.name != "drift_offset_ns":  # whose mean is without chamber 1 here
+            assert other.after == pytest.approx(one.after, abs=1.5 * one.error)
+    done = command("calibrate", results, "--to", tmp_path / "new.toml")
+    assert done.code == 0, done.err
+    assert "from the sums of windows, in one step" in done.out.decode()
+    refused = command("calibrate", results, "-d", tmp_path / "new.toml")
+    assert refused.code == 4
+    assert "counted with another detector file" in refused.err
+    without = tmp_path / "without.jsonl"
+    assert command("process", run, "--without", "tracking", "--to", without).code == 0
+    refused = command("calibrate", without)
+    assert refused.code == 4
+    assert "holds no window with tracks" in refused.err
+
+
 def test_the_real_run_gets_its_constants_from_its_own_data(
     command: Command, realdata: Path
 ) -> None:
@@ -54,6 +87,7 @@ def test_the_real_run_gets_its_constants_from_its_own_data(
     times = [chamber.drift_offset_ns for chamber in found.detector.chambers]
     assert times[0] - times[2] == pytest.approx(3.6, abs=0.5)
     assert times[1] - times[3] == pytest.approx(5.3, abs=0.5)
+    assert found.sigma_mm[1] is not None
     assert found.sigma_mm[1] < 0.75 * found.sigma_mm[0]
     assert all(c.error is None for c in found.constants if c.name == "offset_mm")
 

@@ -21,7 +21,7 @@ from muonscope.dashboard.live import Live, LiveOptions
 from muonscope.dashboard.options import DashboardOptions
 from muonscope.errors import FormatError, MuonscopeError, SourceLostError
 from muonscope.events import ignore
-from muonscope.processing.find_results import find_results
+from muonscope.intake.find_results import find_results
 from muonscope.results.store import ResultStore
 from muonscope.stopping import Stop
 from muonscope.stream.messages import Messages

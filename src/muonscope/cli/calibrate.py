@@ -25,6 +25,11 @@ _SHOWN = {
 }
 """What people read for a constant, and its digits; constants in lists have lines of their own."""
 
+_BY_SUMS = (
+    "from the sums of windows, in one step: count anew with the new file to see what is left;"
+    " layers, drift relation, cables and the common time are told by words"
+)
+
 _BY_CHOICE = 0.9999
 """Constants that are correlated so much are so by definition: their sum is fixed."""
 
@@ -34,11 +39,14 @@ def calibrate_command(options: CalibrateOptions) -> int:
     stop = Stop()
     found = calibrate_with(options, tell, stop)
     Console().print(_table(found))
+    before, after = found.sigma_mm
+    width = f"{before:.3f}" if after is None else f"{before:.3f} -> {after:.3f}"
+    rounds = f"{found.rounds} round{'' if found.rounds == 1 else 's'}"
     print(  # noqa: T201
-        f"{found.tracks:,} tracks, {found.rounds} rounds; width of residuals"
-        f" {found.sigma_mm[0]:.3f} -> {found.sigma_mm[1]:.3f} mm (68 %)" + _correlated(found)
+        f"{found.tracks:,} tracks, {rounds}; width of residuals {width} mm (68 %)"
+        + _correlated(found)
     )
-    for line in (*_fine(found), *_cables(found.cabling)):
+    for line in (*_fine(found), *_cables(found.cabling)) if found.cabling else (_BY_SUMS,):
         print(line)  # noqa: T201
     return stop.exit_code if stop else 0
 

@@ -19,8 +19,8 @@ from muonscope.dashboard.options import DashboardOptions
 from muonscope.errors import FormatError, OptionError, SourceLostError, SourceNotFoundError
 from muonscope.events import Event, EventKind, Tell
 from muonscope.intake.batch import WordBatch, WordSource
+from muonscope.intake.find_results import GROUP, Found, ResultFiles, ResultTopic, listed
 from muonscope.intake.pace import Paced
-from muonscope.processing.find_results import GROUP, Found, ResultFiles, ResultTopic, listed
 from muonscope.processing.inputs import Watch, open_input, partitions_of
 from muonscope.processing.options import ProcessOptions
 from muonscope.processing.outputs import Output

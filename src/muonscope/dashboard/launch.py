@@ -28,10 +28,10 @@ from muonscope.dashboard.server import DashboardServer, make_app
 from muonscope.dashboard.verdicts import Learner, LiveJudge
 from muonscope.errors import FormatError, MuonscopeError, SinkError
 from muonscope.events import Event, EventKind, Tell
+from muonscope.intake.find_results import Found, find_results
 from muonscope.intake.opening import is_simulated
 from muonscope.intake.pace import check_speed
 from muonscope.options import made, sources_of
-from muonscope.processing.find_results import Found, find_results
 from muonscope.processing.judging import read_profiles
 from muonscope.processing.reporter import LogReporter
 from muonscope.quality.judge import Judge

@@ -14,9 +14,9 @@ from muonscope.counting.doubts import nothing_decoded
 from muonscope.detector import Detector
 from muonscope.errors import FormatError, OptionError, VerdictError
 from muonscope.events import Event
+from muonscope.intake.find_results import Found, find_results, results_in
 from muonscope.intake.opening import detector_for
 from muonscope.options import made, sources_of
-from muonscope.processing.find_results import Found, find_results
 from muonscope.processing.inputs import open_input
 from muonscope.processing.judge_options import JudgeOptions
 from muonscope.processing.options import ProcessOptions
@@ -29,7 +29,7 @@ from muonscope.quality.profile import Profile, default_profile, parse_profiles
 from muonscope.quality.reference import Reference, ReferenceBuilder
 from muonscope.quality.seen import Seen
 from muonscope.quality.verdict import Change, State
-from muonscope.results.read_message import Remainder, WindowResult, read_result
+from muonscope.results.read_message import Remainder, Result, WindowResult, read_result
 from muonscope.results.seen_windows import SeenWindows
 from muonscope.stopping import Stop
 from muonscope.transports.base import Published
@@ -42,8 +42,6 @@ _IN_FLIGHT = 64
 """Windows that may come in another order than theirs, as from the partitions of a topic."""
 
 _FAIL_ON = {"": State.NO_DATA + 1, "warn": State.WARN, "bad": State.BAD}
-
-Result = WindowResult | Remainder
 
 
 class JudgeReporter(Protocol):
@@ -296,17 +294,7 @@ def _results(
     if found is None:
         yield from _counted(options, detector, stop, reporter)
         return
-    broken, first, blocks = 0, "", blocks_without(options.without)
-    for data, _ in found.messages():
-        if stop:
-            return
-        try:
-            yield read_result(data, detector, blocks)
-        except FormatError as exc:
-            broken += 1
-            first = first or str(exc)
-    if broken:
-        raise FormatError(f"{broken:,} lines are no results of {detector.name}; first: {first}")
+    yield from results_in(found, detector, blocks_without(options.without), stop)
 
 
 class _Kept(StatelessLedger):

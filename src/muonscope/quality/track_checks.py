@@ -19,8 +19,8 @@ from muonscope.quality.check import Check, CountCheck, Found, Measured, Quiet, S
 from muonscope.quality.reference import Reference
 from muonscope.quality.seen import Seen
 from muonscope.quality.sequential import Rule, SequentialTest
-from muonscope.quality.track_reference import RESIDUAL
 from muonscope.quality.verdict import State
+from muonscope.tracking.histograms import RESIDUAL
 from muonscope.tracking.layout import layout_of as tracking_of
 from muonscope.tracking.normal import KINDS, equations
 

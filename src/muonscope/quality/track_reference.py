@@ -7,14 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.counting.summary import Summary
-from muonscope.tracking.histograms import HISTOGRAMS, TrackAxis
+from muonscope.tracking.histograms import RESIDUAL
 from muonscope.tracking.normal import equations
 
-__all__ = ["RESIDUAL", "SeenTracks", "TrackReference", "TrackSums"]
+__all__ = ["SeenTracks", "TrackReference", "TrackSums"]
 
 Array = npt.NDArray[Any]
 
-RESIDUAL: TrackAxis = next(axis for axis in HISTOGRAMS if axis.name == "residual")
 
 LEAST_TRACKS = 300
 """Tracks that a reference must have, that its constants are known."""

@@ -1,4 +1,4 @@
-"""Constants of a telescope from a recording: fitted, told, and written as a detector file."""
+"""Constants of a telescope from words or results: fitted, told, written as a detector file."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,17 +7,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from muonscope.counting.blocks import WITH_TRACKS
 from muonscope.counting.hits import hits_of, scintillator_hits
+from muonscope.detector import Detector
 from muonscope.detector.write import detector_toml
-from muonscope.errors import OptionError, SourceError
+from muonscope.errors import FormatError, OptionError, SourceError
 from muonscope.events import Tell, ignore
+from muonscope.intake.find_results import Found, find_results, results_in
+from muonscope.intake.opening import detector_for
 from muonscope.replaying.options import CalibrateOptions, asked_in_python
 from muonscope.replaying.pane_source import PaneSource
 from muonscope.replaying.word_files import writing
+from muonscope.results.read_message import Remainder
+from muonscope.results.seen_windows import SeenWindows
 from muonscope.stopping import Stop, Stopped
 from muonscope.tracking.cabling import corrected
-from muonscope.tracking.calibration import LEAST_TRACKS, Calibration, calibrated
+from muonscope.tracking.calibration import (
+    LEAST_TRACKS,
+    Calibration,
+    calibrated,
+    calibrated_by_sums,
+)
+from muonscope.tracking.histograms import RESIDUAL
 from muonscope.transports.files import shown
+from muonscope.transports.kafka.options import kafka_options
 from muonscope.units import BX_PER_ORBIT
 
 __all__ = ["MOST_HITS", "calibrate", "calibrate_with"]
@@ -30,7 +43,7 @@ Wholes = npt.NDArray[np.int64]
 
 
 def calibrate(source: Any, **options: Any) -> Calibration:
-    """Return the constants of a telescope that follow from the tracks in a source of words.
+    """Return the constants of a telescope that follow from tracks in words, or sums in results.
 
     Parameters
     ----------
@@ -71,6 +84,8 @@ def calibrate_with(options: CalibrateOptions, tell: Tell, stop: Stop) -> Calibra
         If no view has two chambers, or an option makes no sense.
     SourceError
         If there are too few tracks, sources cannot be read, or ``to`` cannot tell the cables.
+    FormatError
+        If sources hold results of another detector, or without tracks.
     SinkError
         If the file cannot be written.
     Stopped
@@ -78,33 +93,23 @@ def calibrate_with(options: CalibrateOptions, tell: Tell, stop: Stop) -> Calibra
     """
     if options.to and not options.to.endswith(".toml"):
         raise OptionError(f"--to: found {options.to!r}, expected a name in .toml")
-    source = PaneSource(
-        sources=options.sources, wanted=options.detector, kafka_config=options.kafka_config,
-        allow_duplicates=options.allow_duplicates, tell=tell, stop=stop,
-    )  # fmt: skip
-    views = [chamber.view for chamber in source.detector.chambers]
-    if all(views.count(view) < 2 for view in views):
-        raise OptionError(
-            f"detector {source.detector.name}: no view has two chambers; constants follow from"
-            " tracks over several"
-        )
+    kafka = kafka_options(options.kafka_config, stop=stop, tell=tell)
+    results = find_results(options.sources, kafka, stop)
     with stop.listening():
-        times, cells, scintillator = (np.concatenate(of) for of in zip(*_hits(source), strict=True))
-    if stop:
-        raise Stopped(stop.exit_code)
-    found = calibrated(source.detector, times, cells, scintillator)
+        found = _by_words(options, tell, stop) if results is None else _by(results, options, stop)
     if isinstance(found, int):
         raise SourceError(
             f"found {found:,} tracks over two chambers, expected {LEAST_TRACKS} or more: give a"
             " longer recording, some 20 s at 3,000 hits a second"
         )
-    cabled = corrected(found.detector, found.cabling.place)
-    if cabled is None and options.to:
-        raise SourceError(
-            f"{'; '.join(found.cabling.problems)}: a detector file cannot say that channels of"
-            " several chambers are mixed; put the cables right, or leave out --to"
-        )
-    found = replace(found, detector=cabled or found.detector)
+    if found.cabling:
+        cabled = corrected(found.detector, found.cabling.place)
+        if cabled is None and options.to:
+            raise SourceError(
+                f"{'; '.join(found.cabling.problems)}: a detector file cannot say that channels of"
+                " several chambers are mixed; put the cables right, or leave out --to"
+            )
+        found = replace(found, detector=cabled or found.detector)
     if options.to:
         name = shown(" ".join(options.sources))
         text = detector_toml(
@@ -114,6 +119,58 @@ def calibrate_with(options: CalibrateOptions, tell: Tell, stop: Stop) -> Calibra
         with writing(options.to, force=options.force) as file:
             file.write(text.encode())
     return found
+
+
+def _check_views(detector: Detector) -> None:
+    views = [chamber.view for chamber in detector.chambers]
+    if all(views.count(view) < 2 for view in views):
+        raise OptionError(
+            f"detector {detector.name}: no view has two chambers; constants follow from tracks"
+            " over several"
+        )
+
+
+def _by_words(options: CalibrateOptions, tell: Tell, stop: Stop) -> Calibration | int:
+    """Return the constants that the tracks of words tell."""
+    source = PaneSource(
+        sources=options.sources, wanted=options.detector, kafka_config=options.kafka_config,
+        allow_duplicates=options.allow_duplicates, tell=tell, stop=stop,
+    )  # fmt: skip
+    _check_views(source.detector)
+    times, cells, scintillator = (np.concatenate(of) for of in zip(*_hits(source), strict=True))
+    if stop:
+        raise Stopped(stop.exit_code)
+    return calibrated(source.detector, times, cells, scintillator)
+
+
+def _by(results: Found, options: CalibrateOptions, stop: Stop) -> Calibration | int:
+    """Return the constants that the sums of windows tell, each window once."""
+    detector = detector_for(options.sources, options.detector or results.detector)
+    _check_views(detector)
+    seen: dict[str, SeenWindows] = {}
+    arrays: dict[str, Wholes] = {}
+    for result in results_in(results, detector, WITH_TRACKS, stop):
+        if isinstance(result, Remainder) or not seen.setdefault(
+            result.run, SeenWindows()
+        ).is_new(*result.place):  # fmt: skip
+            continue
+        if result.detector_hash != detector.fingerprint:
+            raise FormatError(
+                f"window {result.window} of run {result.run}: counted with another detector file"
+                f" ({result.detector_hash or 'not told'}) than {detector.name}"
+                f" ({detector.fingerprint}); give that one with -d"
+            )
+        for name in ("track_normal", "tracks", "track_residual", "tracked"):
+            counts = result.summary.arrays[name].astype(np.int64)
+            arrays[name] = arrays[name] + counts if name in arrays else counts
+    if stop:
+        raise Stopped(stop.exit_code)
+    if not arrays or not arrays["tracked"][0]:
+        raise FormatError(f"{' '.join(options.sources)}: holds no window with tracks")
+    return calibrated_by_sums(
+        detector, arrays["track_normal"], int(arrays["tracks"][:, 1:].sum()),
+        RESIDUAL.half_width(arrays["track_residual"].sum(axis=0)),
+    )  # fmt: skip
 
 
 def _hits(source: PaneSource) -> Iterator[tuple[Wholes, Wholes, Wholes]]:

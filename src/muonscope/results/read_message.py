@@ -24,7 +24,7 @@ from muonscope.results.conditions import read_conditions
 from muonscope.results.message import NO_CONDITIONS, SCHEMA, ByteAccounting
 from muonscope.results.schemas import VERSION, version_of, version_problem
 
-__all__ = ["MAX_MESSAGE_BYTES", "Remainder", "WindowResult", "read_result"]
+__all__ = ["MAX_MESSAGE_BYTES", "Remainder", "Result", "WindowResult", "read_result"]
 
 MAX_MESSAGE_BYTES = 16 << 20
 """Longer messages are refused unread."""
@@ -110,9 +110,11 @@ class Remainder:
     bytes: ByteAccounting
 
 
-def read_result(
-    data: bytes, detector: Detector, blocks: Sequence[Block] = BLOCKS
-) -> WindowResult | Remainder:
+Result = WindowResult | Remainder
+"""What a message says."""
+
+
+def read_result(data: bytes, detector: Detector, blocks: Sequence[Block] = BLOCKS) -> Result:
     """Return what the message ``data`` of a run of ``detector`` says of ``blocks``.
 
     Raises

@@ -20,15 +20,15 @@ Chambers and views that share no track are compared by the t0 of the same event.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import NamedTuple
 
 import numpy as np
 
 from muonscope.detector import Chamber, Detector
 from muonscope.tracking.cabling import Cabling, cabling_of
 from muonscope.tracking.layout import LAYERS, Reals, TrackingLayout, Wholes, layout_of
-from muonscope.tracking.normal import constants_of, equations, fine_constants_of, normal_sums
+from muonscope.tracking.normal import constants_of, equations, normal_sums
 from muonscope.tracking.reconstruct import Reconstructed, reconstruct
+from muonscope.tracking.solving import Answer, coarse_directions, fine_directions, solved
 
 __all__ = ["LEAST_TRACKS", "Calibration", "Constant", "calibrated"]
 
@@ -48,8 +48,6 @@ _SETTLED = 0.1
 _CUT_SIGMAS = 4.0
 _SCINTILLATOR_NS, _PEAK_NS = 2_000.0, 20.0
 """A scintillator hit may be so far from its track; and the bins in which the peak is looked for."""
-_WEAK = 1e-7
-"""Share of the strongest direction below which residuals tell nothing of a direction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,22 +76,13 @@ class Calibration:
     tracks: int
     """Tracks that were used in the last round."""
     rounds: int
-    sigma_mm: tuple[float, float]
-    """Width of residuals that holds 68 %, before and after."""
+    sigma_mm: tuple[float, float | None]
+    """Width of residuals that holds 68 %, before and after; sums do not tell the latter."""
     correlations: Reals
     """Of velocity, times, offsets and tilts that are determined, in their order, shape (n, n)."""
-    cabling: Cabling
-    """Which cell each channel carries; the constants are those of ``detector`` with these."""
-
-
-class _Answer(NamedTuple):
-    """What one round says of all constants, in the order of ``tracking.normal``."""
-
-    step: Reals
-    errors: Reals
-    """0: not determined."""
-    covariance: Reals
-    tracks: int
+    cabling: Cabling | None
+    """Which cell each channel carries; the constants are those of ``detector`` with these. Sums
+    do not tell it."""
 
 
 def calibrated(
@@ -136,14 +125,39 @@ def calibrated(
         errors = np.append(answer.errors, finer.errors[len(answer.errors) :])
         found = reconstruct(layout_of(now), time, cell)
     widths.append(_width(found))
-    known = np.flatnonzero(answer.errors > 0)
-    width = np.sqrt(np.maximum(np.diag(answer.covariance)[known], np.finfo(float).tiny))
-    correlated = answer.covariance[np.ix_(known, known)] / np.outer(width, width)
     now, error = _with_common_time(now, found, scintillator)
     return Calibration(
         detector=now, constants=_constants(detector, now, errors, error),
         tracks=answer.tracks, rounds=rounds, sigma_mm=(widths[0], widths[-1]),
-        correlations=correlated, cabling=cabling,
+        correlations=answer.correlations, cabling=cabling,
+    )  # fmt: skip
+
+
+def calibrated_by_sums(
+    detector: Detector, sums: Wholes, tracks: int, sigma_mm: float
+) -> Calibration | int:
+    """Return the constants that follow from the sums of windows, or the tracks if too few.
+
+    It is one step from the constants with which the windows were counted: no hit is
+    reconstructed anew. Chambers alone in their view, and what is not in the sums, stay.
+
+    Parameters
+    ----------
+    detector
+        The telescope with which the windows were counted.
+    sums
+        As :func:`~muonscope.tracking.normal.normal_sums` gives them, of all windows together.
+    tracks, sigma_mm
+        Of these: their number, and the width of their residuals.
+    """
+    if tracks < LEAST_TRACKS:
+        return tracks
+    normal, right = equations(sums)
+    answer = solved(normal, right, coarse_directions(layout_of(detector)), sigma_mm, tracks)
+    now = _moved(detector, answer.step)
+    return Calibration(
+        detector=now, constants=_constants(detector, now, answer.errors, None), tracks=tracks,
+        rounds=1, sigma_mm=(sigma_mm, None), correlations=answer.correlations, cabling=None,
     )  # fmt: skip
 
 
@@ -152,69 +166,16 @@ def _width(found: Reconstructed) -> float:
     return float(np.percentile(np.abs(found.residual_mm[(found.chambers > 1)[found.row]]), 68))
 
 
-def _answer(layout: TrackingLayout, found: Reconstructed, sigma: float, knots: int = 0) -> _Answer:
+def _answer(layout: TrackingLayout, found: Reconstructed, sigma: float, knots: int = 0) -> Answer:
     """Return a step of velocity, times and places; with ``knots`` of layers and drift relation."""
     group = np.where(found.chambers > 1, 0, -1)
     sums, used = normal_sums(layout, found, group, 1, _CUT_SIGMAS * sigma, knots)
     normal, right = equations(sums[0], knots)
-    free = _fine(layout, knots) if knots else _free(layout)
-    inner = free.T @ normal @ free
-    scale = 1 / np.sqrt(np.where(np.diag(inner) > 0, np.diag(inner), 1.0))
-    values, vectors = np.linalg.eigh(inner * np.outer(scale, scale))
-    strong = values > _WEAK * values[-1]
-    kept = free @ (vectors[:, strong] * scale[:, None])
-    inverse = (kept / values[strong]) @ kept.T
-    told = (kept**2).sum(axis=1) * np.diag(normal) > _WEAK
-    step = inverse @ right * told
-    covariance = inverse * sigma**2
-    errors = np.sqrt(np.diag(covariance)) * told
+    free = fine_directions(layout, knots) if knots else coarse_directions(layout)
+    answer = solved(normal, right, free, sigma, int(used[0]))
     if not knots:
-        _compare_views(layout, found, step, errors)
-    return _Answer(step, errors, covariance, int(used[0]))
-
-
-def _free(layout: TrackingLayout) -> Reals:
-    """Return the directions that are not a matter of choice, as orthonormal columns.
-
-    In each view all chambers may be shifted, or sheared, and all be later: no track tells.
-    """
-    chambers = len(layout.view)
-    chosen = []
-    for view in range(len(layout.views)):
-        mine = (layout.view == view).astype(np.float64)
-        height = np.where(mine > 0, layout.centre_mm - layout.centre_mm[mine > 0].mean(), 0.0)
-        for kind, shape in ((0, mine), (1, mine), (1, height)):
-            if shape.any():
-                direction = np.zeros(constants_of(chambers))
-                direction[1 + kind * chambers : 1 + (kind + 1) * chambers] = shape
-                chosen.append(direction)
-    return _others(np.array(chosen))
-
-
-def _fine(layout: TrackingLayout, knots: int) -> Reals:
-    """Return the directions of layers and of the drift relation, all else being known.
-
-    All layers of a chamber together are its lateness; a drift relation that is moved as a whole is
-    a common time, and one that is stretched the velocity.
-    """
-    chambers = len(layout.view)
-    coarse = constants_of(chambers)
-    chosen = np.eye(coarse + chambers + 2, fine_constants_of(chambers, knots))
-    for chamber in range(chambers):
-        row = chosen[coarse + chamber]
-        row[:] = 0.0
-        row[coarse + LAYERS * chamber : coarse + LAYERS * (chamber + 1)] = 1.0
-    chosen[-2:] = 0.0
-    chosen[-2, -knots:], chosen[-1, -knots:] = 1.0, np.linspace(0.0, 1.0, knots)
-    return _others(chosen)
-
-
-def _others(chosen: Reals) -> Reals:
-    """Return the directions at right angles to rows, as orthonormal columns."""
-    basis = chosen.T
-    values, vectors = np.linalg.eigh(np.eye(len(basis)) - basis @ np.linalg.pinv(basis))
-    directions: Reals = vectors[:, values > 0.5]
-    return directions
+        _compare_views(layout, found, answer.step, answer.errors)
+    return answer
 
 
 def _compare_views(

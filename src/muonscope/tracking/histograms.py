@@ -9,7 +9,8 @@ from muonscope.tracking.layout import LAYERS, Reals, TrackingLayout, Wholes
 from muonscope.tracking.reconstruct import Reconstructed
 
 __all__ = [
-    "HISTOGRAMS", "PER_CHAMBER", "PER_VIEW", "SKY", "TrackAxis", "counted", "histograms", "sky_map",
+    "HISTOGRAMS", "PER_CHAMBER", "PER_VIEW", "RESIDUAL", "SKY", "TrackAxis", "counted",
+    "histograms", "sky_map",
 ]  # fmt: skip
 
 PER_VIEW, PER_CHAMBER = "view", "chamber"
@@ -33,6 +34,16 @@ class TrackAxis:
         places: Wholes = np.clip(inside, 0, self.bins + 1).astype(np.int64)
         return places
 
+    def half_width(self, counts: Wholes) -> float:
+        """Return the distance from 0, in the middle of the axis, within which 68 % of entries are.
+
+        ``counts`` has shape (bins + 2,).
+        """
+        middle = len(counts) // 2
+        within = np.cumsum(counts[middle:] + counts[:middle][::-1])
+        whole = np.append(0, within)
+        return float(np.interp(0.68 * whole[-1], whole, self.width * np.arange(len(whole))))
+
     def rows(self, chambers: int, views: int) -> int:
         """Return how many rows it has."""
         return views if self.per == PER_VIEW else chambers
@@ -42,15 +53,18 @@ def _axis(name: str, label: str, per: str, low: float, width: float, bins: int) 
     return TrackAxis(name=name, label=label, per=per, low=low, width=width, bins=bins)
 
 
+RESIDUAL = _axis("residual", "residual [mm]", PER_CHAMBER, -1.5, 0.05, 60)
+
 HISTOGRAMS = (
     _axis("slope", "slope [1]", PER_VIEW, -1.5, 0.05, 60),
     _axis("place", "place [mm]", PER_VIEW, -420.0, 21.0, 40),
     _axis("chi2", "chi2 per degree of freedom [1]", PER_VIEW, 0.0, 0.25, 48),
-    _axis("residual", "residual [mm]", PER_CHAMBER, -1.5, 0.05, 60),
+    RESIDUAL,
     _axis("late", "chamber later than the track [ns]", PER_CHAMBER, -15.0, 0.5, 60),
     _axis("drift", "drift time from tracks [ns]", PER_CHAMBER, -50.0, 5.0, 100),
 )
 """Slopes and places are also of lone segments; the others of tracks over chambers alone."""
+
 
 SKY = _axis("sky", "slope", PER_VIEW, -1.0, 0.1, 20)
 """Of either view in the map of slopes, which leaves out what lies outside."""

@@ -11,8 +11,10 @@ from typing import Protocol
 
 import orjson
 
+from muonscope.counting.block import Block
+from muonscope.detector import Detector
 from muonscope.errors import FormatError, OptionError, SourceError, SourceNotFoundError
-from muonscope.results.read_message import MAX_MESSAGE_BYTES
+from muonscope.results.read_message import MAX_MESSAGE_BYTES, Result, read_result
 from muonscope.results.schemas import SCHEMA_NAME, version_problem
 from muonscope.simulation.options import SCHEME
 from muonscope.stopping import Stop
@@ -22,7 +24,7 @@ from muonscope.transports.kafka.url import KafkaUrl, is_kafka_url
 from muonscope.transports.objects import is_object_url
 from muonscope.words.compression import Decompressor, compression_of
 
-__all__ = ["GROUP", "Found", "ResultFiles", "ResultTopic", "find_results", "listed"]
+__all__ = ["GROUP", "Found", "ResultFiles", "ResultTopic", "find_results", "listed", "results_in"]
 
 GROUP = "muonscope-dashboard"
 """Consumer group of all that only look: the positions of a processor are its own."""
@@ -71,6 +73,29 @@ def find_results(sources: Sequence[str], kafka: KafkaOptions, stop: Stop) -> Fou
     if is_kafka_url(first):
         return ResultTopic.found(KafkaUrl.parse(first), kafka, stop)
     return ResultFiles.found(sources)
+
+
+def results_in(
+    found: Found, detector: Detector, blocks: tuple[Block, ...], stop: Stop
+) -> Iterator[Result]:
+    """Yield the results that a source holds, until ``stop``.
+
+    Raises
+    ------
+    FormatError
+        At the end, if some messages are no results of ``detector``.
+    """
+    broken, first = 0, ""
+    for data, _ in found.messages():
+        if stop:
+            return
+        try:
+            yield read_result(data, detector, blocks)
+        except FormatError as exc:
+            broken += 1
+            first = first or str(exc)
+    if broken:
+        raise FormatError(f"{broken:,} lines are no results of {detector.name}; first: {first}")
 
 
 class ResultFiles:
