@@ -18,7 +18,7 @@ __all__ = ["main", "moved", "pins"]
 ROOT = Path(__file__).resolve().parents[1]
 SETS: dict[str, tuple[str, ...]] = {"newest": (), "pre-releases": ("--prerelease", "allow")}
 """Arguments of ``uv pip install`` for each set."""
-WANTED = ("--editable", ".[s3,spark]", "--group", "dev")
+WANTED = ("--editable", ".[root,s3,spark]", "--group", "dev")
 OUTSIDE = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
 """Variables by which the environment that runs this would reach into the others."""
 

@@ -1,17 +1,25 @@
 """``muonscope tracks`` and ``muonscope.tracks``: files, lines, and what cannot be."""
 
+import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import orjson
 import pyarrow.parquet as pq
 import pytest
+import uproot
 
 import muonscope
 from helpers.command import Command
 from helpers.simulated import simulated_words
 from muonscope.errors import FormatError, OptionError
+from muonscope.events import ignore
+from muonscope.replaying.options import TracksOptions
+from muonscope.replaying.track_files import write_tracks
 from muonscope.replaying.track_table import SCHEMA
+from muonscope.stopping import Stop
+from muonscope.words.layout import unpack
 
 WORDS = simulated_words(8_000)
 
@@ -39,6 +47,108 @@ def test_parquet_lines_and_python_have_the_same_rows(
     assert over > 20
     assert f"{over} tracks and {table.num_rows - over} segments" in done.err
     assert f"{len(WORDS):,} words" in done.err
+
+
+def test_a_tree_of_root_has_the_same_rows(
+    command: Command, recording: Path, tmp_path: Path
+) -> None:
+    done = command("tracks", recording, "--to", tmp_path / "t.root")
+    assert done.code == 0, done.err
+    wanted = muonscope.tracks(recording)
+    with uproot.open(tmp_path / "t.root") as file:
+        tree, about = file["tracks"], orjson.loads(str(file["about"]))
+        assert tree.num_entries == wanted.num_rows
+        views = tree["view"].array(library="np").tolist()
+        assert [("phi", "theta")[view] for view in views] == wanted["view"].to_pylist()
+        for name in ("epoch", "orbit", "event", "chambers", "hits", "t0_ns", "x_mm", "slope"):
+            assert tree[name].array(library="np").tolist() == wanted[name].to_pylist()
+        for name in ("chamber", "partner"):
+            filled = [-1 if value is None else value for value in wanted[name].to_pylist()]
+            assert tree[name].array(library="np").tolist() == filled
+        for name, column in (
+            ("hit_cell", "cells"), ("hit_channel", "channels"), ("hit_side", "side"),
+            ("hit_residual_mm", "residual_mm"),
+        ):  # fmt: skip
+            assert tree[name].array().to_list() == wanted[column].to_pylist()
+        assert tree["nhit"].array(library="np").tolist() == wanted["hits"].to_pylist()
+        assert set(about) == set(tree.keys()) - {"nhit"}
+        assert about["x_mm"] == "place along the measured axis at z_mm [mm]"
+    kept = command("tracks", recording, "--to", tmp_path / "t.root")
+    assert kept.code != 0
+    assert "exists already" in kept.err
+
+
+def test_without_uproot_a_tree_is_refused_before_anything_is_read(
+    recording: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "uproot", None)
+    options = TracksOptions(sources=(str(recording),), to=str(tmp_path / "t.root"))
+    with pytest.raises(OptionError, match=r"needs uproot: pip install 'muonscope\[root\]'"):
+        write_tracks(options, ignore, Stop())
+    assert [path.name for path in tmp_path.iterdir()] == ["run.dat"]
+
+
+def test_the_truth_stands_beside_each_row(command: Command, tmp_path: Path) -> None:
+    run, truth = tmp_path / "run.dat", tmp_path / "truth.parquet"
+    done = command("simulate", run, "--seconds", 10, "--seed", 3, "--truth", truth)
+    assert done.code == 0, done.err
+    plain, table = muonscope.tracks(run), muonscope.tracks(run, truth=truth)
+    assert table.select(plain.column_names).equals(plain)
+    simulated = muonscope.simulate("legnaro", seconds=10, seed=3)
+    hits = {}  # which muon made the hit on a channel at an orbit and time, from the truth alone
+    fields = unpack(simulated.words, 2, 2)
+    for at, muon in zip(
+        *(simulated.hits[name].to_pylist() for name in ("word", "muon")), strict=True
+    ):
+        if muon is not None:
+            hits[int(fields.orbit[at]), int(fields.channel[at]), int(fields.fpga[at])] = muon
+    muons = {row["muon"]: row for row in simulated.muons.to_pylist()}
+    legnaro, matched = muonscope.shipped_detector(), 0
+    fpga = np.repeat([chamber.fpga for chamber in legnaro.chambers], 64)
+    for row in table.to_pylist():
+        owners = [
+            hits.get((row["orbit"], channel, int(fpga[cell])))
+            for channel, cell in zip(row["channels"], row["cells"], strict=True)
+        ]
+        most = Counter(owner for owner in owners if owner is not None).most_common(1)
+        if row["muon"] is None:
+            assert row["muon_hits"] is row["true_slope"] is None
+            continue
+        matched += 1
+        if row["true_t0_ns"] < 88_000:  # else hits lie in the next orbit
+            assert most == [(row["muon"], row["muon_hits"])]
+        assert 2 * row["muon_hits"] >= row["hits"]
+        muon, axis = muons[row["muon"]], "x" if row["view"] == "phi" else "y"
+        assert row["true_slope"] == muon[f"slope_{axis}"]
+        place = muon[f"{axis}_mm"] + muon[f"slope_{axis}"] * row["z_mm"]
+        assert row["true_x_mm"] == pytest.approx(place)
+        assert row["orbit"] * 89_100 + row["true_t0_ns"] == pytest.approx(
+            muon["orbit"] * 89_100 + muon["ns"]
+        )
+    assert matched > 0.95 * table.num_rows > 500
+    over = table.filter([n > 1 for n in table["chambers"].to_pylist()])
+    miss = over["slope"].to_numpy() - over["true_slope"].to_numpy()
+    assert np.nanpercentile(np.abs(miss), 68) < 0.4e-3
+
+
+@pytest.mark.parametrize(
+    ("truth", "words", "text"),
+    [
+        ("nowhere.parquet", "run.dat", "nowhere.parquet: cannot be read"),
+        ("run.dat", "run.dat", "found something else, expected what simulate --truth writes"),
+        ("other.parquet", "run.dat", "give the truth that was written with these words"),
+        ("other.parquet", "sim:quiet?seconds=1", "expected the one file of words"),
+    ],
+)
+def test_what_is_not_the_truth_of_the_words_is_refused(
+    command: Command, recording: Path, tmp_path: Path, truth: str, words: str, text: str
+) -> None:
+    other = ("--seconds", 1, "--seed", 4, "--truth", tmp_path / "other.parquet")
+    assert command("simulate", tmp_path / "other.dat", *other).code == 0
+    done = command("tracks", words, "--truth", truth, "--to", "t.parquet", cwd=tmp_path)
+    assert done.code in {2, 3, 4}
+    assert text in done.err
+    assert not (tmp_path / "t.parquet").exists()
 
 
 def test_words_in_any_format_and_order_of_files_give_the_same(
@@ -69,7 +179,11 @@ def test_a_file_that_is_there_is_kept_unless_it_may_go(
 @pytest.mark.parametrize(
     ("args", "code", "text"),
     [
-        (("--to", "tracks.root"), 2, "found 'tracks.root', expected a name in .parquet or .jsonl"),
+        (
+            ("--to", "tracks.csv"),
+            2,
+            "found 'tracks.csv', expected a name in .parquet, .root or .jsonl",
+        ),
         (("--to", ""), 2, "--to"),
         (("--detector", "nowhere"), 2, "nowhere"),
     ],

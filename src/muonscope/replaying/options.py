@@ -133,7 +133,12 @@ class TracksOptions:
     """The options of reconstruction, as they were written."""
 
     sources: tuple[str, ...] = sources_option()
-    to: str = option("-", "--to", metavar="DEST", help="A .parquet or .jsonl file, or - for lines.")
+    to: str = option(
+        "-", "--to", metavar="DEST", help="A .parquet, .root or .jsonl file, or - for lines."
+    )
+    truth: str = option(
+        "", "--truth", metavar="FILE", help="Truth of a simulated file: adds its muon to each row."
+    )
     detector: str = detector_option()
     allow_duplicates: bool = allow_duplicates_option()
     force: bool = force_option()

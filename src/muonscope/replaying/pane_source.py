@@ -1,6 +1,6 @@
 """Closed panes of a source of words, with their halo: what tracks are made of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from muonscope import kernels
@@ -15,6 +15,7 @@ from muonscope.intake.opening import check_sources, detector_for, open_words
 from muonscope.replaying.passing import Passing
 from muonscope.stopping import Stop
 from muonscope.transports.kafka.options import kafka_options
+from muonscope.words.layout import Words
 
 __all__ = ["PaneSource"]
 
@@ -37,6 +38,8 @@ class PaneSource:
     words: int = 0
     rejects: int = 0
     """Pieces that could not be decoded, and are left out."""
+    note: Callable[[Words], None] | None = None
+    """Gets all words, before the panes in which they are."""
 
     def __post_init__(self) -> None:
         """Find the detector, and load what reconstruction needs."""
@@ -67,6 +70,8 @@ class PaneSource:
                 raise batch.error
             passing.take(batch)
             self.words += len(batch.words)
+            if self.note:
+                self.note(batch.words)
             yield windower.push(batch.words, batch.streams)
             if self.stop:
                 break

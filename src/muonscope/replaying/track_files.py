@@ -12,7 +12,9 @@ from muonscope.errors import OptionError
 from muonscope.events import Tell, ignore
 from muonscope.replaying.options import TracksOptions, asked_in_python
 from muonscope.replaying.pane_source import PaneSource
+from muonscope.replaying.track_root import root_writer
 from muonscope.replaying.track_table import SCHEMA, Tracker
+from muonscope.replaying.track_truth import TRUTH_SCHEMA, TrackTruth
 from muonscope.replaying.word_files import writing
 from muonscope.stopping import Stop
 
@@ -75,7 +77,7 @@ def tracks(source: Any, **options: Any) -> "pa.Table":
 
     wanted = asked_in_python(TracksOptions, source, options, what="tracks")
     found = list(_found(wanted, ignore, Stop(), TrackCounts()))
-    return pa.concat_tables(found) if found else SCHEMA.empty_table()
+    return pa.concat_tables(found) if found else _schema(wanted).empty_table()
 
 
 def write_tracks(options: TracksOptions, tell: Tell, stop: Stop) -> TrackCounts:
@@ -92,7 +94,12 @@ def write_tracks(options: TracksOptions, tell: Tell, stop: Stop) -> TrackCounts:
     """
     counts = TrackCounts()
     write_to = _writer(options.to)
-    with stop.listening(), writing(options.to, force=options.force) as file, write_to(file) as put:
+    schema = _schema(options)
+    with (
+        stop.listening(),
+        writing(options.to, force=options.force) as file,
+        write_to(file, schema) as put,
+    ):
         for table in _found(options, tell, stop, counts):
             put(table)
     return counts
@@ -106,7 +113,8 @@ def _found(
         sources=options.sources, wanted=options.detector, kafka_config=options.kafka_config,
         allow_duplicates=options.allow_duplicates, tell=tell, stop=stop,
     )  # fmt: skip
-    tracker = Tracker(source.detector, source.table)
+    truth = _truth(options, source)
+    tracker = Tracker(source.detector, source.table, truth.beside if truth else None)
     for panes in source.panes():
         found = tracker.take(panes)
         over = sum(n > 1 for n in found.column("chambers").to_pylist())
@@ -115,20 +123,44 @@ def _found(
         counts.events, counts.skipped = tracker.events, tracker.skipped
         counts.words, counts.rejects = source.words, source.rejects
         yield found
+    if truth and not stop:
+        truth.check()
 
 
-def _writer(dest: str) -> Callable[[Any], Any]:
+def _schema(options: TracksOptions) -> "pa.Schema":
+    import pyarrow as pa
+
+    return pa.schema([*SCHEMA, *TRUTH_SCHEMA]) if options.truth else SCHEMA
+
+
+def _truth(options: TracksOptions, source: PaneSource) -> TrackTruth | None:
+    """Return the truth that is wanted beside tracks; it sees the words of ``source``."""
+    if not options.truth:
+        return None
+    if len(options.sources) != 1 or not Path(options.sources[0]).is_file():
+        raise OptionError(
+            f"--truth: found {len(options.sources)} sources, expected the one file of words that"
+            " was written with it"
+        )
+    truth = TrackTruth(options.truth, source.detector, source.table)
+    source.note = truth.note
+    return truth
+
+
+def _writer(dest: str) -> Callable[..., Any]:
     """Return what gives a way to write tables in the format that the name asks for."""
     suffix = Path(dest).suffix
     if dest == "-" or suffix == ".jsonl":
         return _json_lines
     if suffix == ".parquet":
         return _parquet
-    raise OptionError(f"--to: found {dest!r}, expected a name in .parquet or .jsonl, or -")
+    if suffix == ".root":
+        return root_writer()
+    raise OptionError(f"--to: found {dest!r}, expected a name in .parquet, .root or .jsonl, or -")
 
 
 @contextmanager
-def _json_lines(file: Any) -> Iterator[Callable[["pa.Table"], None]]:
+def _json_lines(file: Any, _schema: "pa.Schema") -> Iterator[Callable[["pa.Table"], None]]:
     def put(table: "pa.Table") -> None:
         for row in table.to_pylist():
             file.write(orjson.dumps(row) + b"\n")
@@ -137,12 +169,12 @@ def _json_lines(file: Any) -> Iterator[Callable[["pa.Table"], None]]:
 
 
 @contextmanager
-def _parquet(file: Any) -> Iterator[Callable[["pa.Table"], None]]:
+def _parquet(file: Any, schema: "pa.Schema") -> Iterator[Callable[["pa.Table"], None]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     kept: list[pa.Table] = []
-    with pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
 
         def flush() -> None:
             if kept:

@@ -1,12 +1,13 @@
 """Tracks of closed panes, as a table."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from muonscope.counting.hits import hits_of
+from muonscope.counting.hits import Hits, hits_of
 from muonscope.counting.pane_tracks import PaneTracks, tracks_of
 from muonscope.counting.panes import Panes
 from muonscope.counting.word_classes import ClassTable
@@ -14,34 +15,37 @@ from muonscope.detector import Detector
 from muonscope.tracking.layout import layout_of
 from muonscope.units import BX_PER_ORBIT, ORBIT_NS, ORBIT_S
 
-__all__ = ["SCHEMA", "Tracker"]
+Beside = Callable[[pa.Table, npt.NDArray[np.int64], npt.NDArray[np.int64]], pa.Table]
+
+__all__ = ["SCHEMA", "Tracker", "column"]
 
 
-def _column(name: str, kind: pa.DataType, about: str, unit: str = "") -> pa.Field:
+def column(name: str, kind: pa.DataType, about: str, unit: str = "") -> pa.Field:
+    """Return a column that tells what it holds, and in which unit."""
     return pa.field(name, kind, metadata={"about": about} | ({"unit": unit} if unit else {}))
 
 
 SCHEMA = pa.schema(
     [
-        _column("epoch", pa.int64(), "number of the epoch"),
-        _column("orbit", pa.int64(), "orbit of t0"),
-        _column("t0_ns", pa.float64(), "when the muon passed, in its orbit", "ns"),
-        _column("time_s", pa.float64(), "detector time, from orbit 0", "s"),
-        _column("event", pa.int64(), "number of the event in the table"),
-        _column("view", pa.string(), "phi measures x, theta y"),
-        _column("chamber", pa.int16(), "of a segment; null for a track over chambers"),
-        _column("chambers", pa.int16(), "number of chambers with hits"),
-        _column("hits", pa.int16(), "number of hits"),
-        _column("x_mm", pa.float64(), "place along the measured axis at z_mm", "mm"),
-        _column("z_mm", pa.float64(), "height at which x is known best", "mm"),
-        _column("slope", pa.float64(), "dx/dz"),
-        _column("chi2", pa.float64(), "of hits - 3 degrees of freedom, at 0.33 mm"),
-        _column("partner", pa.int64(), "row of the track whose t0 chose the segment, or null"),
-        _column("ambiguous", pa.bool_(), "another solution is nearly as good"),
-        _column("cells", pa.list_(pa.int32()), "cell of each hit, as the detector numbers them"),
-        _column("channels", pa.list_(pa.int32()), "TDC channel of each hit"),
-        _column("side", pa.list_(pa.int8()), "-1: left of the wire, 1: right"),
-        _column("residual_mm", pa.list_(pa.float32()), "measured less fitted place", "mm"),
+        column("epoch", pa.int64(), "number of the epoch"),
+        column("orbit", pa.int64(), "orbit of t0"),
+        column("t0_ns", pa.float64(), "when the muon passed, in its orbit", "ns"),
+        column("time_s", pa.float64(), "detector time, from orbit 0", "s"),
+        column("event", pa.int64(), "number of the event in the table"),
+        column("view", pa.string(), "phi measures x, theta y"),
+        column("chamber", pa.int16(), "of a segment; null for a track over chambers"),
+        column("chambers", pa.int16(), "number of chambers with hits"),
+        column("hits", pa.int16(), "number of hits"),
+        column("x_mm", pa.float64(), "place along the measured axis at z_mm", "mm"),
+        column("z_mm", pa.float64(), "height at which x is known best", "mm"),
+        column("slope", pa.float64(), "dx/dz"),
+        column("chi2", pa.float64(), "of hits - 3 degrees of freedom, at 0.33 mm"),
+        column("partner", pa.int64(), "row of the track whose t0 chose the segment, or null"),
+        column("ambiguous", pa.bool_(), "another solution is nearly as good"),
+        column("cells", pa.list_(pa.int32()), "cell of each hit, as the detector numbers them"),
+        column("channels", pa.list_(pa.int32()), "TDC channel of each hit"),
+        column("side", pa.list_(pa.int8()), "-1: left of the wire, 1: right"),
+        column("residual_mm", pa.list_(pa.float32()), "measured less fitted place", "mm"),
     ]
 )
 """One row a track, or segment of one chamber; units stand beside each column."""
@@ -50,10 +54,13 @@ SCHEMA = pa.schema(
 class Tracker:
     """Finds the tracks of closed panes, which come in order; counts what it has seen."""
 
-    def __init__(self, detector: Detector, table: ClassTable) -> None:
-        """Begin; ``table`` tells what words are."""
+    def __init__(self, detector: Detector, table: ClassTable, beside: Beside | None = None) -> None:
+        """Begin; ``table`` tells what words are, ``beside`` adds columns to rows.
+
+        It gets the rows, and times and cells of their hits, one after the other.
+        """
         self.detector, self._table, self._layout = detector, table, layout_of(detector)
-        self._cells = detector.cells()
+        self._cells, self._beside = detector.cells(), beside
         self.events = self.skipped = self.rows = 0
         """Events with three hits or more; those that have too many; rows given."""
         self._event = 0
@@ -64,11 +71,9 @@ class Tracker:
         made = tracks_of(self._layout, hits)
         self.events += int(np.count_nonzero(made.wanted))
         self.skipped += int(np.count_nonzero(made.wanted & made.found.skipped))
-        return self._table_of(panes.epoch, made, hits.cell)
+        return self._table_of(panes.epoch, made, hits)
 
-    def _table_of(
-        self, epoch: npt.NDArray[np.int64], made: PaneTracks, cell: npt.NDArray[np.int64]
-    ) -> pa.Table:
+    def _table_of(self, epoch: npt.NDArray[np.int64], made: PaneTracks, hits: Hits) -> pa.Table:
         """Return the rows of the events that belong to the panes."""
         found = made.found
         own = made.own[found.event]
@@ -83,7 +88,7 @@ class Tracker:
         t0 = rest * (self._layout.tick_ns / 1000) + found.t0_ns[kept]
         turns = np.floor(t0 / ORBIT_NS).astype(np.int64)
         orbit, t0 = orbit + turns, t0 - turns * ORBIT_NS
-        cells = cell[found.hit[hit_kept]]
+        cells = hits.cell[found.hit[hit_kept]]
         ends = np.append(0, np.cumsum(size[kept])).astype(np.int32)
         single, partner = found.chambers[kept] == 1, place[found.partner[kept]]
         events, event = np.unique(found.event[kept], return_inverse=True)
@@ -115,7 +120,8 @@ class Tracker:
         self._event += len(events)
         self.rows += len(kept)
         arrays = [pa.array(columns[f.name]).cast(f.type) for f in SCHEMA]
-        return pa.Table.from_arrays(arrays, schema=SCHEMA)
+        rows = pa.Table.from_arrays(arrays, schema=SCHEMA)
+        return self._beside(rows, hits.time[found.hit[hit_kept]], cells) if self._beside else rows
 
 
 def _lists(ends: npt.NDArray[np.int32], values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:

@@ -112,7 +112,7 @@ def writing(dest: str, *, force: bool, grows: bool = False) -> Iterator[BinaryIO
             return
         part = path.parent / f".{path.name}.{os.getpid()}.part"
         try:
-            with part.open("xb") as file:
+            with part.open("x+b") as file:
                 yield file
             _give_name(part, path, force=force)
         finally:
