@@ -20,6 +20,7 @@ __all__ = [
     "ORBITS_PER_COUNTER",
     "ORBIT_NS",
     "ORBIT_S",
+    "WIRE_MM",
     "orbits_in",
     "seconds",
 ]
@@ -41,6 +42,9 @@ ORBITS_PER_COUNTER = 2**32
 
 CELL_WIDTH_MM = 42.0
 """Pitch of the wires in a layer, mm."""
+
+WIRE_MM = 700.0
+"""Length of the wires of a chamber, mm."""
 
 CELL_HEIGHT_MM = 13.0
 """Pitch of the layers in a chamber, mm."""

@@ -35,7 +35,19 @@ Document = dict[str, Any]
 BINS = {"left", "mid", "right"}
 """Where bins are that the page joins as there are entries."""
 
-MADE_THERE = ("_n", "_hz", "_text", "_layer", "_hot", "_edge", "_over", "_low", "_high", "share")
+MADE_THERE = (
+    "_n",
+    "_hz",
+    "_text",
+    "_layer",
+    "_hot",
+    "_edge",
+    "_over",
+    "_low",
+    "_high",
+    "share",
+    "flux",
+)
 """Ends of the columns that the page makes of others, see plot_kit.py."""
 
 

@@ -10,14 +10,16 @@ import muonscope
 from dashboard.lives import Clock, live_of, window
 from dashboard.looking import Look, columns, drawn
 from dashboard.serving import serving
+from helpers.command import until
 from muonscope.counting.blocks import WITH_TRACKS
 from muonscope.counting.counter import Counter
 from muonscope.counting.window_spec import WindowSpec
 from muonscope.counting.window_table import WindowTable
-from muonscope.dashboard.contract import encoded
+from muonscope.dashboard.contract import View, encoded
 from muonscope.dashboard.live import Live
 from muonscope.detector import shipped_detector
 from muonscope.results.message import window_messages
+from muonscope.tracking.acceptance import sky_exposure
 
 LEGNARO = shipped_detector()
 
@@ -36,9 +38,14 @@ def told(page: Page) -> str:
     return page.locator("#event-told").text_content() or ""
 
 
-def tables_of(live: Live) -> dict[str, Any]:
+def view_of(live: Live) -> View:
     view = live.view("run")
     assert view is not None
+    return view
+
+
+def tables_of(live: Live) -> dict[str, Any]:
+    view = view_of(live)
     encoded(view)
     return dict(view.tables)
 
@@ -84,6 +91,14 @@ def test_histograms_and_efficiencies_are_those_of_the_view(muons: Live, look: Lo
             assert counts.sum() > 20
             assert columns(page, name)["counts"] == counts.tolist()
         assert columns(page, "track_sky")["muons"] == tables["track_sky"]["muons"].tolist()
+        muons_seen, flux = (columns(page, "track_sky")[name] for name in ("muons", "flux"))
+        exposure = sky_exposure(LEGNARO).ravel()
+        live = view_of(muons).live_s
+        for i, seen in enumerate(muons_seen):
+            if exposure[i] < 0.02 * exposure.max():
+                assert flux[i] is None or flux[i] != flux[i]
+            else:
+                assert flux[i] == pytest.approx(seen / live / exposure[i])
         cells = columns(page, "efficiency2")
         expected, seen = tables["efficiency2"]["expected"], tables["efficiency2"]["seen"]
         assert cells["expected"] == expected.tolist()
@@ -101,6 +116,21 @@ def test_histograms_and_efficiencies_are_those_of_the_view(muons: Live, look: Lo
         assert plots.count("event_chamber") == 4
         assert plots.count("chi2") == 1  # theta has one chamber, and no tracks
         assert plots.count("efficiency") == plots.count("residual") == 3
+        page.close()
+
+
+def test_a_reference_stands_behind_the_histograms_of_tracks(muons: Live, look: Look) -> None:
+    with serving(muons) as served:
+        page = look(f"{served.url}#page=muons&view=run").page
+        drawn(page)
+        page.locator("#reference-choose").click()
+        page.locator("#reference-screen").click()
+        page.wait_for_function("() => window.muonscope.state().reference")
+        until(lambda: "counts_ref" in columns(page, "track_residual2"), "the reference")
+        for name in ("track_slope0", "track_residual2"):
+            shown = columns(page, name)
+            assert shown["counts_ref"] == pytest.approx(shown["counts"])
+            assert {pull for pull in shown["counts_pull"] if pull == pull} == {0}  # noqa: PLR0124
         page.close()
 
 

@@ -114,6 +114,12 @@ PLOTS: dict[str, Plot] = {
         hint="slopes of muons seen in both views, not corrected for acceptance",
         empty="no muon was seen in both views",
     ),
+    "intensity": Plot(
+        page="muons", title="Muon intensity", draw=muons.intensity,
+        hint="the same divided by the area and solid angle that the chambers cover, per m2 s sr;"
+        " grey: hardly any",
+        empty="no muon was seen in both views",
+    ),
     "slope": Plot(
         page="muons", title="Slope", draw=muons.histogram("slope"), per_view=True,
         hint="of tracks and segments", empty="no tracks or segments",

@@ -32,6 +32,9 @@ to do to a table on its way into a source is said in the tags of the source:
 ``share``
     ``{of, in, least}``: ``share`` is filled with the ratio of two columns, where the second has
     ``least``, and ``share_low`` and ``share_high`` with its interval (Wilson, one sigma).
+``flux``
+    ``{of, by, least}``: ``flux`` is filled with the rate of a column of counts, divided by another
+    column where that has ``least``.
 ``rebin``
     Add up each so many entries.
 ``bins``

@@ -10,7 +10,7 @@ orbits at Legnaro). Lengths are mm, times ns unless the name says s or Hz.
 from dataclasses import dataclass, field, replace
 
 from muonscope.errors import OptionError
-from muonscope.units import DRIFT_DELAY_NS, DRIFT_LENGTH_MM
+from muonscope.units import DRIFT_DELAY_NS, DRIFT_LENGTH_MM, WIRE_MM
 
 __all__ = [
     "LINEAR_CELL",
@@ -61,7 +61,7 @@ class Cell:
     """Half the width of the gas that a track must touch; makes the box as wide as measured."""
     gas_height_mm: float = 11.5
     """Height of the gas: a slanted track crosses a second cell of the layer in it."""
-    half_length_mm: float = 350.0
+    half_length_mm: float = WIRE_MM / 2
     """Half the length of the wires."""
     delay_ns: float = DRIFT_DELAY_NS[0]
     delay_slope_ns: float = DRIFT_DELAY_NS[1]

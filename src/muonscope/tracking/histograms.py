@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from muonscope.tracking.layout import LAYERS, Reals, TrackingLayout, Wholes
-from muonscope.tracking.reconstruct import Reconstructed
+from muonscope.tracking.reconstruct import SAME_NS, Reconstructed
 
 __all__ = [
     "HISTOGRAMS", "PER_CHAMBER", "PER_VIEW", "RESIDUAL", "SKY", "TrackAxis", "counted",
@@ -104,15 +104,30 @@ def histograms(
 def sky_map(found: Reconstructed, group: Wholes, groups: int) -> Wholes:
     """Return the map of muons seen in both views: slope in the first, then in the second one.
 
-    Shape (groups, bins, bins). A muon is seen so if a track of one view has a partner in another.
+    Shape (groups, bins, bins). A muon is seen so if tracks of two views have the same t0, or a
+    segment was chosen by the t0 of a track.
     """
     shape = (groups, SKY.bins + 2, SKY.bins + 2)
-    one = np.flatnonzero((found.partner >= 0) & (group >= 0))
-    other = found.partner[one]
+    one = np.flatnonzero(found.partner >= 0)
+    pairs = np.concatenate([_same_muon(found), np.stack([one, found.partner[one]])], axis=1)
+    one, other = pairs[:, group[pairs[0]] >= 0]
     first = found.view[one] < found.view[other]
     x = np.where(first, found.slope[one], found.slope[other])
     y = np.where(first, found.slope[other], found.slope[one])
     return counted((group[one], SKY.places(x), SKY.places(y)), shape)[:, 1:-1, 1:-1]
+
+
+def _same_muon(found: Reconstructed) -> Wholes:
+    """Return pairs of tracks of two views that are closest to each other in time, shape (2, n)."""
+    rows = np.flatnonzero(found.chambers > 1)  # by event, and by t0 in each
+    one, other = rows[:-1], rows[1:]
+    apart = np.where(
+        (found.event[one] == found.event[other]) & (found.view[one] != found.view[other]),
+        np.abs(found.t0_ns[other] - found.t0_ns[one]), np.inf,
+    )  # fmt: skip
+    before, after = np.append(np.inf, apart[:-1]), np.append(apart[1:], np.inf)
+    pair = (apart < SAME_NS) & (apart < before) & (apart <= after)
+    return np.stack([one[pair], other[pair]])
 
 
 def _shifts(

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from muonscope.tracking import _segments, _tracks
 from muonscope.tracking.layout import LAYERS, Reals, TrackingLayout, Wholes
 
-__all__ = ["ALONE", "GAP_NS", "MOST_HITS", "Reconstructed", "reconstruct"]
+__all__ = ["ALONE", "GAP_NS", "MOST_HITS", "SAME_NS", "Reconstructed", "reconstruct"]
 
 GAP_NS = 429.0
 """A longer time without a hit ends an event."""
@@ -39,7 +39,8 @@ _SEGMENT_CUTS = (4.0, 1.5, 2.0, 2.0, 2.0)
 """See ``find_segments``: mm, mm2, slope, solutions kept, slope of neighbours."""
 _TRACK_CUTS = (40.0, 0.12, 12.0, 0.33)
 """See ``find_tracks``: ns, slope, chi2 per degree of freedom, mm."""
-_SAME_NS = 25.0
+SAME_NS = 25.0
+"""Tracks of two views, or a segment and a track, whose t0 differ by less are of one muon."""
 _STEEPEST_ALONE = 1.2
 _SIGMA_MM = 0.33
 _AMBIGUOUS = 4.0
@@ -353,7 +354,7 @@ def _left_over(layout: TrackingLayout, found: _Pass) -> tuple[Wholes, Wholes]:
         there = begin + nth < end
         track = by_event[np.minimum(begin + nth, len(by_event) - 1)]
         distance = np.abs(found.fit[2, track] - line[3, free])
-        better = there & (found.track[1, track] != view) & (distance < np.minimum(apart, _SAME_NS))
+        better = there & (found.track[1, track] != view) & (distance < np.minimum(apart, SAME_NS))
         partner[better], apart[better] = track[better], distance[better]
     alone = (segment[2, free] == LAYERS) & (segment[8, free] == 0)
     alone &= np.abs(line[2, free]) < _STEEPEST_ALONE

@@ -11,18 +11,32 @@ from muonscope.dashboard.plot_kit import (
     Axes,
     Paper,
     count_axis,
+    draw_reference,
     hover,
     new_figure,
+    reference_rows,
 )
 from muonscope.dashboard.plots.cells import add_colour_bar, cells_of, map_figure
+from muonscope.tracking.acceptance import sky_exposure
 from muonscope.tracking.histograms import HISTOGRAMS, PER_VIEW, SKY
 from muonscope.tracking.layout import layout_of
 from muonscope.units import CELL_HEIGHT_MM, CELL_WIDTH_MM
 
-__all__ = ["LEAST_ASKED", "chamber_event", "efficiency", "histogram", "sky", "view_event"]
+__all__ = [
+    "LEAST_ASKED",
+    "chamber_event",
+    "efficiency",
+    "histogram",
+    "intensity",
+    "sky",
+    "view_event",
+]
 
 LEAST_ASKED = 10
 """Muons that must have crossed a cell before its efficiency is coloured."""
+
+_LEAST_EXPOSED = 0.02
+"""Part of the best exposure below which the intensity of a direction is not told."""
 
 _SHADES = 64
 _WORST = 0.8
@@ -166,18 +180,22 @@ def histogram(name: str) -> Callable[[Paper], figure]:
         )  # fmt: skip
         made.xaxis.ticker = BasicTicker(desired_num_ticks=4, num_minor_ticks=0)
         count_axis(made.yaxis[0], log=log)
+        mid = [edge + axis.width / 2 for edge in edges[:-1]]
         source = paper.source(
-            f"track_{name}{paper.number}", {"left": edges[:-1], "right": edges[1:]}, ("counts",),
-            counts=["counts"],
+            f"track_{name}{paper.number}",
+            {"left": edges[:-1], "mid": mid, "right": edges[1:]}, ("counts",),
+            counts=["counts"], reference=["counts"],
         )  # fmt: skip
         colour = paper.look.palette.ink if axis.per == PER_VIEW else paper.colour
         bars = made.quad(
             left="left", right="right", top="counts", bottom=1e-6 if log else 0, source=source,
             fill_color=colour, fill_alpha=0.7, line_color=None,
         )  # fmt: skip
+        draw_reference(paper, made, source, "mid", "counts")
         rows = (
             (axis.label, "@left{0.00} to @right{0.00}"),
             ("tracks", "@counts_n{0,0} (@counts_hz{0,0.000} Hz)"),
+            *reference_rows(paper, "counts"),
         )
         hover(paper, made, bars, rows, mode="vline")
         return made
@@ -187,6 +205,15 @@ def histogram(name: str) -> Callable[[Paper], figure]:
 
 def sky(paper: Paper) -> figure:
     """Draw where muons come from: the slope in one view against that in the other."""
+    return _map_of_slopes(paper, "muons", ("muons", "@muons_n{0,0} (@muons_hz{0.000} Hz)"))
+
+
+def intensity(paper: Paper) -> figure:
+    """Draw how many muons come from where, per area, time and solid angle."""
+    return _map_of_slopes(paper, "flux", ("intensity", "@flux{0.0} /m2 s sr"))
+
+
+def _map_of_slopes(paper: Paper, column: str, row: tuple[str, str]) -> figure:
     views = layout_of(paper.detector).views
     at = [SKY.low + SKY.width * (i + 0.5) for i in range(SKY.bins)]
     ends = (SKY.low, SKY.low + SKY.width * SKY.bins)
@@ -196,25 +223,27 @@ def sky(paper: Paper) -> figure:
             x_label=f"slope, {views[0]} view [1]", y_label=f"slope, {views[-1]} view [1]",
             x=ends, y=ends,
         ),
-        shades={"columns": ["muons"]},
+        shades={"columns": [column]},
     )  # fmt: skip
     made.grid.visible = False
+    exposure = sky_exposure(paper.detector).ravel()
+    least = _LEAST_EXPOSED * float(exposure.max())
     source = paper.source(
-        "track_sky", {"x": [x for x in at for _ in at], "y": at * len(at)}, ("muons",),
-        counts=["muons"],
+        "track_sky",
+        {"x": [x for x in at for _ in at], "y": at * len(at), "exposure": exposure.tolist()},
+        ("muons", "flux"),
+        counts=["muons"], flux={"of": "muons", "by": "exposure", "least": least},
     )  # fmt: skip
     palette = paper.look.palette
     mapper = LinearColorMapper(
-        palette=list(viridis(_SHADES)), low=1e-6, high=10.0, low_color=palette.ground
-    )
+        palette=list(viridis(_SHADES)), low=1e-6, high=10.0, low_color=palette.ground,
+        nan_color=palette.empty,
+    )  # fmt: skip
     drawn = made.rect(
         x="x", y="y", width=SKY.width, height=SKY.width, source=source, line_color=None,
-        fill_color={"field": "muons", "transform": mapper},
+        fill_color={"field": column, "transform": mapper},
     )  # fmt: skip
-    hover(
-        paper, made, drawn,
-        (("slopes", "@x{+0.00}, @y{+0.00}"), ("muons", "@muons_n{0,0} (@muons_hz{0.000} Hz)")),
-    )  # fmt: skip
+    hover(paper, made, drawn, (("slopes", "@x{+0.00}, @y{+0.00}"), row))
     return made
 
 

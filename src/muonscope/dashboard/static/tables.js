@@ -27,6 +27,7 @@ export function fill(tags, fixed, table, context) {
     columns[`${column}_text`] = columns[column].map(context.unit === "hz" ? hertz : count);
   if (tags.layers) addLayers(columns, tags.layers);
   if (tags.share) addShare(columns, tags.share);
+  if (tags.flux) addFlux(columns, tags.flux);
   for (const column of tags.errors ?? []) addErrors(columns, column, context);
   for (const column of tags.reference ?? []) addReference(columns, column, { tags, by }, context);
   return columns;
@@ -61,6 +62,12 @@ function addShare(columns, { of, in: all, least }) {
     [share, low, high].forEach((column, k) => column.push(told[k]));
   });
   Object.assign(columns, { share, share_low: low, share_high: high });
+}
+
+/* How many come from a direction, where the exposure tells; the same in either unit. */
+function addFlux(columns, { of, by, least }) {
+  const exposure = columns[by];
+  columns.flux = columns[`${of}_hz`].map((hz, i) => (exposure[i] >= least ? hz / exposure[i] : NaN));
 }
 
 /* Join neighbouring bins, so many as columns has room for, or put the tail into one. */
