@@ -35,7 +35,9 @@ __all__ = [
 LEAST_ASKED = 10
 """Muons that must have crossed a cell before its efficiency is coloured."""
 
-_LEAST_EXPOSED = 0.02
+_MOST_INTENSE = 120.0
+"""Where the scale of intensities ends, /m2 s sr: straight down it is about 80 at sea level."""
+_LEAST_EXPOSED = 0.05
 """Part of the best exposure below which the intensity of a direction is not told."""
 
 _SHADES = 64
@@ -205,7 +207,8 @@ def histogram(name: str) -> Callable[[Paper], figure]:
 
 def sky(paper: Paper) -> figure:
     """Draw where muons come from: the slope in one view against that in the other."""
-    return _map_of_slopes(paper, "muons", ("muons", "@muons_n{0,0} (@muons_hz{0.000} Hz)"))
+    row = ("muons", "@muons_n{0,0} (@muons_hz{0.000} Hz)")
+    return _map_of_slopes(paper, "muons", row, shades={"columns": ["muons"]})
 
 
 def intensity(paper: Paper) -> figure:
@@ -213,7 +216,8 @@ def intensity(paper: Paper) -> figure:
     return _map_of_slopes(paper, "flux", ("intensity", "@flux{0.0} /m2 s sr"))
 
 
-def _map_of_slopes(paper: Paper, column: str, row: tuple[str, str]) -> figure:
+def _map_of_slopes(paper: Paper, column: str, row: tuple[str, str], **tags: Any) -> figure:
+    """Draw a column of the map of slopes; without ``shades`` on the scale of intensities."""
     views = layout_of(paper.detector).views
     at = [SKY.low + SKY.width * (i + 0.5) for i in range(SKY.bins)]
     ends = (SKY.low, SKY.low + SKY.width * SKY.bins)
@@ -223,7 +227,7 @@ def _map_of_slopes(paper: Paper, column: str, row: tuple[str, str]) -> figure:
             x_label=f"slope, {views[0]} view [1]", y_label=f"slope, {views[-1]} view [1]",
             x=ends, y=ends,
         ),
-        shades={"columns": [column]},
+        **tags,
     )  # fmt: skip
     made.grid.visible = False
     exposure = sky_exposure(paper.detector).ravel()
@@ -236,13 +240,15 @@ def _map_of_slopes(paper: Paper, column: str, row: tuple[str, str]) -> figure:
     )  # fmt: skip
     palette = paper.look.palette
     mapper = LinearColorMapper(
-        palette=list(viridis(_SHADES)), low=1e-6, high=10.0, low_color=palette.ground,
+        palette=list(viridis(_SHADES)), low=1e-6, high=_MOST_INTENSE, low_color=palette.ground,
         nan_color=palette.empty,
     )  # fmt: skip
     drawn = made.rect(
         x="x", y="y", width=SKY.width, height=SKY.width, source=source, line_color=None,
         fill_color={"field": column, "transform": mapper},
     )  # fmt: skip
+    if "shades" not in tags:
+        add_colour_bar(paper, made, mapper, [0, _MOST_INTENSE / 2, _MOST_INTENSE])
     hover(paper, made, drawn, (("slopes", "@x{+0.00}, @y{+0.00}"), row))
     return made
 
