@@ -182,7 +182,7 @@ def test_what_is_filled_comes_from_a_table_of_the_view_or_from_the_history(page:
     for name, source in sources(built(page)).items():
         (tags,) = source["tags"]
         told = dict(tags["entries"]) if "entries" in tags else tags
-        if name == "trend":
+        if told["table"] == "trend":
             assert set(told["rates"]) <= history
         elif name == "marks":
             assert told["filled"] == ["x", "text", "label"]

@@ -119,6 +119,37 @@ def test_histograms_and_efficiencies_are_those_of_the_view(muons: Live, look: Lo
         page.close()
 
 
+def test_constants_are_drawn_against_time_with_their_errors(look: Look) -> None:
+    counter = Counter(LEGNARO, WindowSpec(), WITH_TRACKS)
+    words = muonscope.simulate("legnaro", seconds=12.0, seed=4, faults=["shift:ch2:8"]).words
+    rows = [*counter.push(words), *counter.finish()][3:-1]
+    table = WindowTable.of(LEGNARO, rows[0].summary.live_orbits, rows, blocks=WITH_TRACKS)
+    sums = sum(row.summary.arrays["track_normal"] for row in rows)
+    assert isinstance(sums, np.ndarray)
+    with serving(live_of(window_messages(table, "r"), clock=Clock())) as served:
+        page = look(f"{served.url}#page=muons&view=run").page
+        drawn(page)
+        shown: dict[str, list[float]] = {}
+        for n in range(3):
+            shown |= columns(page, f"trend.{n}" if n else "trend")
+        base = LEGNARO.drift_velocity_um_per_ns
+        expected = {"velocity": base * (1 + 0.05 * sums[0, -1] / sums[0, 0])}
+        for c in (0, 2, 3):
+            expected[f"later{c}"] = 20.0 * sums[1 + c, -1] / sums[1 + c, 1 + c]
+        assert expected["later2"] > 3.0 + expected["later0"]
+        for name, value in expected.items():
+            low, high = shown[f"{name}_low"][-1], shown[f"{name}_high"][-1]
+            assert shown[name][-1] == pytest.approx(value, rel=1e-6)
+            assert low < value < high
+            weight = (
+                sums[0, 0] if name == "velocity" else sums[1 + int(name[-1]), 1 + int(name[-1])]
+            )
+            unit = 0.05 * base if name == "velocity" else 20.0
+            assert (high - low) / 2 == pytest.approx(unit * 0.33 / (weight / 1000) ** 0.5)
+        assert "later1" not in shown  # alone in its view
+        page.close()
+
+
 def test_a_reference_stands_behind_the_histograms_of_tracks(muons: Live, look: Look) -> None:
     with serving(muons) as served:
         page = look(f"{served.url}#page=muons&view=run").page

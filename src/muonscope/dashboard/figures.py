@@ -44,7 +44,8 @@ class Plot:
     per_view: bool = False
     """One of these for each view."""
     of_tracks: bool = False
-    """Only for views with two chambers or more, and for their chambers: it is of tracks."""
+    """Only for views with two chambers or more, and for their chambers, where there are any: it is
+    of tracks."""
     with_reference: bool = False
     """Only drawn where there is a reference."""
     on_wall: bool = False
@@ -108,6 +109,15 @@ PLOTS: dict[str, Plot] = {
     "tracks": Plot(
         page="muons", title="Track rate", draw=rates.lines("tracks"),
         hint="tracks over two chambers or more",
+    ),
+    "velocity": Plot(
+        page="muons", title="Drift velocity", draw=rates.drift_velocity, of_tracks=True,
+        hint="from tracks of the last minute, as if nothing else had changed; dashed: the detector"
+        " file",
+    ),
+    "times": Plot(
+        page="muons", title="Times of chambers", draw=rates.chamber_times, of_tracks=True,
+        hint="from tracks of the last minute, each as if it alone had changed",
     ),
     "sky": Plot(
         page="muons", title="Muon sky", draw=muons.sky,
@@ -222,7 +232,9 @@ def _sheets(
 def _numbers(plot: Plot, detector: Detector) -> list[int]:
     """Return of which chambers, or views, there is a plot; 0 of one that is of all."""
     views = [chamber.view for chamber in detector.chambers]
-    of = views if plot.per_chamber else detector.views if plot.per_view else [""]
+    of = views if plot.per_chamber else detector.views
+    if not (plot.per_chamber or plot.per_view):
+        of = [max(views, key=views.count)]
     return [i for i, view in enumerate(of) if not plot.of_tracks or views.count(view) > 1]
 
 

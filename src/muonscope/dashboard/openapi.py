@@ -40,7 +40,7 @@ from muonscope.dashboard.limits import (
 )
 from muonscope.dashboard.metrics import CONTENT_TYPE as METRICS_TYPE
 from muonscope.dashboard.tabular import FORMATS, TABLE_TYPES
-from muonscope.dashboard.track_contract import NUMBERED, TABLES
+from muonscope.dashboard.track_contract import ABOUT_CONSTANTS, CONSTANT_COLUMNS, NUMBERED, TABLES
 from muonscope.dashboard.verdict_contract import Acknowledgement, Happenings, Problems, Verdicts
 
 __all__ = ["openapi"]
@@ -325,8 +325,11 @@ def _schemas() -> dict[str, Any]:
         name: {"$ref": SCHEMAS + table.__name__} for name, table in TABLES.items()
     }
     schemas["Columns"]["patternProperties"] = {
-        f"^({'|'.join(CHAMBER_COLUMNS)})[0-9]+$": schemas["Columns"]["properties"]["hits"]
-    }
+        f"^({'|'.join(CHAMBER_COLUMNS)})[0-9]+$": schemas["Columns"]["properties"]["hits"],
+        CONSTANT_COLUMNS: {
+            "type": "array", "items": {"type": "integer"}, "description": ABOUT_CONSTANTS,
+        },
+    }  # fmt: skip
     return schemas
 
 

@@ -56,7 +56,12 @@ to do to a table on its way into a source is said in the tags of the source:
     the middle of each row, s in the run, ``clock`` the time of day as a text, ``x`` the one of
     the two that the viewer has chosen.
 
-The tags of a figure say what its axes follow:
+The tags of a figure say what its axes follow, and what is drawn in it:
+
+``constants``
+    Constants against time: ``name``, ``name_low`` and ``name_high`` are filled with ``base`` plus
+    ``unit`` times the counter ``sum`` by the counter ``weight``, of the last minute; the error is
+    that of hits of ``sigma`` mm, ``weight`` being counted in parts of ``fine`` of a mm2.
 
 ``shades``
     ``columns``, whose greatest value the scale of colours of the first glyph ends at.

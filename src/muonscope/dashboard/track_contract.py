@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from muonscope.dashboard.contract import Counts, Reals, items
 from muonscope.tracking.histograms import HISTOGRAMS, SKY
 
-__all__ = ["NUMBERED", "TABLES"]
+__all__ = ["ABOUT_CONSTANTS", "CONSTANT_COLUMNS", "NUMBERED", "TABLES"]
 
 Wholes = Annotated[Counts, items(type="integer")]
 
@@ -79,6 +79,15 @@ class EventHits(Struct, frozen=True, kw_only=True):
     at_mm: Annotated[Reals, Meta(description="Where the muon passed.")]
     mirror_mm: Annotated[Reals, Meta(description="The same on the other side of the wire.")]
 
+
+CONSTANT_COLUMNS = "^(velocity_(sum|weight)|later_(sum|weight)[0-9]+)$"
+"""Columns of the history that constants follow from, as a pattern."""
+
+ABOUT_CONSTANTS = (
+    "Only with tracking. The sum by the weight tells how much the drift velocity is more than in"
+    " the detector file, in parts of 5 %, and how much later the hits of a chamber are, in parts of"
+    " 20 ns: each as if nothing else were other."
+)
 
 TABLES: dict[str, type[Struct]] = {
     "tracking": Tracking,

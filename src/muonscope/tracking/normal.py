@@ -19,7 +19,7 @@ from muonscope.tracking.layout import LAYERS, Reals, TrackingLayout, Wholes
 from muonscope.tracking.reconstruct import Reconstructed
 
 __all__ = [
-    "CUT_MM", "KINDS", "constants_of", "equations", "fine_constants_of",
+    "CUT_MM", "FINE", "KINDS", "constants_of", "equations", "fine_constants_of",
     "normal_sums", "units_of",
 ]  # fmt: skip
 
@@ -30,7 +30,7 @@ KINDS = ("late", "offset", "tilt")
 """Constants of each chamber, in their order after the velocity."""
 
 _VELOCITY_UNIT, _KIND_UNITS = 0.05, (20.0, 1.0, 0.01)
-_FINE = 1000
+FINE = 1000
 """The equations are counted in parts of this of a mm2."""
 _AT_ONCE = 4_000
 
@@ -64,8 +64,8 @@ def equations(sums: Wholes, knots: int = 0) -> tuple[Reals, Reals]:
     """Return ``N`` and ``n`` of sums, shape (constants, constants + 1): of 1, ns, mm and rad."""
     kinds = len(KINDS) + (LAYERS if knots else 0)
     units = units_of((len(sums) - 1 - knots) // kinds, knots)
-    normal: Reals = sums[:, :-1] / _FINE / np.outer(units, units)
-    right: Reals = sums[:, -1] / _FINE / units
+    normal: Reals = sums[:, :-1] / FINE / np.outer(units, units)
+    right: Reals = sums[:, -1] / FINE / units
     return normal, right
 
 
@@ -99,7 +99,7 @@ def normal_sums(
     for begin in range(0, len(tracks), _AT_ONCE):
         some = tracks[begin : begin + _AT_ONCE]
         each, good = _of_tracks(layout, found, some, cut_mm, knots)
-        whole = np.rint(each * _FINE).astype(np.int64)
+        whole = np.rint(each * FINE).astype(np.int64)
         np.add.at(sums, group[some[good]], whole)
         used += np.bincount(group[some[good]], minlength=groups)
     return sums, used

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from muonscope.tracking import _segments, _tracks
 from muonscope.tracking.layout import LAYERS, Reals, TrackingLayout, Wholes
 
-__all__ = ["ALONE", "GAP_NS", "MOST_HITS", "SAME_NS", "Reconstructed", "reconstruct"]
+__all__ = ["ALONE", "GAP_NS", "MOST_HITS", "SAME_NS", "SIGMA_MM", "Reconstructed", "reconstruct"]
 
 GAP_NS = 429.0
 """A longer time without a hit ends an event."""
@@ -42,7 +42,8 @@ _TRACK_CUTS = (40.0, 0.12, 12.0, 0.33)
 SAME_NS = 25.0
 """Tracks of two views, or a segment and a track, whose t0 differ by less are of one muon."""
 _STEEPEST_ALONE = 1.2
-_SIGMA_MM = 0.33
+SIGMA_MM = 0.33
+"""Resolution of a hit."""
 _AMBIGUOUS = 4.0
 """A second solution whose chi2 is no worse than this makes the first one doubtful."""
 
@@ -315,7 +316,7 @@ def _gathered(layout: TrackingLayout, hits: _Hits, found: _Pass) -> Reconstructe
         "z_mm": z,
         "slope": slope,
         "t0_ns": np.concatenate([found.fit[2], line[3]]),
-        "chi2": np.concatenate([found.fit[3], line[4] / _SIGMA_MM**2]),
+        "chi2": np.concatenate([found.fit[3], line[4] / SIGMA_MM**2]),
         "ambiguous": np.append(np.zeros(n_tracks, np.bool_), _doubtful(found, rows)),
     }
     order = np.lexsort((made["t0_ns"], made["event"]))
@@ -375,7 +376,7 @@ def _doubtful(found: _Pass, rows: Wholes) -> npt.NDArray[np.bool_]:
     second = (found.segment[8, following] == 1) & (found.segment[8, rows] == 0)
     second &= (found.segment[:8, following] == found.segment[:8, rows])[[0, 1, 4, 5, 6, 7]].all(0)
     closer: npt.NDArray[np.bool_] = second & (
-        found.line[4, following] - found.line[4, rows] < _AMBIGUOUS * _SIGMA_MM**2
+        found.line[4, following] - found.line[4, rows] < _AMBIGUOUS * SIGMA_MM**2
     )
     return closer
 

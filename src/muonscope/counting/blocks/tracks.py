@@ -138,8 +138,18 @@ class Tracks(Block):
         return tables | event_tables(layout_of(detector), shown.latest)
 
     def trend(self, counts: Counts) -> dict[str, int]:
-        """Return the number of tracks over two chambers or more."""
-        return {"tracks": int(counts.arrays["tracks"][:, 1:].sum())}
+        """Return the number of tracks over two chambers or more, and sums of two constants.
+
+        The velocity, and how much later each chamber is, are their sum by their weight, each
+        as if it alone were not as in the detector file.
+        """
+        normal = counts.arrays["track_normal"]
+        told = {"tracks": int(counts.arrays["tracks"][:, 1:].sum())}
+        told |= {"velocity_sum": int(normal[0, -1]), "velocity_weight": int(normal[0, 0])}
+        for c in range(counts.detector.n_chambers):
+            told[f"later_sum{c}"] = int(normal[1 + c, -1])
+            told[f"later_weight{c}"] = int(normal[1 + c, 1 + c])
+        return told
 
 
 def _by_chambers(layout: TrackingLayout, made: PaneTracks, n: int) -> IntArray:

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from bokeh.core.properties import value
 from bokeh.models.annotations import LabelSet, Span
@@ -18,8 +20,11 @@ from muonscope.dashboard.plot_kit import (
     new_figure,
     time_axis,
 )
+from muonscope.tracking.layout import layout_of
+from muonscope.tracking.normal import FINE, units_of
+from muonscope.tracking.reconstruct import SIGMA_MM
 
-__all__ = ["hit_rates", "lines", "scintillator_rate"]
+__all__ = ["chamber_times", "drift_velocity", "hit_rates", "lines", "scintillator_rate"]
 
 _BY_CHAMBER = ("hits", "scint")
 """Counters that the trend also has for each chamber: ``hits0``, ``hits1``, ..."""
@@ -76,26 +81,92 @@ def lines(*counters: str) -> Callable[[Paper], figure]:
     return draw
 
 
+def drift_velocity(paper: Paper) -> figure:
+    """Draw the drift velocity that tracks tell, and its error."""
+    velocity = paper.detector.drift_velocity_um_per_ns
+    unit = velocity * float(units_of(1)[0])
+    told = Constant("velocity", "velocity_sum", "velocity_weight", velocity, unit)
+    return _constants_against_time(paper, [told], "drift velocity [um/ns]")
+
+
+def chamber_times(paper: Paper) -> figure:
+    """Draw how much later the hits of each chamber are than the detector file says."""
+    layout = layout_of(paper.detector)
+    unit = float(units_of(1)[1])
+    told = [
+        Constant(f"later{c}", f"later_sum{c}", f"later_weight{c}", 0.0, unit)
+        for c in layout.beside_others.tolist()
+    ]
+    return _constants_against_time(paper, told, "later than told [ns]")
+
+
+class Constant(NamedTuple):
+    """A constant that follows from two counters: ``base`` and ``unit`` times their ratio."""
+
+    name: str
+    sum: str
+    weight: str
+    base: float
+    unit: float
+
+
+def _constants_against_time(paper: Paper, told: Sequence[Constant], label: str) -> figure:
+    """Draw constants as the mean of a minute, with the band of their errors."""
+    made = _time_figure(
+        paper, Axes(x_label="", y_label=label, x=(0, 60), y=(0, 1)),
+        constants=[constant._asdict() | {"sigma": SIGMA_MM, "fine": FINE} for constant in told],
+    )  # fmt: skip
+    filled = [f"{constant.name}{part}" for constant in told for part in ("", "_low", "_high")]
+    source = paper.source(
+        "trend", {}, ("x", "time", "clock", "live_s", *filled),
+        rates=[counter for constant in told for counter in (constant.sum, constant.weight)],
+    )  # fmt: skip
+    drawn = []
+    for constant in told:
+        colour = _constant_colour(paper, constant)
+        made.varea(
+            x="x", y1=f"{constant.name}_low", y2=f"{constant.name}_high", source=source,
+            fill_color=colour, fill_alpha=0.15,
+        )  # fmt: skip
+        drawn.append(
+            made.line(
+                x="x", y=constant.name, source=source, line_color=colour, line_join="round",
+                line_width=paper.size(1.6),
+            )
+        )  # fmt: skip
+    made.add_layout(
+        Span(
+            dimension="width", location=told[0].base, line_dash="dashed",
+            line_color=paper.look.palette.muted,
+        )
+    )  # fmt: skip
+    rows = [("time in the run", "@time{00:00:00}"), ("time of day", "@clock")]
+    rows += [(constant.name, f"@{constant.name}{{0.00}}") for constant in told]
+    hover(paper, made, drawn[0], rows, mode="vline")
+    _draw_marks(paper, made)
+    return made
+
+
+def _constant_colour(paper: Paper, constant: Constant) -> str:
+    number = constant.name.removeprefix("later")
+    palette = paper.look.palette
+    return palette.chamber(int(number)) if number.isdigit() else palette.ink
+
+
 def _family(paper: Paper, counter: str) -> list[str]:
     return [counter, *(f"{counter}{c}" for c in range(paper.detector.n_chambers))]
 
 
 def _against_time(paper: Paper, counters: Sequence[str], label: str) -> figure:
-    log, run = paper.look.log, paper.look.clock == "run"
-    made = new_figure(
+    log = paper.look.log
+    made = _time_figure(
         paper,
         Axes(
-            x_label="time in the run [h:min:s]" if run else "time of day [h:min:s]",
-            y_label=label,
-            x=(0, 60),
-            y=(0.1, 10) if log else (0, 10),
+            x_label="", y_label=label, x=(0, 60), y=(0.1, 10) if log else (0, 10),
             log="y" if log else "",
         ),
         scale={"columns": list(counters), "log": log},
-        along=paper.look.clock,
-    )
-    made.subscribed_events.add("tap")  # a click on the history goes there
-    time_axis(made.xaxis[0])
+    )  # fmt: skip
     count_axis(made.yaxis[0], log=log)
     names = [name for family in _BY_CHAMBER for name in _family(paper, family)] + [*_SINGLE]
     smooth = [f"scintillator_{part}" for part in ("mean", "low", "high")]
@@ -118,6 +189,16 @@ def _against_time(paper: Paper, counters: Sequence[str], label: str) -> figure:
     _draw_marks(paper, made)
     _draw_levels(paper, made, counters)
     _draw_tips(paper, made, counters)
+    return made
+
+
+def _time_figure(paper: Paper, axes: Axes, **tags: Any) -> figure:
+    """Return a figure whose x axis is the time; a click goes there, a cursor shows where one is."""
+    run = paper.look.clock == "run"
+    x_label = "time in the run [h:min:s]" if run else "time of day [h:min:s]"
+    made = new_figure(paper, replace(axes, x_label=x_label), along=paper.look.clock, **tags)
+    made.subscribed_events.add("tap")
+    time_axis(made.xaxis[0])
     made.add_layout(
         Span(
             dimension="height", location=0, visible=False, name="cursor", line_dash="dashed",

@@ -71,6 +71,15 @@ export function greatest(columns) {
   return most;
 }
 
+/* Where an axis begins and ends that shows all finite values of some columns, with some air. */
+export function around(columns) {
+  const values = columns.flat().filter(Number.isFinite);
+  if (values.length === 0) return null;
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const air = 0.1 * (high - low || 1);
+  return [low - air, high + air];
+}
+
 /* The least value above zero, or 0 if there is none. */
 export function leastAboveZero(columns) {
   let least = Infinity;

@@ -2,6 +2,7 @@
 
 import { byId, setText } from "./dom.js";
 import {
+  around,
   decadeBelow,
   Follower,
   greatest,
@@ -15,7 +16,7 @@ import { levelsOf, tipsOf } from "./beside.js";
 import { releasable, spare } from "./bokeh-patches.js";
 import { nameMillions, nameTimes } from "./axis-numbers.js";
 import { timeOfDay } from "./format.js";
-import { chiSquare, fill, smoothed } from "./tables.js";
+import { chiSquare, constantOf, fill, smoothed } from "./tables.js";
 import { spokenCounts, spokenRates } from "./spoken.js";
 import { zoomable } from "./zoom.js";
 
@@ -159,7 +160,9 @@ export class Sheet {
     const sources = [...names]
       .map((name) => this.#sources.get(name))
       .filter(({ tags }) => tags.table === "trend");
+    const constants = figures.flatMap(({ tags }) => tags.constants ?? []);
     const drawn = new Set(figures.flatMap(({ tags }) => tags.scale?.columns ?? []));
+    for (const { sum, weight } of constants) drawn.add(sum).add(weight);
     const counters = new Set(sources.flatMap(({ tags }) => tags.rates));
     const rates = trend.rates(
       [...counters].filter((name) => drawn.has(name)),
@@ -170,6 +173,7 @@ export class Sheet {
     rates.x = byDay ? rates.at : rates.time;
     rates.clock = rates.at.map((at) => timeOfDay(at));
     if (rates.scintillator) Object.assign(rates, smoothed(rates, "scintillator"));
+    for (const told of constants) Object.assign(rates, constantOf(rates, told));
     const days = zoom ? zoom.map((s) => trend.clockAt(s)) : limits(rates.at, spanS);
     const [from, to] = byDay ? days : [start, start + span];
     this.#mark([...trend.marks(), ...marks], byDay);
@@ -180,6 +184,9 @@ export class Sheet {
     }
     for (const figure of figures) {
       setRange(figure.model.x_range, from, to);
+      const told = figure.tags.constants ?? [];
+      const ends = around(told.flatMap(({ name: n, base }) => [rates[`${n}_low`], rates[`${n}_high`], base]));
+      if (told.length && ends) setRange(figure.model.y_range, ...ends);
       this.#fit(figure, null, {});
       const cursor = figure.model.center.find((model) => model.name === "cursor");
       const place = byDay ? trend.clockAt(cursorS ?? 0) : (cursorS ?? 0);

@@ -9,6 +9,8 @@ import { count, hertz } from "./format.js";
 const SIGMAS = 5; // above its layer's median: a cell is hot, and not by chance
 const DEAD_USUAL = 10; // hits of the layer's median cell: none of a cell is no chance
 const SMOOTH_S = 30;
+const CONSTANT_S = 60;
+const LEAST_TOLD = 20; // mm2: about as many hits
 const ENOUGH = 10; // entries for which the difference of two counts is about Gaussian
 
 export function fill(tags, fixed, table, context) {
@@ -191,6 +193,28 @@ export function smoothed(rates, column) {
     high.push(known ? ((root + 0.5) ** 2 - 3 / 8) / s : NaN);
   }
   return { [`${column}_mean`]: mean, [`${column}_low`]: low, [`${column}_high`]: high };
+}
+
+/* A constant from the sums of the last minute, and its error; NaN where they tell too little. */
+export function constantOf(rates, { name, sum, weight, base, unit, sigma, fine }) {
+  const { time, live_s: live } = rates;
+  const [mean, low, high] = [[], [], []];
+  let from = 0;
+  for (let i = 0; i < time.length; i++) {
+    while (time[i] - time[from] >= CONSTANT_S) from++;
+    let [right, told] = [0, 0];
+    for (let j = from; j <= i; j++) {
+      if (!(live[j] > 0)) continue;
+      right += rates[sum][j] * live[j];
+      told += rates[weight][j] * live[j];
+    }
+    const known = live[i] > 0 && told > LEAST_TOLD * fine;
+    const error = (unit * sigma) / Math.sqrt(told / fine);
+    mean.push(known ? base + (unit * right) / told : NaN);
+    low.push(mean[i] - error);
+    high.push(mean[i] + error);
+  }
+  return { [name]: mean, [`${name}_low`]: low, [`${name}_high`]: high };
 }
 
 /* At most so many bars, the highest of each stretch: more would not be seen apart. */
