@@ -96,7 +96,11 @@ def calibrate_with(options: CalibrateOptions, tell: Tell, stop: Stop) -> Calibra
     kafka = kafka_options(options.kafka_config, stop=stop, tell=tell)
     results = find_results(options.sources, kafka, stop)
     with stop.listening():
-        found = _by_words(options, tell, stop) if results is None else _by(results, options, stop)
+        found = (
+            _by_words(options, tell, stop)
+            if results is None
+            else _by_results(results, options, stop)
+        )
     if isinstance(found, int):
         raise SourceError(
             f"found {found:,} tracks over two chambers, expected {LEAST_TRACKS} or more: give a"
@@ -143,7 +147,7 @@ def _by_words(options: CalibrateOptions, tell: Tell, stop: Stop) -> Calibration 
     return calibrated(source.detector, times, cells, scintillator)
 
 
-def _by(results: Found, options: CalibrateOptions, stop: Stop) -> Calibration | int:
+def _by_results(results: Found, options: CalibrateOptions, stop: Stop) -> Calibration | int:
     """Return the constants that the sums of windows tell, each window once."""
     detector = detector_for(options.sources, options.detector or results.detector)
     _check_views(detector)

@@ -69,9 +69,8 @@ class TrackTruth:
         rows = _of_kind(hits, "hit", by="word")
         self._word, self._muon_of = rows["word"], rows["muon"]
         self._muons = _of_kind(muons, "muon", by="muon")
-        self._keys: list[Wholes] = []
-        self._owners: list[Wholes] = []
-        self._sorted: tuple[Wholes, Wholes] | None = None
+        self._batches: list[tuple[Wholes, Wholes]] = []
+        """Of each batch of words the sorted keys of its hits, and their muons."""
         self._words = 0
 
     def note(self, words: Words) -> None:
@@ -79,9 +78,11 @@ class TrackTruth:
         begin, end = np.searchsorted(self._word, [self._words, self._words + len(words)])
         word = words[self._word[begin:end] - self._words]
         self._words += len(words)
-        self._keys.append(self._key_of_words(word))
-        self._owners.append(self._muon_of[begin:end])
-        self._sorted = None
+        key = self._key_of_words(word)
+        mine = np.flatnonzero(key != _NONE)
+        order = mine[np.argsort(key[mine], kind="stable")]
+        if len(order):
+            self._batches.append((key[order], self._muon_of[begin:end][order]))
 
     def check(self) -> None:
         """Check, when all words have gone by, that they were those of the truth.
@@ -105,12 +106,11 @@ class TrackTruth:
         """
         size = rows.column("hits").to_numpy().astype(np.int64)
         muon, hits = _most(np.repeat(np.arange(len(size)), size), self._owner(time, cell), size)
-        numbers = self._muons["muon"]
-        at = np.minimum(np.searchsorted(numbers, muon), max(0, len(numbers) - 1))
-        known = (muon != _NONE) & (numbers[at] == muon)
+        at = np.searchsorted(self._muons["muon"], muon)
+        of = {name: np.append(values, _NONE)[at] for name, values in self._muons.items()}
+        known = (muon != _NONE) & (of["muon"] == muon)
         phi = rows.column("view").to_numpy(zero_copy_only=False) == "phi"
         z, orbit = rows.column("z_mm").to_numpy(), rows.column("orbit").to_numpy()
-        of = {name: values[at] for name, values in self._muons.items()}
         slope = np.where(phi, of["slope_x"], of["slope_y"])
         columns: dict[str, Any] = {
             "muon": muon,
@@ -128,20 +128,14 @@ class TrackTruth:
 
     def _owner(self, time: Wholes, cell: Wholes) -> Wholes:
         """Return the muon of each hit; -1 where it is of none."""
-        if self._sorted is None:
-            keys, owners = (
-                np.concatenate([np.empty(0, np.int64), *some])
-                for some in (self._keys, self._owners)
-            )
-            order = np.argsort(keys, kind="stable")
-            self._sorted = keys[order], owners[order]
-            self._keys, self._owners = [keys], [owners]
-        keys, owners = self._sorted
-        if not len(keys):
-            return np.full(len(time), _NONE)
-        wanted = time * self._cells + cell
-        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        return np.where(keys[at] == wanted, owners[at], _NONE)
+        wanted, owner = time * self._cells + cell, np.full(len(time), _NONE)
+        first, last = wanted.min(initial=np.iinfo(np.int64).max), wanted.max(initial=0)
+        for keys, owners in self._batches:
+            if keys[0] > last or keys[-1] < first:
+                continue
+            at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+            owner = np.where(keys[at] == wanted, owners[at], owner)
+        return owner
 
     def _key_of_words(self, words: Words) -> Wholes:
         """Return a number for the time and the cell of each word; -1 for other words."""

@@ -85,7 +85,7 @@ def drift_velocity(paper: Paper) -> figure:
     """Draw the drift velocity that tracks tell, and its error."""
     velocity = paper.detector.drift_velocity_um_per_ns
     unit = velocity * float(units_of(1)[0])
-    told = Constant("velocity", "velocity_sum", "velocity_weight", velocity, unit)
+    told = _Constant("velocity", "velocity_sum", "velocity_weight", velocity, unit)
     return _constants_against_time(paper, [told], "drift velocity [um/ns]")
 
 
@@ -94,13 +94,13 @@ def chamber_times(paper: Paper) -> figure:
     layout = layout_of(paper.detector)
     unit = float(units_of(1)[1])
     told = [
-        Constant(f"later{c}", f"later_sum{c}", f"later_weight{c}", 0.0, unit)
+        _Constant(f"later{c}", f"later_sum{c}", f"later_weight{c}", 0.0, unit)
         for c in layout.beside_others.tolist()
     ]
     return _constants_against_time(paper, told, "later than told [ns]")
 
 
-class Constant(NamedTuple):
+class _Constant(NamedTuple):
     """A constant that follows from two counters: ``base`` and ``unit`` times their ratio."""
 
     name: str
@@ -110,7 +110,7 @@ class Constant(NamedTuple):
     unit: float
 
 
-def _constants_against_time(paper: Paper, told: Sequence[Constant], label: str) -> figure:
+def _constants_against_time(paper: Paper, told: Sequence[_Constant], label: str) -> figure:
     """Draw constants as the mean of a minute, with the band of their errors."""
     made = _time_figure(
         paper, Axes(x_label="", y_label=label, x=(0, 60), y=(0, 1)),
@@ -147,7 +147,7 @@ def _constants_against_time(paper: Paper, told: Sequence[Constant], label: str) 
     return made
 
 
-def _constant_colour(paper: Paper, constant: Constant) -> str:
+def _constant_colour(paper: Paper, constant: _Constant) -> str:
     number = constant.name.removeprefix("later")
     palette = paper.look.palette
     return palette.chamber(int(number)) if number.isdigit() else palette.ink
