@@ -1,45 +1,28 @@
 """Judging: any results, or words as they are counted, window by window, to verdicts."""
 
-import heapq
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from muonscope import kernels
-from muonscope.counting.counter import Counter
-from muonscope.counting.doubts import nothing_decoded
 from muonscope.detector import Detector
 from muonscope.errors import FormatError, OptionError, VerdictError
 from muonscope.events import Event
-from muonscope.intake.find_results import Found, find_results, results_in
-from muonscope.intake.opening import detector_for
 from muonscope.options import made, sources_of
-from muonscope.processing.inputs import open_input
 from muonscope.processing.judge_options import JudgeOptions
 from muonscope.processing.options import ProcessOptions
-from muonscope.processing.outputs import Output
-from muonscope.processing.plan import Plan, blocks_without, plan_of
 from muonscope.processing.reporter import LogReporter
-from muonscope.processing.run import Run
+from muonscope.processing.source_windows import SourceWindows
 from muonscope.quality.judge import Judge, Judged
 from muonscope.quality.profile import Profile, default_profile, parse_profiles
 from muonscope.quality.reference import Reference, ReferenceBuilder
 from muonscope.quality.seen import Seen
 from muonscope.quality.verdict import Change, State
-from muonscope.results.read_message import Remainder, Result, WindowResult, read_result
-from muonscope.results.seen_windows import SeenWindows
+from muonscope.results.read_message import Remainder, Result, WindowResult
 from muonscope.stopping import Stop
-from muonscope.transports.base import Published
-from muonscope.transports.kafka.options import KafkaOptions, kafka_options
-from muonscope.transports.ledgers import StatelessLedger
 
-__all__ = ["JudgeReporter", "Judgement", "judge", "judge_with", "read_profiles", "reference_from"]
-
-_IN_FLIGHT = 64
-"""Windows that may come in another order than theirs, as from the partitions of a topic."""
+__all__ = ["JudgeReporter", "Judgement", "judge", "judge_with", "read_profiles"]
 
 _FAIL_ON = {"": State.NO_DATA + 1, "warn": State.WARN, "bad": State.BAD}
 
@@ -149,16 +132,11 @@ def judge_with(options: JudgeOptions, reporter: JudgeReporter, stop: Stop) -> li
         raise OptionError(f"--fail-on: found {options.fail_on!r}, expected warn or bad")
     with stop.listening():
         profiles, others = read_profiles(options.profile), read_profiles(options.compare)
-        kafka = kafka_options(
-            options.kafka_config, stop=stop, tell=reporter.tell, no_wait=options.no_wait
-        )
-        found = find_results(options.sources, kafka, stop)
-        detector = _detector(options, found)
+        windows = SourceWindows.of(_asked(options), stop, reporter.tell)
+        detector = windows.detector
         reference = None
         if options.reference not in {"auto", "none"}:
-            reference = reference_from(
-                options.reference, detector, kafka, stop, reporter, options.without
-            )
+            reference = _reference(options, detector, stop, reporter)
 
         def new() -> tuple[Judge, Judge | None]:
             made_with = [profiles, *([others] if options.compare else [])]
@@ -172,8 +150,7 @@ def judge_with(options: JudgeOptions, reporter: JudgeReporter, stop: Stop) -> li
             return one, more[0] if more else None
 
         bench = _Bench(new, reporter, detector)
-        results = _results(options, found, detector, stop, reporter)
-        for result in _in_order(results, options.run):
+        for result in windows.results():
             bench.take(result)
         bench.close()
     if not bench.found and not stop:
@@ -200,13 +177,10 @@ def read_profiles(path: str) -> list[Profile]:
     return parse_profiles(text, where=path)
 
 
-def reference_from(
-    source: str, detector: Detector, kafka: KafkaOptions, stop: Stop, reporter: JudgeReporter,
-    without: Sequence[str] = (),
-) -> Reference:  # fmt: skip
+def _reference(
+    options: JudgeOptions, detector: Detector, stop: Stop, reporter: JudgeReporter
+) -> Reference:
     """Return the reference that the windows of a source make: words or results.
-
-    ``without`` names what is not counted of words, and not looked at in results.
 
     Raises
     ------
@@ -215,10 +189,13 @@ def reference_from(
     SourceError
         If it cannot be read.
     """
-    options = JudgeOptions(sources=(source,), without=tuple(without))
+    source = options.reference
+    asked = JudgeOptions(
+        sources=(source,), without=options.without, kafka_config=options.kafka_config,
+        no_wait=options.no_wait,
+    )  # fmt: skip
     builder = ReferenceBuilder(detector)
-    found = find_results([source], kafka, stop)
-    for result in _in_order(_results(options, found, detector, stop, reporter), ""):
+    for result in SourceWindows.of(_asked(asked), stop, reporter.tell, detector).results():
         if isinstance(result, WindowResult):
             builder.add(Seen.of(result))
     made_of = builder.build(source)
@@ -228,6 +205,16 @@ def reference_from(
             " expected 30 or more"
         )
     return made_of
+
+
+def _asked(options: JudgeOptions) -> ProcessOptions:
+    """Return how the words of a source are counted, to be judged."""
+    return ProcessOptions(
+        sources=options.sources, detector=options.detector, run=options.run,
+        window=options.window, condition=options.condition, kafka_config=options.kafka_config,
+        no_wait=options.no_wait, allow_duplicates=options.allow_duplicates, idle_exit="",
+        without=options.without,
+    )  # fmt: skip
 
 
 class _Bench:
@@ -279,91 +266,3 @@ class _Bench:
             self._now.reference = self._judge.reference.name if self._judge.reference else ""
             self.found.append(self._now)
             self._now = None
-
-
-def _detector(options: JudgeOptions, found: Found | None) -> Detector:
-    name = options.detector or (found.detector if found else "")
-    return detector_for(options.sources, name)
-
-
-def _results(
-    options: JudgeOptions, found: Found | None, detector: Detector, stop: Stop,
-    reporter: JudgeReporter,
-) -> Iterator[Result]:  # fmt: skip
-    """Yield what a source holds: results as they are, words as they are counted."""
-    if found is None:
-        yield from _counted(options, detector, stop, reporter)
-        return
-    yield from results_in(found, detector, blocks_without(options.without), stop)
-
-
-class _Kept(StatelessLedger):
-    """Takes what a run publishes, to be judged."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._run, self._conditions, self._detector = plan.name, plan.conditions, plan.detector
-        self._blocks = plan.blocks
-        self.results: list[Result] = []
-
-    def publish(self, messages: Sequence[Published]) -> None:
-        for message in messages:
-            if message.window is None:
-                self.results.append(read_result(message.data, self._detector, self._blocks))
-            else:
-                window = message.window()
-                self.results.append(WindowResult.of(window, self._run, self._conditions))
-
-
-def _counted(
-    options: JudgeOptions, detector: Detector, stop: Stop, reporter: JudgeReporter
-) -> Iterator[Result]:
-    """Yield the windows of words."""
-    asked = ProcessOptions(
-        sources=options.sources, detector=options.detector, run=options.run,
-        window=options.window, condition=options.condition, kafka_config=options.kafka_config,
-        no_wait=options.no_wait, allow_duplicates=options.allow_duplicates, idle_exit="",
-        without=options.without,
-    )  # fmt: skip
-    plan = plan_of(asked, stop, reporter.tell, group="muonscope-judge")
-    plan = replace(plan, detector=detector)
-    kernels.load(plan.kernels, tell=reporter.tell)
-    kept = _Kept(plan)
-    output = Output(ledger=kept)
-    with open_input(plan, output, stop) as source:
-        counter = Counter(detector, plan.spec, plan.blocks)
-        run = Run(plan.name, source.words, counter, output, conditions=plan.conditions)
-        for status in run.steps():
-            for event in [*status.events, *source.watch.events()]:
-                reporter.tell(event)
-            yield from kept.results
-            kept.results.clear()
-            if stop:
-                return
-        run.doubt(run.finish())
-        yield from kept.results
-        for event in [*source.watch.events(last=True), *run.doubts]:
-            reporter.tell(event)
-    if run.errors:
-        raise run.errors[0]
-    if run.rejects.total and not counter.words_in:
-        raise FormatError(nothing_decoded(run.rejects))
-
-
-def _in_order(results: Iterator[Result], only: str) -> Iterator[Result]:
-    """Yield the windows of each run by epoch and number, each once, and its remainder last."""
-    waiting: list[tuple[tuple[float, float], int, Result]] = []
-    run, seen, n = "", SeenWindows(), 0
-    for result in results:
-        if only and result.run != only:
-            continue
-        if result.run != run:
-            yield from (r for *_, r in sorted(waiting))
-            waiting, run, seen = [], result.run, SeenWindows()
-        n += 1
-        if isinstance(result, Remainder):
-            heapq.heappush(waiting, ((math.inf, math.inf), n, result))
-        elif seen.is_new(*result.place):
-            heapq.heappush(waiting, (result.place, n, result))
-        if len(waiting) > _IN_FLIGHT:
-            yield heapq.heappop(waiting)[2]
-    yield from (r for *_, r in sorted(waiting))
