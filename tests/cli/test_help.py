@@ -10,7 +10,8 @@ from helpers.command import Command
 from helpers.patience import patience
 
 COMMANDS = (
-    "process", "inspect", "convert", "simulate", "tracks", "calibrate", "judge", "replay", "topics",
+    "process", "inspect", "convert", "simulate", "tracks", "calibrate", "export", "judge",
+    "replay", "topics",
     "dashboard", "demo", "detectors list", "detectors show", "detectors check",
 )  # fmt: skip
 LINES = {"process": 37, "replay": 26, "dashboard": 34, "judge": 28, "simulate": 25}

@@ -23,6 +23,7 @@ from muonscope.cli.options import (
 )
 from muonscope.dashboard.options import DashboardOptions, DemoOptions
 from muonscope.errors import MuonscopeError, SinkError
+from muonscope.processing.export_options import ExportOptions
 from muonscope.processing.judge_options import JudgeOptions
 from muonscope.processing.options import ProcessOptions
 from muonscope.replaying.options import (
@@ -148,6 +149,11 @@ for _made in (
         "calibrate", CalibrateOptions, ("muonscope.cli.calibrate", "calibrate_command"),
         "Fit drift velocity, times, offsets and tilts of a telescope to its own tracks.",
         "calibrate run/ --to mine.toml",
+    ),
+    _command(
+        "export", ExportOptions, ("muonscope.cli.export", "export_command"),
+        "Write the counts of a run for ROOT, hist, pandas and others.",
+        "export results.jsonl --to run.root",
     ),
     _command(
         "simulate", SimulateOptions, ("muonscope.cli.simulate", "simulate_command"),

@@ -17,7 +17,6 @@ from muonscope.intake.find_results import Found, find_results, results_in
 from muonscope.intake.opening import detector_for
 from muonscope.replaying.options import CalibrateOptions, asked_in_python
 from muonscope.replaying.pane_source import PaneSource
-from muonscope.replaying.word_files import writing
 from muonscope.results.read_message import Remainder
 from muonscope.results.seen_windows import SeenWindows
 from muonscope.stopping import Stop, Stopped
@@ -31,6 +30,7 @@ from muonscope.tracking.calibration import (
 from muonscope.tracking.histograms import RESIDUAL
 from muonscope.transports.files import shown
 from muonscope.transports.kafka.options import kafka_options
+from muonscope.transports.new_file import writing
 from muonscope.units import BX_PER_ORBIT
 
 __all__ = ["MOST_HITS", "calibrate", "calibrate_with"]

@@ -15,13 +15,14 @@ from muonscope.errors import OptionError
 from muonscope.events import Tell
 from muonscope.intake.opening import load_detector
 from muonscope.replaying.options import SimulateOptions
-from muonscope.replaying.word_files import encoder_for, format_of, writing, writing_words
+from muonscope.replaying.word_files import encoder_for, format_of, writing_words
 from muonscope.simulation.options import Simulation, detector_of, simulation_of
 from muonscope.simulation.telescope import Batch, simulate
 from muonscope.simulation.truth import TruthTables
 from muonscope.stopping import Stop
 from muonscope.transports.kafka.options import KafkaOptions, kafka_options
 from muonscope.transports.kafka.url import is_kafka_url
+from muonscope.transports.new_file import writing
 from muonscope.transports.recording_folder import RecordingFolder
 from muonscope.words.codec import Encoder
 from muonscope.words.layout import Words

@@ -15,8 +15,8 @@ from muonscope.replaying.pane_source import PaneSource
 from muonscope.replaying.track_root import root_writer
 from muonscope.replaying.track_table import SCHEMA, Tracker
 from muonscope.replaying.track_truth import TRUTH_SCHEMA, TrackTruth
-from muonscope.replaying.word_files import writing
 from muonscope.stopping import Stop
+from muonscope.transports.new_file import writing
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,6 +1,7 @@
 """Tracks of muons: how many, where, how straight, and what the cells have seen of them."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from muonscope.counting.block import (
     Columns,
     Counts,
     Fragment,
+    Histograms,
     IntArray,
     Message,
     Read,
@@ -19,6 +21,7 @@ from muonscope.counting.block import (
     Writer,
 )
 from muonscope.counting.blocks import _track_message as told_tracks
+from muonscope.counting.blocks._channels import channel_hist
 from muonscope.counting.blocks._track_tables import event_tables
 from muonscope.counting.hits import Hits
 from muonscope.counting.pane_tracks import PaneTracks, tracks_of
@@ -26,11 +29,22 @@ from muonscope.counting.panes import Panes
 from muonscope.counting.told import Told
 from muonscope.detector import Detector
 from muonscope.tracking.efficiency import cells_asked
-from muonscope.tracking.histograms import HISTOGRAMS, SKY, counted, histograms, sky_map
+from muonscope.tracking.histograms import (
+    HISTOGRAMS,
+    PER_VIEW,
+    SKY,
+    TrackAxis,
+    counted,
+    histograms,
+    sky_map,
+)
 from muonscope.tracking.layout import LAYERS, TrackingLayout, layout_of
 from muonscope.tracking.normal import constants_of, normal_sums
 from muonscope.tracking.sample import EVENTS, ROW, earliest, sampled
 from muonscope.units import BX_PER_ORBIT
+
+if TYPE_CHECKING:
+    import hist
 
 __all__ = ["Tracks"]
 
@@ -137,6 +151,32 @@ class Tracks(Block):
             }  # fmt: skip
         return tables | event_tables(layout_of(detector), shown.latest)
 
+    def hists(self, counts: Counts) -> Histograms:
+        """Return the histograms of tracks by view or chamber, the map of slopes, and cells."""
+        import hist
+
+        layout, arrays = layout_of(counts.detector), counts.arrays
+        made: Histograms = {}
+        for axis in HISTOGRAMS:
+            rows = (
+                hist.axis.StrCategory(layout.views, name="view")
+                if axis.per == PER_VIEW
+                else hist.axis.Integer(0, counts.detector.n_chambers, name="chamber", flow=False)
+            )
+            of = hist.Hist(rows, _regular(axis, axis.name), storage=hist.storage.Int64())
+            n = axis.rows(counts.detector.n_chambers, len(layout.views))
+            of.view(flow=True)[:n] = arrays[f"track_{axis.name}"]
+            made[f"track_{axis.name}"] = of
+        sky = hist.Hist(
+            *(_regular(SKY, name) for name in ("first_slope", "second_slope")),
+            storage=hist.storage.Int64(),
+        )
+        sky.view()[...] = arrays["track_sky"]
+        made["track_sky"] = sky
+        for name in ("cell_expected", "cell_seen"):
+            made[name] = channel_hist(counts.detector, arrays[name])
+        return made
+
     def trend(self, counts: Counts) -> dict[str, int]:
         """Return the number of tracks over two chambers or more, and sums of two constants.
 
@@ -150,6 +190,15 @@ class Tracks(Block):
             told[f"later_sum{c}"] = int(normal[1 + c, -1])
             told[f"later_weight{c}"] = int(normal[1 + c, 1 + c])
         return told
+
+
+def _regular(axis: TrackAxis, name: str) -> "hist.axis.Regular":
+    """Return the bins of a histogram as an axis, with those below and above."""
+    import hist
+
+    return hist.axis.Regular(
+        axis.bins, axis.low, axis.low + axis.bins * axis.width, name=name, label=axis.label
+    )
 
 
 def _by_chambers(layout: TrackingLayout, made: PaneTracks, n: int) -> IntArray:
