@@ -12,7 +12,6 @@ from muonscope.errors import FormatError, OptionError
 from muonscope.events import Tell
 from muonscope.processing.export_options import ExportOptions
 from muonscope.processing.histogram_tree import histogram_tree
-from muonscope.processing.options import ProcessOptions
 from muonscope.processing.source_windows import SourceWindows
 from muonscope.processing.windows_parquet import WindowsWriter
 from muonscope.results.read_message import Remainder, WindowResult
@@ -77,13 +76,8 @@ def export_with(options: ExportOptions, tell: Tell, stop: Stop) -> Exported:
         If it is stopped before all is read: nothing is written then.
     """
     write = _writer(options.to)
-    asked = ProcessOptions(
-        sources=options.sources, detector=options.detector, run=options.run, window=options.window,
-        condition=options.condition, kafka_config=options.kafka_config, no_wait=options.no_wait,
-        allow_duplicates=options.allow_duplicates, idle_exit="", without=options.without,
-    )  # fmt: skip
     with stop.listening(), writing(options.to, force=options.force) as file:
-        source = SourceWindows.of(asked, stop, tell)
+        source = SourceWindows.of(options, stop, tell)
         found = write(file, source)
         if stop:
             raise Stopped(stop.exit_code)

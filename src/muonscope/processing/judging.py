@@ -11,7 +11,6 @@ from muonscope.errors import FormatError, OptionError, VerdictError
 from muonscope.events import Event
 from muonscope.options import made, sources_of
 from muonscope.processing.judge_options import JudgeOptions
-from muonscope.processing.options import ProcessOptions
 from muonscope.processing.reporter import LogReporter
 from muonscope.processing.source_windows import SourceWindows
 from muonscope.quality.judge import Judge, Judged
@@ -132,7 +131,7 @@ def judge_with(options: JudgeOptions, reporter: JudgeReporter, stop: Stop) -> li
         raise OptionError(f"--fail-on: found {options.fail_on!r}, expected warn or bad")
     with stop.listening():
         profiles, others = read_profiles(options.profile), read_profiles(options.compare)
-        windows = SourceWindows.of(_asked(options), stop, reporter.tell)
+        windows = SourceWindows.of(options, stop, reporter.tell)
         detector = windows.detector
         reference = None
         if options.reference not in {"auto", "none"}:
@@ -195,7 +194,7 @@ def _reference(
         no_wait=options.no_wait,
     )  # fmt: skip
     builder = ReferenceBuilder(detector)
-    for result in SourceWindows.of(_asked(asked), stop, reporter.tell, detector).results():
+    for result in SourceWindows.of(asked, stop, reporter.tell, detector).results():
         if isinstance(result, WindowResult):
             builder.add(Seen.of(result))
     made_of = builder.build(source)
@@ -205,16 +204,6 @@ def _reference(
             " expected 30 or more"
         )
     return made_of
-
-
-def _asked(options: JudgeOptions) -> ProcessOptions:
-    """Return how the words of a source are counted, to be judged."""
-    return ProcessOptions(
-        sources=options.sources, detector=options.detector, run=options.run,
-        window=options.window, condition=options.condition, kafka_config=options.kafka_config,
-        no_wait=options.no_wait, allow_duplicates=options.allow_duplicates, idle_exit="",
-        without=options.without,
-    )  # fmt: skip
 
 
 class _Bench:

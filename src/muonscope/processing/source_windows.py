@@ -11,9 +11,11 @@ from muonscope.counting.doubts import nothing_decoded
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
 from muonscope.events import Tell
-from muonscope.intake.find_results import Found, find_results, results_in
+from muonscope.intake.find_results import GROUP, Found, find_results, results_in
 from muonscope.intake.opening import detector_for
+from muonscope.processing.export_options import ExportOptions
 from muonscope.processing.inputs import open_input
+from muonscope.processing.judge_options import JudgeOptions
 from muonscope.processing.options import ProcessOptions
 from muonscope.processing.outputs import Output
 from muonscope.processing.plan import Plan, blocks_without, plan_of
@@ -45,9 +47,13 @@ class SourceWindows:
 
     @classmethod
     def of(
-        cls, asked: ProcessOptions, stop: Stop, tell: Tell, detector: Detector | None = None
+        cls,
+        options: JudgeOptions | ExportOptions,
+        stop: Stop,
+        tell: Tell,
+        detector: Detector | None = None,
     ) -> "SourceWindows":
-        """Look what sources hold; without a ``detector`` they tell it, or ``asked`` does.
+        """Look what sources hold; without a ``detector`` they tell it, or the options do.
 
         Raises
         ------
@@ -56,6 +62,12 @@ class SourceWindows:
         DetectorError
             If the detector cannot be read.
         """
+        asked = ProcessOptions(
+            sources=options.sources, detector=options.detector, run=options.run,
+            window=options.window, condition=options.condition, kafka_config=options.kafka_config,
+            no_wait=options.no_wait, allow_duplicates=options.allow_duplicates, idle_exit="",
+            without=options.without,
+        )  # fmt: skip
         kafka = kafka_options(asked.kafka_config, stop=stop, tell=tell, no_wait=asked.no_wait)
         found = find_results(asked.sources, kafka, stop)
         name = asked.detector or (found.detector if found else "")
@@ -78,7 +90,7 @@ class SourceWindows:
 
     def _counted(self) -> Iterator[Result]:
         """Yield the windows of words."""
-        plan = plan_of(self.asked, self.stop, self.tell, group="muonscope-judge")
+        plan = plan_of(self.asked, self.stop, self.tell, group=GROUP)
         plan = replace(plan, detector=self.detector)
         kernels.load(plan.kernels, tell=self.tell)
         kept = _Kept(plan)

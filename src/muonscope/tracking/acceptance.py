@@ -31,8 +31,8 @@ def sky_exposure(detector: Detector) -> Reals:
     --------
     >>> from muonscope.detector import shipped_detector
     >>> exposure = sky_exposure(shipped_detector())
-    >>> bool(exposure[9, 9] == exposure.max()), bool(exposure[0, 9] == 0)
-    (True, True)
+    >>> bool(exposure[9:11, 9:11].min() > 0.95 * exposure.max()), float(exposure[0, 9])
+    (True, 0.0)
     """
     layout = layout_of(detector)
     edges = SKY.low + SKY.width * np.arange(SKY.bins + 1)
