@@ -52,7 +52,7 @@ def test_every_page_draws_something_and_is_accessible(
         drawn(page)
         page.wait_for_timeout(300)
         plots = page.locator(f"#{page_name} .plot:visible")
-        assert plots.count() == {"overview": 3, "chambers": 20, "muons": 25, "trends": 2}[page_name]
+        assert plots.count() == {"overview": 3, "chambers": 20, "muons": 28, "trends": 2}[page_name]
         for n in range(plots.count()):
             picture = Image.open(io.BytesIO(plots.nth(n).screenshot())).convert("RGB")
             assert len(picture.getcolors(1 << 24) or []) > 10, n
