@@ -14,8 +14,9 @@ from muonscope.counting.panes import Panes
 from muonscope.counting.word_classes import CHAMBER_SHIFT, SCINTILLATOR, ClassTable
 from muonscope.detector import Detector
 from muonscope.units import BX_PER_ORBIT
+from muonscope.words.layout import Words
 
-__all__ = ["Hits", "hits_of", "scintillator_hits"]
+__all__ = ["Hits", "hit_times", "hits_of", "scintillator_hits"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +35,22 @@ class Hits:
     """Shape (n,): whether the orbit of the hit is the pane's, and not of its halo."""
 
 
+def hit_times(words: Words, detector: Detector) -> npt.NDArray[np.int64]:
+    """Return the times of hit words, as in :class:`Hits`."""
+    orbit, bx, tdc = (
+        (words >> np.uint64(shift) & np.uint64(mask)).astype(np.int64)
+        for shift, mask in ((17, 0xFFFFFFFF), (5, 4095), (0, 31))
+    )
+    return (orbit * BX_PER_ORBIT + bx) * detector.readout.ticks_per_bx + tdc
+
+
 def scintillator_hits(
     panes: Panes, detector: Detector, table: ClassTable
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the times of scintillator hits, as in :class:`Hits`, and the pane of each."""
     found = table.classes[panes.words >> np.uint64(49)]
     mine = np.flatnonzero(found >> np.uint32(CHAMBER_SHIFT) == SCINTILLATOR)
-    orbit, bx, tdc = (
-        (panes.words[mine] >> np.uint64(shift) & np.uint64(mask)).astype(np.int64)
-        for shift, mask in ((17, 0xFFFFFFFF), (5, 4095), (0, 31))
-    )
-    time = (orbit * BX_PER_ORBIT + bx) * detector.readout.ticks_per_bx + tdc
+    time = hit_times(panes.words[mine], detector)
     return time, np.searchsorted(panes.ends, mine, side="right")
 
 

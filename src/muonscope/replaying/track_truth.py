@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from muonscope.counting.hits import hit_times
 from muonscope.counting.word_classes import CHAMBER_SHIFT, TRIGGER, ClassTable
 from muonscope.detector import Detector
 from muonscope.errors import FormatError, SourceError
@@ -64,8 +65,7 @@ class TrackTruth:
         except (OSError, pa.ArrowException) as exc:
             raise SourceError(f"--truth {path}: cannot be read: {exc}") from exc
         self._path, self._classes = path, table.classes
-        self._ticks = detector.readout.ticks_per_bx
-        self._cells = detector.n_cells
+        self._detector = detector
         rows = _of_kind(hits, "hit", by="word")
         self._word, self._muon_of = rows["word"], rows["muon"]
         self._muons = _of_kind(muons, "muon", by="muon")
@@ -128,7 +128,7 @@ class TrackTruth:
 
     def _owner(self, time: Wholes, cell: Wholes) -> Wholes:
         """Return the muon of each hit; -1 where it is of none."""
-        wanted, owner = time * self._cells + cell, np.full(len(time), _NONE)
+        wanted, owner = time * self._detector.n_cells + cell, np.full(len(time), _NONE)
         first, last = wanted.min(initial=np.iinfo(np.int64).max), wanted.max(initial=0)
         for keys, owners in self._batches:
             if keys[0] > last or keys[-1] < first:
@@ -140,12 +140,9 @@ class TrackTruth:
     def _key_of_words(self, words: Words) -> Wholes:
         """Return a number for the time and the cell of each word; -1 for other words."""
         found = self._classes[words >> np.uint64(49)]
-        orbit, bx, tdc = (
-            (words >> np.uint64(shift) & np.uint64(mask)).astype(np.int64)
-            for shift, mask in ((17, 0xFFFFFFFF), (5, 4095), (0, 31))
-        )
-        key = ((orbit * BX_PER_ORBIT + bx) * self._ticks + tdc) * self._cells
+        key = hit_times(words, self._detector) * self._detector.n_cells
         key += (found & np.uint32(0xFFFF)).astype(np.int64)
+        bx = words >> np.uint64(5) & np.uint64(4095)
         is_cell = (found >> np.uint32(CHAMBER_SHIFT) < TRIGGER) & (bx < BX_PER_ORBIT)
         return np.where(is_cell, key, _NONE)
 
