@@ -1,6 +1,7 @@
 """``muonscope export``: files that other programs read, with the counts of the run."""
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,11 @@ import muonscope
 from helpers.command import Command
 from helpers.simulated import simulated_words
 from muonscope.counting.blocks import WITH_TRACKS
+from muonscope.events import ignore
+from muonscope.processing.export import export_with
+from muonscope.processing.export_options import ExportOptions
 from muonscope.results.read_message import WindowResult, read_result
+from muonscope.stopping import Stop, Stopped
 
 WORDS = simulated_words(12_000)
 LEGNARO = muonscope.shipped_detector()
@@ -165,3 +170,12 @@ def test_one_of_several_runs_can_be_named(command: Command, results: Path, tmp_p
     assert done.code == 0, done.err
     runs = pq.read_table(tmp_path / "x.parquet")["run"].unique().to_pylist()
     assert runs == ["other"]
+
+
+def test_a_stop_leaves_no_file_and_is_no_empty_run(recording: Path, tmp_path: Path) -> None:
+    stop = Stop()
+    stop.set(signal.SIGINT)
+    options = ExportOptions(sources=(str(recording),), to=str(tmp_path / "x.json"))
+    with pytest.raises(Stopped):
+        export_with(options, ignore, stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.dat"]

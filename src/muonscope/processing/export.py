@@ -17,6 +17,7 @@ from muonscope.processing.windows_parquet import WindowsWriter
 from muonscope.results.read_message import Remainder, WindowResult
 from muonscope.stopping import Stop, Stopped
 from muonscope.transports.new_file import writing
+from muonscope.transports.root_file import uproot
 
 if TYPE_CHECKING:
     import hist
@@ -78,10 +79,7 @@ def export_with(options: ExportOptions, tell: Tell, stop: Stop) -> Exported:
     write = _writer(options.to)
     with stop.listening(), writing(options.to, force=options.force) as file:
         source = SourceWindows.of(options, stop, tell)
-        found = write(file, source)
-        if stop:
-            raise Stopped(stop.exit_code)
-        return found
+        return write(file, source)
 
 
 def _writer(to: str) -> Callable[[Any, SourceWindows], Exported]:
@@ -117,6 +115,8 @@ def _windows(source: SourceWindows, exported: list[Exported]) -> Iterator[Window
         if len(parts) == _JOINED:
             made.total, parts = _sum(source, made.total, parts), []
         yield result
+    if source.stop:
+        raise Stopped(source.stop.exit_code)
     if made is None or made.windows == 0:
         raise FormatError(f"{' '.join(source.asked.sources)}: holds no window to export")
     made.total = _sum(source, made.total, parts)
@@ -157,14 +157,11 @@ def _uhi(file: Any, source: SourceWindows) -> Exported:
 
 
 def _root_writer() -> Callable[[Any, SourceWindows], Exported]:
-    try:
-        import uproot
-    except ImportError as exc:
-        raise OptionError("--to .root needs uproot: pip install 'muonscope[root]'") from exc
+    recreate = uproot().recreate
 
     def write(file: Any, source: SourceWindows) -> Exported:
         found = _total(source)
-        with uproot.recreate(file) as root:
+        with recreate(file) as root:
             root["muonscope/about"] = json.dumps(found.about())
             for path, made in histogram_tree(found.total, found.run).items():
                 root[path] = made

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from muonscope.errors import OptionError
+from muonscope.transports.root_file import uproot
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,18 +33,15 @@ def root_writer() -> Callable[..., Any]:
     OptionError
         If uproot is not installed.
     """
-    try:
-        import awkward
-        import uproot
-    except ImportError as exc:
-        raise OptionError("--to .root needs uproot: pip install 'muonscope[root]'") from exc
+    recreate = uproot().recreate
+    import awkward  # which comes with it
 
     @contextmanager
     def writing(file: Any, schema: "pa.Schema") -> Iterator[Callable[["pa.Table"], None]]:
         import pyarrow as pa
 
         kept: list[pa.Table] = []
-        with uproot.recreate(file) as root:
+        with recreate(file) as root:
             root["about"] = orjson.dumps(_about(schema)).decode()
             tree = root.mktree(TREE, _branches(schema), title="tracks of muons")
 
