@@ -175,19 +175,9 @@ function addLayers(columns, column) {
 
 /* The mean of a rate over the last 30 s, and its error by Poisson (Anscombe 1948). */
 export function smoothed(rates, column) {
-  const { time, live_s: live, [column]: rate } = rates;
   const [mean, low, high] = [[], [], []];
-  let from = 0;
-  for (let i = 0; i < time.length; i++) {
-    while (time[i] - time[from] >= SMOOTH_S) from++;
-    let [n, s] = [0, 0];
-    for (let j = from; j <= i; j++) {
-      if (!(live[j] > 0)) continue;
-      n += rate[j] * live[j];
-      s += live[j];
-    }
+  for (const { known, s, sums: [n] } of slidingSums(rates, [column], SMOOTH_S)) {
     const root = Math.sqrt(n + 3 / 8);
-    const known = live[i] > 0;
     mean.push(known ? n / s : NaN);
     low.push(known ? Math.max(0, (root - 0.5) ** 2 - 3 / 8) / s : NaN);
     high.push(known ? ((root + 0.5) ** 2 - 3 / 8) / s : NaN);
@@ -197,24 +187,33 @@ export function smoothed(rates, column) {
 
 /* A constant from the sums of the last minute, and its error; NaN where they tell too little. */
 export function constantOf(rates, { name, sum, weight, base, unit, sigma, fine }) {
-  const { time, live_s: live } = rates;
   const [mean, low, high] = [[], [], []];
-  let from = 0;
-  for (let i = 0; i < time.length; i++) {
-    while (time[i] - time[from] >= CONSTANT_S) from++;
-    let [right, told] = [0, 0];
-    for (let j = from; j <= i; j++) {
-      if (!(live[j] > 0)) continue;
-      right += rates[sum][j] * live[j];
-      told += rates[weight][j] * live[j];
-    }
-    const known = live[i] > 0 && told > LEAST_TOLD * fine;
+  for (const { known, sums: [right, told] } of slidingSums(rates, [sum, weight], CONSTANT_S)) {
     const error = (unit * sigma) / Math.sqrt(told / fine);
-    mean.push(known ? base + (unit * right) / told : NaN);
-    low.push(mean[i] - error);
-    high.push(mean[i] + error);
+    const value = known && told > LEAST_TOLD * fine ? base + (unit * right) / told : NaN;
+    mean.push(value);
+    low.push(value - error);
+    high.push(value + error);
   }
   return { [name]: mean, [`${name}_low`]: low, [`${name}_high`]: high };
+}
+
+/* For each row the counts of columns in the last spanS up to it, the live time s that these are
+   of, and whether the row has any. */
+function slidingSums(rates, columns, spanS) {
+  const { time, live_s: live } = rates;
+  let from = 0;
+  return time.map((_, i) => {
+    while (time[i] - time[from] >= spanS) from++;
+    const sums = columns.map(() => 0);
+    let s = 0;
+    for (let j = from; j <= i; j++) {
+      if (!(live[j] > 0)) continue;
+      columns.forEach((column, k) => (sums[k] += rates[column][j] * live[j]));
+      s += live[j];
+    }
+    return { known: live[i] > 0, s, sums };
+  });
 }
 
 /* At most so many bars, the highest of each stretch: more would not be seen apart. */
