@@ -17,7 +17,7 @@ def test_a_length_of_time_has_its_unit(text: str, length_s: float) -> None:
     assert seconds(text, "--window") == pytest.approx(length_s, rel=1e-15)
 
 
-@pytest.mark.parametrize("text", ["", "s", "-1s", "1 d", "1e3", "nan", "0", "0ms", "1s2", "1 S"])
+@pytest.mark.parametrize("text", ["", "s", "-1s", "1 w", "1e3", "nan", "0", "0ms", "1s2", "1 S"])
 def test_what_is_no_length_of_time_is_refused_by_the_name_of_its_option(text: str) -> None:
     with pytest.raises(OptionError, match=r"^--window: found .*, expected a positive number"):
         seconds(text, "--window")

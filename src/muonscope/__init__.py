@@ -1,9 +1,9 @@
 """muonscope: live data quality for trigger-less drift-tube muon telescopes.
 
 ``open`` a recording, ``summarise`` its words, ``simulate`` a telescope; ``process`` to results,
-``replay`` to a topic, ``serve`` a dashboard. ``shipped_detector`` and ``Detector`` say what a
-telescope is. Everything else is in the rooms. Names are loaded when first used, so that
-importing the package costs nothing.
+``replay`` to a topic, ``serve`` a dashboard; look at the runs of an ``archive``.
+``shipped_detector`` and ``Detector`` say what a telescope is. Everything else is in the rooms.
+Names are loaded when first used, so that importing the package costs nothing.
 """
 
 from importlib import import_module
@@ -14,6 +14,8 @@ from muonscope._version import __version__
 if TYPE_CHECKING:
     from muonscope.api import Recording, Simulated, simulate, summarise
     from muonscope.api import open_recording as open  # noqa: A004
+    from muonscope.archiving.archive import Archive, archive
+    from muonscope.archiving.archived_run import ArchivedRun
     from muonscope.counting.summary import Summary
     from muonscope.counting.window_table import WindowSummary, WindowTable
     from muonscope.dashboard.launch import Dashboard, serve
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Account",
+    "Archive",
+    "ArchivedRun",
     "Dashboard",
     "Detector",
     "Judgement",
@@ -39,6 +43,7 @@ __all__ = [
     "WindowSummary",
     "WindowTable",
     "__version__",
+    "archive",
     "calibrate",
     "judge",
     "open",
@@ -53,6 +58,8 @@ __all__ = [
 
 _HOMES = {
     "Account": "muonscope.processing.reporter",
+    "Archive": "muonscope.archiving.archive",
+    "ArchivedRun": "muonscope.archiving.archived_run",
     "Dashboard": "muonscope.dashboard.launch",
     "Detector": "muonscope.detector",
     "Judgement": "muonscope.processing.judging",
@@ -64,6 +71,7 @@ _HOMES = {
     "Summary": "muonscope.counting.summary",
     "WindowSummary": "muonscope.counting.window_table",
     "WindowTable": "muonscope.counting.window_table",
+    "archive": "muonscope.archiving.archive",
     "calibrate": "muonscope.replaying.calibrate",
     "judge": "muonscope.processing.judging",
     "open": "muonscope.api",

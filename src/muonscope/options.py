@@ -14,6 +14,7 @@ from muonscope.errors import OptionError
 __all__ = [
     "Option",
     "allow_duplicates_option",
+    "archive_option",
     "condition_option",
     "detector_option",
     "force_option",
@@ -107,6 +108,11 @@ def detector_option(help: str = "Shipped name or TOML file; default: legnaro.") 
 def allow_duplicates_option() -> Any:
     """Return the option that reads words as often as files hold them."""
     return option(False, "--allow-duplicates", help="Also read files whose words others hold.")
+
+
+def archive_option() -> Any:
+    """Return the option that names the archive to write to."""
+    return option("", "--archive", metavar="DIR", help="Archive windows and verdicts there.")
 
 
 def condition_option() -> Any:

@@ -56,7 +56,9 @@ DRIFT_DELAY_NS = (5.5, 24.0)
 DRIFT_LENGTH_MM = (0.5, 1.5)
 """Its length in the same way, mm."""
 
-_SECONDS = {"": 1.0, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+_SECONDS = {
+    "": 1.0, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0,
+}  # fmt: skip
 _LENGTH_OF_TIME = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)\s*([a-z]*)")
 
 

@@ -2,7 +2,10 @@
 
 from datetime import UTC, datetime
 
-__all__ = ["iso", "seconds_of"]
+from muonscope.errors import OptionError
+from muonscope.units import seconds
+
+__all__ = ["iso", "seconds_of", "since"]
 
 
 def iso(at: float) -> str:
@@ -33,4 +36,27 @@ def seconds_of(text: str) -> float:
         return float(text)
     except ValueError:
         at = datetime.fromisoformat(text)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def since(text: str | float, now: float, option: str) -> float:
+    """Return the moment that ``text`` means, s since 1970: a time, or how long ago it was.
+
+    Raises
+    ------
+    OptionError
+        If it is neither; the message names ``option``.
+
+    Examples
+    --------
+    >>> since("2h", 1_700_000_000.0, "--since"), since("2023-11-14", 0.0, "--since")
+    (1699992800.0, 1699920000.0)
+    """
+    try:
+        return now - seconds(text, option)
+    except OptionError as exc:
+        try:
+            at = datetime.fromisoformat(str(text))
+        except ValueError:
+            raise OptionError(f"{exc}, or a time such as 2026-11-30T08:00") from None
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

@@ -91,6 +91,11 @@ def _lost(event: Event) -> str:
     return f", but for {lost:,} words that are lost" if lost else ""
 
 
+def _again(event: Event) -> str:
+    again = int(event.numbers.get("again", 0))
+    return f"; {again:,} were there already" if again else ""
+
+
 _TEXTS: dict[EventKind, Callable[[Event], str]] = {
     EventKind.COPY: lambda e: (
         f"{e.where} holds the same words as {e.detail}{_lost(e)}: read once; {_BOTH}"
@@ -136,6 +141,25 @@ _TEXTS: dict[EventKind, Callable[[Event], str]] = {
     ),
     EventKind.SOURCE_TROUBLE: lambda e: f"{e.where}: {e.detail}; waiting for it to come back",
     EventKind.REOPENED: lambda e: f"opened again: {e.detail}",
+    EventKind.ARCHIVED: lambda e: (
+        f"run {e.where}: {_count(e, 'windows')} windows archived in {e.detail}{_again(e)}"
+    ),
+    EventKind.ARCHIVE_DIFFERS: lambda e: (
+        f"run {e.where}: {_count(e, 'differing')} windows are in {e.detail} already with other"
+        f" counts, and were left out; {_count(e, 'windows')} were archived: another run under the"
+        " same name needs another --run"
+    ),
+    EventKind.ARCHIVE_LATER: lambda e: (
+        f"run {e.where} goes on from a state that was saved without an archive: windows from"
+        " before are not in it; archive the results, or process again, to have them"
+    ),
+    EventKind.ARCHIVE_TROUBLE: lambda e: (
+        f"{e.where}: the archive cannot be written: {e.detail}; windows that come meanwhile will"
+        " be missing in it"
+    ),
+    EventKind.ARCHIVE_GOES_ON: lambda e: (
+        f"{e.where}: the archive is written again; {_count(e, 'windows')} windows are missing in it"
+    ),
     EventKind.TOPIC_AWAITED: lambda e: f"{e.where}: no such topic yet; waiting for it",
     EventKind.DUPLICATES: lambda e: (
         f"{_count(e, 'messages')} messages came more than once and were counted once"

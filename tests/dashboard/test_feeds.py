@@ -15,10 +15,11 @@ from helpers.hostile import PARQUET, STREAMS
 from helpers.simulated import simulated_words
 from helpers.window_messages import ends_of
 from muonscope.counting.blocks import WITH_TRACKS
-from muonscope.dashboard import feeds
-from muonscope.dashboard.feeds import TopicResults, WordFeed, result_feed, word_plan
+from muonscope.dashboard import result_feeds
 from muonscope.dashboard.live import Live, LiveOptions
 from muonscope.dashboard.options import DashboardOptions
+from muonscope.dashboard.result_feeds import TopicResults, result_feed
+from muonscope.dashboard.word_feed import WordFeed, word_plan
 from muonscope.errors import FormatError, MuonscopeError, SourceLostError
 from muonscope.events import ignore
 from muonscope.intake.find_results import find_results
@@ -60,7 +61,7 @@ def messages(partition: int, values: list[bytes], at_s: list[float]) -> Messages
 def shown(monkeypatch: pytest.MonkeyPatch, fetches: list[list[Messages]]) -> Live:
     """Return the state after all of a topic was taken, and sent out once."""
     stop = Stop()
-    monkeypatch.setattr(feeds, "open_bounded", lambda *_, **__: Topic(fetches, stop))
+    monkeypatch.setattr(result_feeds, "open_bounded", lambda *_, **__: Topic(fetches, stop))
     live = Live(ResultStore(LEGNARO), LiveOptions(source="t"), clock=time.time)
     TopicResults(KafkaUrl.parse("kafka://h:1/t"), KafkaOptions(), ignore).run(live, stop)
     live.renew_rows()
@@ -73,7 +74,7 @@ def test_words_of_a_topic_are_read_under_a_group_that_is_no_processors() -> None
         ("kafka://h:1/topic_stream?group=mine", "mine"),
     ):
         asked = DashboardOptions(sources=(source,), run="r")
-        assert word_plan(asked, "", Stop(), ignore).group == group
+        assert word_plan(asked, Stop(), ignore).group == group
 
 
 def test_the_run_published_last_is_shown_in_whatever_order_partitions_come(
@@ -108,8 +109,8 @@ def test_what_was_in_the_topic_before_is_shown_in_the_order_of_publication(
 def test_a_partition_that_is_far_behind_holds_nothing_back_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(feeds, "_BACKLOG_BYTES", 1000)
-    backlog, front = feeds._Backlog(), Front({0: 2, 1: 0}, {0: 2, 1: 2})
+    monkeypatch.setattr(result_feeds, "_BACKLOG_BYTES", 1000)
+    backlog, front = result_feeds._Backlog(), Front({0: 2, 1: 0}, {0: 2, 1: 2})
     two = [messages(0, [b"x" * 500, b"y" * 500], [1, 2])]
     assert backlog.sorted(two, front) == []
     more = [messages(0, [b"z"], [3])]
@@ -216,7 +217,7 @@ def test_a_topic_that_changed_is_opened_again_and_each_of_its_windows_counts_onc
     first = Changed([[messages(0, [window(0), window(1)], [1, 2])]], stop)
     then = Topic([[messages(0, [window(1), window(2)], [2, 3])]], stop)
     opened = iter([first, then])
-    monkeypatch.setattr(feeds, "open_bounded", lambda *_, **__: next(opened))
+    monkeypatch.setattr(result_feeds, "open_bounded", lambda *_, **__: next(opened))
     live = Live(ResultStore(LEGNARO, blocks=WITH_TRACKS), LiveOptions(source="t"), clock=time.time)
     TopicResults(KafkaUrl.parse("kafka://h:1/t"), KafkaOptions(), ignore).run(live, stop)
     status = live.status(0)
@@ -228,7 +229,7 @@ def test_a_topic_that_changed_is_opened_again_and_each_of_its_windows_counts_onc
 def fed_with(path: Path, detector: str) -> tuple[Live, str]:
     """Return the state of a dashboard after the words of a file, and why its feed ended."""
     asked = DashboardOptions(sources=(str(path),), detector=detector)
-    plan, stop = word_plan(asked, "", Stop(), ignore), Stop()
+    plan, stop = word_plan(asked, Stop(), ignore), Stop()
     live = Live(
         ResultStore(plan.detector, blocks=plan.blocks), LiveOptions(source="t"), clock=time.time
     )

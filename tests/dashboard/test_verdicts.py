@@ -22,7 +22,7 @@ class Clock:
 
 def judged(*, known: bool = True) -> Live:
     made = reference() if known else None
-    judge = LiveJudge(lambda day: Judge(LEGNARO, reference=made, today=day))
+    judge = LiveJudge(lambda _, day: Judge(LEGNARO, reference=made, today=day))
     options = LiveOptions(source="t")
     return Live(ResultStore(LEGNARO), options, clock=Clock(), watcher=judge)
 

@@ -14,7 +14,7 @@ from helpers.messages import READOUT, Message, Topic, TopicSource
 from helpers.simulated import simulated_words
 from muonscope.detector import Detector, setup_names, shipped_detector
 from muonscope.errors import FormatError
-from muonscope.events import Event, EventKind
+from muonscope.events import Event, EventKind, ignore
 from muonscope.intake.topic import Ending, TopicIntake, book_of
 from muonscope.processing.inputs import FileWatch, Input, TopicWatch
 from muonscope.processing.options import ProcessOptions
@@ -198,7 +198,7 @@ def run_of_topic(values: Sequence[bytes], folder: Path, stop: Stop | None = None
     options = ProcessOptions(sources=("kafka://h:1/t",), to=str(folder / "t.jsonl"), force=True)
     stop = stop or Stop()
     plan = plan_of(options, stop, lambda _: None)
-    with open_output(plan) as output:
+    with open_output(plan, ignore) as output:
         source, readout = TopicSource(topic), plan.detector.readout
         intake = TopicIntake(source, readout, book_of(source, readout), Ending())
         words = Input(words=intake, watch=FileWatch())

@@ -20,7 +20,7 @@ from muonscope.quality.judge import Judge
 from muonscope.quality.verdict import Change, State, Verdict
 from muonscope.stopping import Stop
 
-__all__ = ["judge_command"]
+__all__ = ["judge_command", "state_text"]
 
 _STYLE = {
     State.GOOD: "green", State.NOT_ENOUGH: "dim", State.WARN: "yellow", State.BAD: "bold red",
@@ -134,6 +134,11 @@ class _Lines:
         )  # fmt: skip
 
 
+def state_text(state: State) -> Text:
+    """Return a state in its colour."""
+    return Text(state.label, style=_STYLE[state])
+
+
 def _line(change: Change) -> Text:
     verdict = change.verdict
     known = f" [known: {verdict.known}]" if verdict.known else ""
@@ -150,7 +155,7 @@ def _table(problems: list[Verdict]) -> Table:
     for v in problems:
         what = f"{v.text} [known: {v.known}]" if v.known else v.text
         table.add_row(
-            Text(v.state.label, style=_STYLE[v.state]), v.check, v.target, _clock(v.since_s),
+            state_text(v.state), v.check, v.target, _clock(v.since_s),
             Text(what),
         )  # fmt: skip
     return table

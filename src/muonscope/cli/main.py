@@ -6,13 +6,20 @@ what it needs when it runs. What a command takes is written once, as a dataclass
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
 import click
 
 from muonscope._version import __version__
+from muonscope.archiving.options import (
+    NoteOptions,
+    RebuildOptions,
+    RunsOptions,
+    ShowRunOptions,
+    ThinOptions,
+)
 from muonscope.cli.flags import DescribedCommand, parameters_of
 from muonscope.cli.options import (
     CheckOptions,
@@ -116,12 +123,12 @@ def app() -> None:
     """Choose a command."""
 
 
-@click.group(
-    "detectors", context_settings=_CONTEXT, no_args_is_help=True,
-    help="List, show and check detector descriptions.",
-)  # fmt: skip
-def detectors() -> None:
-    """Choose a command."""
+def _group(name: str, text: str, commands: Iterable[click.Command]) -> click.Group:
+    """Return a command that has others under it."""
+    group = click.Group(name, help=text, context_settings=_CONTEXT, no_args_is_help=True)
+    for command in commands:
+        group.add_command(command)
+    return group
 
 
 for _made in (
@@ -185,26 +192,57 @@ for _made in (
         "Show a simulated telescope in real time, and tell what to look at.",
         "demo --open",
     ),
+    _group(
+        "runs", "List the runs of an archive, show and note them, and keep it in order.",
+        (
+            _command(
+                "list", RunsOptions, ("muonscope.cli.runs", "list_runs"),
+                "List runs: when, how long, how much of it good, the worst that was.",
+                "runs list archive/ --since 7d --where hv=3600",
+            ),
+            _command(
+                "show", ShowRunOptions, ("muonscope.cli.runs", "show_run"),
+                "Show what a run is, how its verdicts changed, and the notes on it.",
+                "runs show archive/ R1213",
+            ),
+            _command(
+                "note", NoteOptions, ("muonscope.cli.runs", "note_command"),
+                "Add a note to a run.",
+                'runs note archive/ R1213 "gas bottle changed" --window 3600',
+            ),
+            _command(
+                "rebuild", RebuildOptions, ("muonscope.cli.runs", "rebuild_command"),
+                "Seal what was left open; make minutes and catalogue again.",
+                "runs rebuild archive/",
+            ),
+            _command(
+                "thin", ThinOptions, ("muonscope.cli.runs", "thin_command"),
+                "Drop single windows, or minutes, that are old; say first what would go.",
+                "runs thin archive/ --older 90d",
+            ),
+        ),
+    ),
+    _group(
+        "detectors", "List, show and check detector descriptions.",
+        (
+            _command(
+                "list", ListOptions, ("muonscope.cli.detectors", "list_command"),
+                "List the shipped detectors.", "detectors list",
+            ),
+            _command(
+                "show", ShowOptions, ("muonscope.cli.detectors", "show_command"),
+                "Show the description of a shipped detector, to copy and change.",
+                "detectors show run001213",
+            ),
+            _command(
+                "check", CheckOptions, ("muonscope.cli.detectors", "check_command"),
+                "Check a detector description and tell what it says.",
+                "detectors check mine.toml",
+            ),
+        ),
+    ),
 ):  # fmt: skip
     app.add_command(_made)
-
-for _made in (
-    _command(
-        "list", ListOptions, ("muonscope.cli.detectors", "list_command"),
-        "List the shipped detectors.", "detectors list",
-    ),
-    _command(
-        "show", ShowOptions, ("muonscope.cli.detectors", "show_command"),
-        "Show the description of a shipped detector, to copy and change.",
-        "detectors show run001213",
-    ),
-    _command(
-        "check", CheckOptions, ("muonscope.cli.detectors", "check_command"),
-        "Check a detector description and tell what it says.", "detectors check mine.toml",
-    ),
-):  # fmt: skip
-    detectors.add_command(_made)
-app.add_command(detectors)
 
 
 def run() -> None:

@@ -135,6 +135,9 @@ class Block(ABC):
     """Name of the ends of its lists, where it has any."""
     list_columns: ClassVar[Mapping[str, type[np.generic]]] = {}
     """Names and types of the columns of its lists, which are all of one length."""
+    by_window: ClassVar[frozenset[str]] = frozenset()
+    """Arrays that an archive keeps for every window: the small ones, and those that people look
+    for window by window. Of the others it keeps the merge of each minute."""
 
     @abstractmethod
     def shapes(self, detector: Detector) -> dict[str, tuple[int, ...]]:

@@ -18,21 +18,24 @@ from typing import Any, Self
 import uvicorn
 
 from muonscope._version import __version__
+from muonscope.archiving.archivist import Archivist
 from muonscope.counting.blocks import WITH_TRACKS
 from muonscope.dashboard.admission import access_of, prefix_of
-from muonscope.dashboard.feeds import Feed, WordFeed, result_feed, word_plan
+from muonscope.dashboard.keeping import Keeper
 from muonscope.dashboard.live import Live, LiveOptions
 from muonscope.dashboard.options import DashboardOptions
+from muonscope.dashboard.result_feeds import Feed, result_feed
 from muonscope.dashboard.security import Access, PatientProtocol
 from muonscope.dashboard.server import DashboardServer, make_app
 from muonscope.dashboard.verdicts import Learner, LiveJudge
+from muonscope.dashboard.word_feed import WordFeed, word_plan
 from muonscope.errors import FormatError, MuonscopeError, SinkError
 from muonscope.events import Event, EventKind, Tell
-from muonscope.intake.find_results import Found, find_results
+from muonscope.intake.find_results import Found, detector_of_results, find_results
 from muonscope.intake.opening import is_simulated
 from muonscope.intake.pace import check_speed
 from muonscope.options import made, sources_of
-from muonscope.processing.judging import read_profiles
+from muonscope.processing.profiles import read_profiles
 from muonscope.processing.reporter import LogReporter
 from muonscope.quality.judge import Judge
 from muonscope.quality.reference import LEAST_WINDOWS, ReferenceBuilder
@@ -186,9 +189,11 @@ class Dashboard:
 def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[Live, Feed]:
     """Return the state of the dashboard, and what brings it windows."""
     kafka = kafka_options(options.kafka_config, stop=stop, tell=tell, no_wait=options.no_wait)
-    found = find_results(options.sources, kafka, stop)
+    found = find_results(options.sources, kafka, stop, options.run)
     endless = replace(options, sources=tuple(map(_endless, options.sources)))
-    plan = word_plan(endless, found.detector if found else "", stop, tell)
+    plan = word_plan(endless, stop, tell)
+    detector = detector_of_results(found, endless.sources, options.detector)
+    plan = replace(plan, detector=detector)
     speed = _speed(options)
     store = ResultStore(
         plan.detector, run=options.run if found else "",
@@ -204,12 +209,20 @@ def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[L
     reference = _reference(options, builder, stop, tell)
     compared = builder.build(options.reference)
 
-    def judge(day: date) -> Judge:
+    archivist = None
+    if options.archive:
+        archivist = Archivist(options.archive, plan.detector, tell, time.time)
+
+    def judge(run: str, day: date) -> Judge:
+        known = compared
+        if known is None and run and archivist:  # it was judged before this was stopped
+            known = archivist.reference(run)
         return Judge(
-            plan.detector, profiles=profiles, reference=compared, auto=reference is None, today=day
+            plan.detector, profiles=profiles, reference=known, auto=reference is None, today=day
         )
 
-    watcher = LiveJudge(judge)
+    keeper = Keeper(archivist, options.archive, tell) if archivist else None
+    watcher = LiveJudge(judge, keeper)
     live = Live(store, live_options, clock=time.time, reference=reference, watcher=watcher)
     if reference is not None and compared is None:
         numbers = {"whole": builder.windows, "least": LEAST_WINDOWS}
@@ -299,7 +312,7 @@ def _reference(
         _take_all(found, live, stop)
     else:
         asked = replace(options, sources=(options.reference,), follow=False, run="", no_wait=True)
-        plan = replace(word_plan(asked, "", stop, tell), detector=detector, blocks=store.blocks)
+        plan = replace(word_plan(asked, stop, tell), detector=detector, blocks=store.blocks)
         try:
             WordFeed(plan, None, tell).run(live, stop)
         except MuonscopeError as exc:
@@ -332,7 +345,7 @@ def _shown(options: DashboardOptions, kafka: Mapping[str, str]) -> dict[str, Any
     """Return the configuration to show, secrets masked."""
     names = (
         "sources", "detector", "run", "window", "speed", "follow", "allow_duplicates",
-        "history", "reference", "profile",
+        "history", "reference", "profile", "archive",
         "host", "port", "insecure_open", "allow_host", "prefix", "kafka_config",
     )  # fmt: skip
     config = {name.replace("_", "-"): _plain(getattr(options, name)) for name in names}

@@ -61,7 +61,7 @@ class Live:
         self.options, self.reference = options, reference
         self._store, self._clock, self._lock = store, clock, Lock()
         detector = store.detector
-        self._watcher = watcher or LiveJudge(lambda day: Judge(detector, auto=True, today=day))
+        self._watcher = watcher or LiveJudge(lambda _, day: Judge(detector, auto=True, today=day))
         started = clock()
         self._standing, self._outgoing = Standing(options, started), _Outgoing(started)
         self._journal = Journal()
@@ -96,6 +96,13 @@ class Live:
         return self._add(result, data, math.inf, math.inf)
 
     def _add(
+        self, result: WindowResult | Remainder, data: bytes, published_s: float, there_s: float
+    ) -> Taken:
+        taken = self._added(result, data, published_s, there_s)
+        self._watcher.write()
+        return taken
+
+    def _added(
         self, result: WindowResult | Remainder, data: bytes, published_s: float, there_s: float
     ) -> Taken:
         with self._lock:
@@ -147,6 +154,7 @@ class Live:
 
     def end(self, reason: str, *, failed: bool = False) -> None:
         """Say that nothing more comes, why, and whether more was expected."""
+        self._watcher.close()
         with self._lock:
             self._standing.end(reason, failed=failed)
             self._journal.note("end", reason, self._clock(), self.run_s)

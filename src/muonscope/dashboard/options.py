@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from muonscope.options import (
     allow_duplicates_option,
+    archive_option,
     condition_option,
     detector_option,
     kafka_config_option,
@@ -72,6 +73,7 @@ class DashboardOptions:
         "", "--reference", metavar="SOURCE", help="A run to compare with: words or results."
     )
     profile: str = profile_option()
+    archive: str = archive_option()
     token_file: str = _token_file()
     insecure_open: bool = option(False, "--insecure-open", help="Admit everybody who can reach it.")
     allow_host: tuple[str, ...] = option(

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple, Protocol
 
 from muonscope.dashboard import verdict_contract as contract
+from muonscope.dashboard.keeping import Keeper
 from muonscope.dashboard.problems import Acknowledgements, Turns, label, problems_document
 from muonscope.quality.fields import verdict_fields
 from muonscope.quality.judge import Judge
@@ -39,6 +40,12 @@ class Watcher(Protocol):
     def take(self, result: WindowResult | Remainder, at: float) -> None:
         """Look at a result that came at ``at``, s since 1970."""
 
+    def write(self) -> None:
+        """Do what takes longer than others should wait; in the same thread as ``take``."""
+
+    def close(self) -> None:
+        """Let go: nothing more comes."""
+
 
 class Learner:
     """Gathers what is shown for a reference."""
@@ -54,6 +61,12 @@ class Learner:
         if isinstance(result, WindowResult):
             self._builder.add(Seen.of(result))
 
+    def write(self) -> None:
+        """Do nothing more."""
+
+    def close(self) -> None:
+        """Hold nothing."""
+
 
 class LiveJudge:
     """Judges the run that is shown; of another run it begins anew.
@@ -61,9 +74,13 @@ class LiveJudge:
     Windows are judged in their order: one that comes after a later one is not.
     """
 
-    def __init__(self, new: Callable[[date], Judge]) -> None:
-        """Take what makes the judge of a run, given the day."""
-        self._new, self._judge = new, new(datetime.now(UTC).date())
+    def __init__(self, new: Callable[[str, date], Judge], keeper: Keeper | None = None) -> None:
+        """Take what makes the judge of a run, given its name and the day.
+
+        ``keeper`` archives what is judged.
+        """
+        self._keeper = keeper
+        self._new, self._judge = new, new("", datetime.now(UTC).date())
         self._run, self._place = "", (-1, -1)
         self._changes: deque[Change] = deque(maxlen=_MOST_CHANGES)
         self._state = self._judge.judged.state
@@ -75,17 +92,31 @@ class LiveJudge:
         """Judge a result of the run that is shown."""
         if result.run != self._run:
             self._begin(result.run, at)
+        changes: list[Change] = []
         if isinstance(result, Remainder):
-            self._follow(self._judge.end(result, at), at)
+            changes = self._judge.end(result, at)
         elif result.place > self._place:
             self._place = result.place
             reference = self._judge.reference
-            self._follow(self._judge.take(result, at), at)
+            changes = self._judge.take(result, at)
             self.version += self._judge.reference is not reference
+        self._follow(changes, at)
+        if self._keeper:
+            self._keeper.note(result, at, self._judge, changes)
+
+    def write(self) -> None:
+        """Archive what was judged."""
+        if self._keeper:
+            self._keeper.write()
+
+    def close(self) -> None:
+        """Let the archive go."""
+        if self._keeper:
+            self._keeper.close()
 
     def _begin(self, run: str, at: float) -> None:
         self._run, self._place = run, (-1, -1)
-        self._judge = self._new(datetime.fromtimestamp(at, UTC).date())
+        self._judge = self._new(run, datetime.fromtimestamp(at, UTC).date())
         self._changes.clear()
         self._seen.forget()
         self._turns.forget()

@@ -14,6 +14,8 @@ import orjson
 from muonscope.counting.block import Block
 from muonscope.detector import Detector
 from muonscope.errors import FormatError, OptionError, SourceError, SourceNotFoundError
+from muonscope.intake.archived import ArchivedResults
+from muonscope.intake.opening import detector_for
 from muonscope.results.read_message import MAX_MESSAGE_BYTES, Result, read_result
 from muonscope.results.schemas import SCHEMA_NAME, version_problem
 from muonscope.simulation.options import SCHEME
@@ -24,7 +26,10 @@ from muonscope.transports.kafka.url import KafkaUrl, is_kafka_url
 from muonscope.transports.objects import is_object_url
 from muonscope.words.compression import Decompressor, compression_of
 
-__all__ = ["GROUP", "Found", "ResultFiles", "ResultTopic", "find_results", "listed", "results_in"]
+__all__ = [
+    "GROUP", "Found", "ResultFiles", "ResultTopic", "detector_of_results", "find_results",
+    "listed", "results_in",
+]  # fmt: skip
 
 GROUP = "muonscope-dashboard"
 """Consumer group of all that only look: the positions of a processor are its own."""
@@ -47,6 +52,10 @@ class Found(Protocol):
     detector: str
     """Its name; empty where nothing has told it yet."""
 
+    @property
+    def described(self) -> Detector | None:
+        """The detector, where results bring it with them."""
+
     def messages(self) -> Iterator[tuple[bytes, float]]:
         """Yield the messages that there are now, and when each was published, s.
 
@@ -54,8 +63,12 @@ class Found(Protocol):
         """
 
 
-def find_results(sources: Sequence[str], kafka: KafkaOptions, stop: Stop) -> Found | None:
+def find_results(
+    sources: Sequence[str], kafka: KafkaOptions, stop: Stop, run: str = ""
+) -> Found | None:
     """Return the results that sources hold, or None if they hold, or will hold, words.
+
+    Of an archive only ``run``, if it is named.
 
     What is still empty is known by its name: a file that ends in ``.jsonl``, a topic that
     has ``results`` in it.
@@ -72,7 +85,25 @@ def find_results(sources: Sequence[str], kafka: KafkaOptions, stop: Stop) -> Fou
         return None
     if is_kafka_url(first):
         return ResultTopic.found(KafkaUrl.parse(first), kafka, stop)
-    return ResultFiles.found(sources)
+    return ArchivedResults.found(sources, run) or ResultFiles.found(sources)
+
+
+def detector_of_results(found: Found | None, sources: Sequence[str], name: str) -> Detector:
+    """Return the detector called ``name``; without a name, the one that results or sources tell.
+
+    Raises
+    ------
+    OptionError
+        If there is no such detector, or results bring another one with them.
+    """
+    if found is None or found.described is None:
+        return detector_for(sources, name or (found.detector if found else ""))
+    if name and (asked := detector_for(sources, name)) != found.described:
+        raise OptionError(
+            f"--detector: found {asked.name} ({asked.fingerprint}), expected {found.detector}"
+            f" ({found.described.fingerprint}), as the archive says; leave it out"
+        )
+    return found.described
 
 
 def results_in(
@@ -85,6 +116,12 @@ def results_in(
     FormatError
         At the end, if some messages are no results of ``detector``.
     """
+    if isinstance(found, ArchivedResults):
+        for result in found.results():
+            if stop:
+                return
+            yield result
+        return
     broken, first = 0, ""
     for data, _ in found.messages():
         if stop:
@@ -100,6 +137,8 @@ def results_in(
 
 class ResultFiles:
     """Results in files of JSON lines."""
+
+    described: Detector | None = None
 
     def __init__(self, sources: Sequence[str], detector: str) -> None:
         """Take the sources, and the name of the detector; empty if it is not known."""
@@ -187,6 +226,8 @@ def _detector(beginning: bytes) -> str:
 
 class ResultTopic:
     """Results in a topic of Kafka."""
+
+    described: Detector | None = None
 
     def __init__(self, url: KafkaUrl, kafka: KafkaOptions, stop: Stop, detector: str = "") -> None:
         """Take the topic, and how to deal with its brokers."""

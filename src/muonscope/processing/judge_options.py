@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from muonscope.options import (
     allow_duplicates_option,
+    archive_option,
     condition_option,
     detector_option,
     kafka_config_option,
@@ -36,6 +37,7 @@ class JudgeOptions:
         help="A good run; auto: the first ten calm minutes; none.",
     )  # fmt: skip
     profile: str = profile_option()
+    archive: str = archive_option()
     compare: str = option(
         "", "--compare", metavar="FILE", help="Tell what another profile would have said."
     )

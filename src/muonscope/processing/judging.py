@@ -1,27 +1,28 @@
 """Judging: any results, or words as they are counted, window by window, to verdicts."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Protocol
 
+from muonscope.archiving.archivist import Archivist, Noted
 from muonscope.detector import Detector
-from muonscope.errors import FormatError, OptionError, VerdictError
+from muonscope.errors import FormatError, OptionError, SinkError, VerdictError
 from muonscope.events import Event
 from muonscope.options import made, sources_of
 from muonscope.processing.judge_options import JudgeOptions
+from muonscope.processing.profiles import read_profiles
 from muonscope.processing.reporter import LogReporter
 from muonscope.processing.source_windows import SourceWindows
 from muonscope.quality.judge import Judge, Judged
-from muonscope.quality.profile import Profile, default_profile, parse_profiles
 from muonscope.quality.reference import Reference, ReferenceBuilder
 from muonscope.quality.seen import Seen
 from muonscope.quality.verdict import Change, State
 from muonscope.results.read_message import Remainder, Result, WindowResult
 from muonscope.stopping import Stop
 
-__all__ = ["JudgeReporter", "Judgement", "judge", "judge_with", "read_profiles"]
+__all__ = ["JudgeReporter", "Judgement", "judge", "judge_with"]
 
 _FAIL_ON = {"": State.NO_DATA + 1, "warn": State.WARN, "bad": State.BAD}
 
@@ -126,6 +127,8 @@ def judge_with(options: JudgeOptions, reporter: JudgeReporter, stop: Stop) -> li
         If a source cannot be read, or holds nothing to judge.
     VerdictError
         If a run was as bad as ``fail_on`` says.
+    SinkError
+        If the archive cannot be written, or has some windows with other counts.
     """
     if options.fail_on not in _FAIL_ON:
         raise OptionError(f"--fail-on: found {options.fail_on!r}, expected warn or bad")
@@ -148,32 +151,24 @@ def judge_with(options: JudgeOptions, reporter: JudgeReporter, stop: Stop) -> li
             )  # fmt: skip
             return one, more[0] if more else None
 
-        bench = _Bench(new, reporter, detector)
-        for result in windows.results():
-            bench.take(result)
-        bench.close()
+        archivist = None
+        if options.archive:
+            archivist = Archivist(options.archive, detector, reporter.tell, time.time)
+        bench = _Bench(new, reporter, detector, archivist)
+        try:
+            for result in windows.results():
+                bench.take(result)
+        finally:
+            bench.close()
+    if archivist and archivist.differing:
+        raise SinkError(
+            f"{options.archive}: {archivist.differing:,} windows are there with other counts"
+        )
     if not bench.found and not stop:
         raise FormatError(f"{' '.join(options.sources)}: holds no window to judge")
     if bad := [j for j in bench.found if j.worst >= _FAIL_ON[options.fail_on]]:
         raise VerdictError(f"run {bad[0].run} was {bad[0].worst.label}: {bad[0].judged.reason}")
     return bench.found
-
-
-def read_profiles(path: str) -> list[Profile]:
-    """Return the profiles in a file; without one, that which is shipped.
-
-    Raises
-    ------
-    OptionError
-        If it cannot be read, or is none.
-    """
-    if not path:
-        return [default_profile()]
-    try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise OptionError(f"{path}: cannot be read: {exc}") from exc
-    return parse_profiles(text, where=path)
 
 
 def _reference(
@@ -211,9 +206,10 @@ class _Bench:
 
     def __init__(
         self, new: Callable[[], tuple[Judge, Judge | None]], reporter: JudgeReporter,
-        detector: Detector,
+        detector: Detector, archivist: Archivist | None,
     ) -> None:  # fmt: skip
         self._new, self._reporter, self._detector = new, reporter, detector
+        self._archivist = archivist
         self._judge, self._other = new()
         self._now: Judgement | None = None
         self.found: list[Judgement] = []
@@ -237,6 +233,8 @@ class _Bench:
             others = self._other.take(result) if self._other else []
             now.windows += 1
         now.worst = max(now.worst, self._judge.judged.state)
+        if self._archivist:
+            self._archivist.take(Noted.of(result, time.time(), self._judge, changes))
         for change in changes:
             now.changes.append(change)
             self._reporter.changed(change)
@@ -250,6 +248,10 @@ class _Bench:
 
     def close(self) -> None:
         """End the run that is judged."""
+        if self._archivist:
+            self._archivist.finish()
+            self._archivist.settle(whole=True)
+            self._archivist.close()
         if self._now:
             self._now.profile = self._judge.profile.name
             self._now.reference = self._judge.reference.name if self._judge.reference else ""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from muonscope.options import (
     allow_duplicates_option,
+    archive_option,
     condition_option,
     detector_option,
     force_option,
@@ -11,6 +12,7 @@ from muonscope.options import (
     no_wait_option,
     option,
     partitions_option,
+    profile_option,
     replication_option,
     sources_option,
     without_option,
@@ -51,6 +53,8 @@ class ProcessOptions:
     state: str = option(
         "", "--state", metavar="DIR", help="Go on exactly where a run stopped or was killed."
     )
+    archive: str = archive_option()
+    profile: str = profile_option()
     strict: bool = option(False, "--strict", help="Exit with 4 if much of the data is lost.")
     force: bool = force_option()
     engine: str = option("native", "--engine", metavar="NAME", help="native or spark.")

@@ -1,5 +1,6 @@
 """Where the results of a run go, and what an earlier run left there."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from typing import Any
 import numpy.typing as npt
 
 from muonscope.errors import OptionError, StateError
+from muonscope.events import Tell
 from muonscope.intake.batch import Position
 from muonscope.intake.opening import STDIN, saved_position
+from muonscope.processing.archiving_ledger import ArchivingLedger
 from muonscope.processing.plan import Plan
 from muonscope.transports.base import Ledger
 from muonscope.transports.ledgers import FileLedger, StreamLedger, standard_output
@@ -52,8 +55,10 @@ class Output:
 
 
 @contextmanager
-def open_output(plan: Plan) -> Iterator[Output]:
+def open_output(plan: Plan, tell: Tell) -> Iterator[Output]:
     """Give where results go, with what was saved by an earlier run; nothing is written yet.
+
+    ``tell`` takes what people should know of the archive.
 
     Raises
     ------
@@ -65,6 +70,10 @@ def open_output(plan: Plan) -> Iterator[Output]:
         If brokers cannot be reached, or refuse.
     """
     ledger = _topic_ledger(plan) if plan.destination else _file_ledger(plan)
+    if plan.options.archive:
+        ledger = ArchivingLedger(ledger, plan, tell, time.time)
+    elif plan.options.profile:
+        raise OptionError("--profile only makes sense with --archive, which judges")
     try:
         remedy = (
             "use another ?group= in the URL and another --run" if plan.destination

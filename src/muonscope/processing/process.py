@@ -85,7 +85,7 @@ def process_with(options: ProcessOptions, reporter: Reporter, stop: Stop) -> Acc
 def _attempt(plan: Plan, reporter: Reporter, stop: Stop) -> Account:
     """Process until the end, a stop, or a lost transaction."""
     with (
-        open_output(plan) as output,
+        open_output(plan, reporter.tell) as output,
         open_input(plan, output, stop) as words,
         watched_run(plan, output, words, reporter) as watched,
     ):

@@ -11,8 +11,13 @@ from muonscope.counting.doubts import nothing_decoded
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
 from muonscope.events import Tell
-from muonscope.intake.find_results import GROUP, Found, find_results, results_in
-from muonscope.intake.opening import detector_for
+from muonscope.intake.find_results import (
+    GROUP,
+    Found,
+    detector_of_results,
+    find_results,
+    results_in,
+)
 from muonscope.processing.export_options import ExportOptions
 from muonscope.processing.inputs import open_input
 from muonscope.processing.judge_options import JudgeOptions
@@ -69,9 +74,8 @@ class SourceWindows:
             without=options.without,
         )  # fmt: skip
         kafka = kafka_options(asked.kafka_config, stop=stop, tell=tell, no_wait=asked.no_wait)
-        found = find_results(asked.sources, kafka, stop)
-        name = asked.detector or (found.detector if found else "")
-        known = detector_for(asked.sources, name) if detector is None else detector
+        found = find_results(asked.sources, kafka, stop, asked.run)
+        known = detector or detector_of_results(found, asked.sources, asked.detector)
         return cls(asked=asked, stop=stop, tell=tell, found=found, detector=known)
 
     def results(self) -> Iterator[Result]:

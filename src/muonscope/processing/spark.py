@@ -100,7 +100,7 @@ def _process_topic(plan: Plan, session: "SparkSession", reporter: Reporter, stop
     url = plan.topic
     assert url
     with ExitStack() as stack:
-        output = stack.enter_context(open_output(plan))
+        output = stack.enter_context(open_output(plan, reporter.tell))
         topic = stack.enter_context(_probed(plan, output))
         reached = dict(topic.front().reached)
         checkpoints = Checkpoints(time.monotonic, wanted=output.ledger.keeps_state)
@@ -182,7 +182,7 @@ def _process_files(plan: Plan, session: "SparkSession", reporter: Reporter, stop
     watch, readout = FileWatch(), plan.detector.readout
     files, opener = chosen_files(plan.sources, plan.once(watch.tell))
     with ExitStack() as stack:
-        output = stack.enter_context(open_output(plan))
+        output = stack.enter_context(open_output(plan, reporter.tell))
         in_order = [r for f in files for r in ranges_of(f.name, f.size, opener, readout)]
         ranges = interleaved(in_order, {file.name: file.stream for file in files})
 

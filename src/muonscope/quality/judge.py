@@ -147,9 +147,12 @@ class Judge:
         changes = self._gap(end_s, begin_s, window, at) if self.windows else []
         self.windows += 1
         quiet = Quiet.of(layout_of(self.detector), self._hot(seen))
-        if window.place != self._next:  # it may begin in mid-window, FPGA by FPGA
+        if (
+            window.epoch,
+            window.first_orbit,
+        ) != self._next:  # it may begin in mid-window, FPGA by FPGA
             quiet.lanes[:] = quiet.chambers[:] = True
-        self._next = window.epoch, window.window + 1
+        self._next = window.epoch, window.last_orbit + 1
         for check in self._checks:
             if check.needs_tracks and seen.tracks is None:
                 continue

@@ -13,8 +13,12 @@ from muonscope.detector import Detector
 from muonscope.detector.write import detector_toml
 from muonscope.errors import FormatError, OptionError, SourceError
 from muonscope.events import Tell, ignore
-from muonscope.intake.find_results import Found, find_results, results_in
-from muonscope.intake.opening import detector_for
+from muonscope.intake.find_results import (
+    Found,
+    detector_of_results,
+    find_results,
+    results_in,
+)
 from muonscope.replaying.options import CalibrateOptions, asked_in_python
 from muonscope.replaying.pane_source import PaneSource
 from muonscope.results.read_message import Remainder
@@ -149,7 +153,7 @@ def _by_words(options: CalibrateOptions, tell: Tell, stop: Stop) -> Calibration 
 
 def _by_results(results: Found, options: CalibrateOptions, stop: Stop) -> Calibration | int:
     """Return the constants that the sums of windows tell, each window once."""
-    detector = detector_for(options.sources, options.detector or results.detector)
+    detector = detector_of_results(results, options.sources, options.detector)
     _check_views(detector)
     seen: dict[str, SeenWindows] = {}
     arrays: dict[str, Wholes] = {}

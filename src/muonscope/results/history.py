@@ -21,7 +21,7 @@ from muonscope.detector import Detector
 from muonscope.results.read_message import WindowResult
 from muonscope.units import ORBIT_S
 
-__all__ = ["MOST_SHOWN", "Columns", "History", "Row", "counter_names"]
+__all__ = ["MOST_SHOWN", "Columns", "History", "Row", "counter_names", "counters_of"]
 
 Columns = dict[str, npt.NDArray[np.float64 | np.int64]]
 
@@ -61,7 +61,7 @@ def counter_names(detector: Detector, blocks: Sequence[Block] = BLOCKS) -> list[
     scintillator hit; ``orbits`` those with a hit; ``live_orbits`` those in which the telescope
     was alive.
     """
-    return list(_counters(Summary.empty(detector, blocks)))
+    return list(counters_of(Summary.empty(detector, blocks)))
 
 
 class History:
@@ -89,7 +89,7 @@ class History:
         return row
 
     def _counts(self, result: WindowResult) -> npt.NDArray[np.int64]:
-        counters = _counters(result.summary)
+        counters = counters_of(result.summary)
         return np.array([counters[name] for name in self._names], np.int64)
 
     def _age(self, n: int, newest: int) -> None:
@@ -151,8 +151,8 @@ def _merge_into(rows: list[Row], row: Row, bucket: int) -> None:
         rows.append(row)
 
 
-def _counters(summary: Summary) -> dict[str, int]:
-    """Return the numbers of a window by name."""
+def counters_of(summary: Summary) -> dict[str, int]:
+    """Return the numbers that are drawn of some windows against time, by name."""
     counters = {"live_orbits": alive_orbits(summary)}
     for block in summary.blocks:
         counters |= block.trend(summary)

@@ -9,7 +9,7 @@ same form, with ``window`` null, when the run ends, if there is any.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -26,6 +26,7 @@ __all__ = [
     "NO_CONDITIONS",
     "SCHEMA",
     "ByteAccounting",
+    "condensed_message",
     "message_schema",
     "reject_schema",
     "remainder_message",
@@ -75,6 +76,28 @@ def window_messages(
         message["start_ns"] = window * orbits * _ORBIT_NS
         message["end_ns"] = (window + 1) * orbits * _ORBIT_NS
         yield orjson.dumps(message, option=_OPTIONS)
+
+
+def condensed_message(
+    summary: Summary,
+    run: str,
+    place: tuple[int, int],
+    first_orbit: int,
+    conditions: Mapping[str, str] = NO_CONDITIONS,
+) -> bytes:
+    """Return the message of some windows added up, of which no lists are known.
+
+    ``place``, epoch and window, is that of the first one.
+    """
+    lists = Summary.empty(summary.detector, summary.blocks).lists
+    row = WindowSummary(*place, first_orbit, replace(summary, lists=lists))
+    table = WindowTable.of(summary.detector, summary.live_orbits, [row], blocks=summary.blocks)
+    (message,) = _bodies(table, _head(summary.detector, run, conditions), 0)
+    last_orbit = first_orbit + summary.live_orbits - 1
+    message["epoch"], message["window"], message["batch_id"] = *place, place[1]
+    message["first_orbit"], message["last_orbit"] = first_orbit, last_orbit
+    message["start_ns"], message["end_ns"] = first_orbit * _ORBIT_NS, (last_orbit + 1) * _ORBIT_NS
+    return orjson.dumps(message, option=_OPTIONS)
 
 
 def remainder_message(

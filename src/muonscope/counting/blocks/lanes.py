@@ -50,6 +50,7 @@ class Lanes(Block):
 
     name = "lanes"
     fused = True
+    by_window = frozenset(_NAMES.values())
 
     def shapes(self, detector: Detector) -> dict[str, tuple[int, ...]]:
         """Return one entry per FPGA with a chamber or a scintillator."""

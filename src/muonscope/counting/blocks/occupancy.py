@@ -37,6 +37,7 @@ class Occupancy(Block):
 
     name = "occupancy"
     fused = True
+    by_window = frozenset({"scint_hits"})
 
     def shapes(self, detector: Detector) -> dict[str, tuple[int, ...]]:
         """Return one entry per cell for both."""

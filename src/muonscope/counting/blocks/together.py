@@ -33,6 +33,7 @@ class Together(Block):
 
     name = "together"
     fused = True
+    by_window = frozenset({"together", "scint_orbits"})
 
     def shapes(self, detector: Detector) -> dict[str, tuple[int, ...]]:
         """Return a matrix of chambers, and an entry per chamber and for all."""

@@ -63,6 +63,7 @@ class Tracks(Block):
 
     name = "tracking"
     needs_hits = True
+    by_window = frozenset({"tracked", "tracks", "track_hits"})
 
     def shapes(self, detector: Detector) -> dict[str, tuple[int, ...]]:
         """Return the shapes; histograms have two bins more, below and above."""

@@ -98,6 +98,7 @@ class WordCounts(Block):
 
     name = "words"
     fused = True
+    by_window = frozenset({"class_words", "other_words"})
 
     def shapes(self, detector: Detector) -> dict[str, tuple[int, ...]]:
         """Return one entry per cell, scintillator and trigger; and one per Timeless."""
