@@ -15,6 +15,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,7 @@ from muonscope.detector import Detector
 from muonscope.errors import AccountingError, FormatError, OptionError
 from muonscope.events import Event
 from muonscope.intake.opening import detector_for, load_detector, open_words
+from muonscope.results.good_list import GoodList, run_in
 from muonscope.simulation.faults import parse_fault
 from muonscope.simulation.options import Simulation, detector_of
 from muonscope.simulation.profiles import profile_named
@@ -253,6 +255,8 @@ def summarise(
     window: float = 1.0,
     lateness: float = 0.1,
     idle_timeout: float = 5.0,
+    good: "str | os.PathLike[str] | GoodList | None" = None,
+    run: str = "",
 ) -> WindowTable:
     """Return the exact summaries of ``words`` in windows of ``window`` seconds.
 
@@ -268,13 +272,18 @@ def summarise(
         How far the words of one FPGA may step back, s.
     idle_timeout
         How far an FPGA may stay behind the fastest before nothing waits for it, s.
+    good, run
+        Give only the windows that a good-run list, or its file, has of ``run``; the run need not
+        be named where the list has only one.
 
     Raises
     ------
     TypeError
         If ``words`` is not a one-dimensional uint64 array.
     DetectorError, OptionError
-        If there is no such detector, or the window makes no sense.
+        If there is no such detector, or the window makes no sense, or the list lacks the run.
+    FormatError
+        If the file is no good-run list.
     AccountingError
         If the words are not all accounted for.
     """
@@ -286,7 +295,16 @@ def summarise(
     counted = table.total().accounting.words_in
     if counted != counter.words_in:
         raise AccountingError(f"{counter.words_in} words came in, {counted} were counted")
-    return table
+    return table if good is None else _good_windows(table, good, run)
+
+
+def _good_windows(
+    table: WindowTable, good: "str | os.PathLike[str] | GoodList", run: str
+) -> WindowTable:
+    known = good if isinstance(good, GoodList) else GoodList.read(Path(good))
+    run = run_in(known, run)
+    rows = [row for row in table if known.holds(run, row.epoch, row.window)]
+    return WindowTable.of(table.detector, table.window_orbits, rows, blocks=table.blocks)
 
 
 def _detector(detector: Detector | str) -> Detector:

@@ -130,6 +130,8 @@ class EventKind(StrEnum):
     """The archive ``where`` cannot be written, as ``detail`` says; ``windows`` are missing."""
     ARCHIVE_GOES_ON = "archive goes on"
     """The archive ``where`` can be written again; ``windows`` are missing."""
+    NOT_GOOD = "not good"
+    """``words`` are in no window that the list ``detail`` has of run ``where``."""
     NULL_MESSAGES = "null messages"
     """``messages`` without a value came."""
 

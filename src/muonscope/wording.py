@@ -160,6 +160,10 @@ _TEXTS: dict[EventKind, Callable[[Event], str]] = {
     EventKind.ARCHIVE_GOES_ON: lambda e: (
         f"{e.where}: the archive is written again; {_count(e, 'windows')} windows are missing in it"
     ),
+    EventKind.NOT_GOOD: lambda e: (
+        f"{_count(e, 'words')} words are in no window that {e.detail} has of run {e.where}: they"
+        " were left out"
+    ),
     EventKind.TOPIC_AWAITED: lambda e: f"{e.where}: no such topic yet; waiting for it",
     EventKind.DUPLICATES: lambda e: (
         f"{_count(e, 'messages')} messages came more than once and were counted once"

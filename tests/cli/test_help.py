@@ -13,6 +13,7 @@ COMMANDS = (
     "process", "inspect", "convert", "simulate", "tracks", "calibrate", "export", "judge",
     "replay", "topics",
     "dashboard", "demo", "runs list", "runs show", "runs note", "runs rebuild", "runs thin",
+    "good propose", "good sign", "good show",
     "detectors list", "detectors show", "detectors check",
 )  # fmt: skip
 LINES = {"process": 39, "replay": 26, "dashboard": 35, "judge": 29, "simulate": 25}
@@ -23,7 +24,7 @@ HEAVY = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["", "runs", "detectors", *COMMANDS])
+@pytest.mark.parametrize("name", ["", "runs", "good", "detectors", *COMMANDS])
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help_fits_a_screen(command: Command, name: str, option: str) -> None:
     done = command(*name.split(), option, env={"COLUMNS": "80", "LINES": "24"})

@@ -3,7 +3,7 @@
 What is not sealed yet is read from the journals, while another process may write them.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -25,6 +25,7 @@ from muonscope.counting.summary import Summary, merged
 from muonscope.detector import Detector
 from muonscope.errors import FormatError, OptionError
 from muonscope.quality.verdict import State
+from muonscope.results.good_list import GoodList, Range
 from muonscope.results.history import counter_names
 from muonscope.units import ORBIT_S, seconds
 
@@ -95,11 +96,12 @@ class ArchivedRun:
                 counts[State.named(label)] = counts.get(State.named(label), 0) + n
         return counts
 
-    def total(self, *, good: bool = False) -> Summary:
+    def total(self, *, good: bool | GoodList = False) -> Summary:
         """Return the counts of all windows, or of the ``good`` ones only, condensed.
 
-        Good are those after which the telescope was judged to be GOOD, or its problems were
-        known; a minute in which that changed is in pieces, so nothing else is with them.
+        Good are those after which the telescope was judged to be GOOD, or had only problems that
+        are known; or those of a list. A minute of which only some windows are in the list is
+        left out whole: see ``pieces``. Where verdicts changed, minutes are in pieces already.
 
         Raises
         ------
@@ -107,34 +109,41 @@ class ArchivedRun:
             If a part is damaged.
         """
         empty = Summary.empty(self.detector, self.blocks).condensed()
-        if good:
-            pieces = self.pieces(states={State.GOOD})
+        if good is not False:
+            states = {State.GOOD} if good is True else None
+            pieces = self.pieces(states=states, good=None if good is True else good)
             return merged([empty, *(p.summary for p in pieces)], self.detector, self.blocks)
         sums = self._catalogue.totals(self.name, list(self.parts), empty)
         sums += [some.total() for some in self.open_windows]
         return merged([empty, *sums], self.detector, self.blocks)
 
     def pieces(
-        self, *, states: Collection[State] | None = None,
-        chosen: Callable[[Part], bool] = lambda _: True,
-    ) -> Iterator[Piece]:  # fmt: skip
-        """Yield the pieces, of a minute at most each, in their order; only of some ``states``.
+        self, *, states: Collection[State] | None = None, good: GoodList | None = None
+    ) -> Iterator[Piece]:
+        """Yield the pieces, of a minute at most each, in their order.
+
+        Only those of some ``states``, if they are named; only those whose windows are all
+        ``good``, if a list is given.
 
         Raises
         ------
         FormatError
             If a part is damaged.
         """
+        for piece in self._all_pieces():
+            if states is not None and piece.state not in states:
+                continue
+            if good is None or _is_good(piece, good.of(self.name, piece.epoch)):
+                yield piece
+
+    def _all_pieces(self) -> Iterator[Piece]:
         waiting = [piece for some in self.open_windows for piece in some.pieces()]
         for part in self.parts:
-            if chosen(part):
-                for piece in self._sealed(part).pieces():
-                    while waiting and waiting[0].place < piece.place:
-                        yield from _wanted(waiting.pop(0), states)
-                    yield from _wanted(piece, states)
-        for piece in waiting:
-            if chosen(Part.of(piece.epoch, piece.first_orbit)):
-                yield from _wanted(piece, states)
+            for piece in self._sealed(part).pieces():
+                while waiting and waiting[0].place < piece.place:
+                    yield waiting.pop(0)
+                yield piece
+        yield from waiting
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return all windows as a table, or some of its columns, in their order.
@@ -263,9 +272,8 @@ class ArchivedRun:
         return (first - begin) * ORBIT_S
 
 
-def _wanted(piece: Piece, states: Collection[State] | None) -> Iterator[Piece]:
-    if states is None or piece.state in states:
-        yield piece
+def _is_good(piece: Piece, ranges: Sequence[Range]) -> bool:
+    return any(first <= piece.window and piece.last_window <= last for first, last in ranges)
 
 
 def _counter(name: str) -> str:

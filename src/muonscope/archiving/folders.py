@@ -9,6 +9,7 @@
     ARCHIVE/runs/RUN/minutes/E000-D0000.parquet    counters by minute, made of the windows
     ARCHIVE/runs/RUN/reference.json          what the run's verdicts compare with
     ARCHIVE/runs/RUN/notes.jsonl             what people wrote on it
+    ARCHIVE/runs/RUN/good.jsonl              which windows are good, signed
 """
 
 import fcntl
@@ -90,6 +91,11 @@ class RunFolder:
     def notes(self) -> Path:
         """The file with the notes on it."""
         return self.path / "notes.jsonl"
+
+    @property
+    def signatures(self) -> Path:
+        """The file that says which windows are good, and who says so."""
+        return self.path / "good.jsonl"
 
     @property
     def is_empty(self) -> bool:

@@ -5,7 +5,10 @@ from typing import Any
 
 from muonscope.options import option
 
-__all__ = ["NoteOptions", "RebuildOptions", "RunsOptions", "ShowRunOptions", "ThinOptions"]
+__all__ = [
+    "NoteOptions", "ProposeOptions", "RebuildOptions", "RunsOptions", "ShowGoodOptions",
+    "ShowRunOptions", "SignOptions", "ThinOptions",
+]  # fmt: skip
 
 
 def _archive() -> Any:
@@ -78,3 +81,41 @@ class ThinOptions:
     )
     to: str = option("minutes", "--to", metavar="GRAIN", help="minutes or hours.")
     yes: bool = option(False, "--yes", help="Do it; without it, only say what would be dropped.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposeOptions:
+    """The options of a proposal of good windows, as they were written."""
+
+    archive: str = _archive()
+    run: str = _run()
+    json: bool = _json()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignOptions:
+    """The options of signing which windows are good, as they were written."""
+
+    archive: str = _archive()
+    run: str = _run()
+    who: str = option("", "--who", metavar="NAME", help="Who signs.")
+    note: str = option("", "--note", metavar="TEXT", help="Why it differs from the proposal.")
+    also: tuple[str, ...] = option(
+        (), "--also", metavar="WINDOWS", help="Good all the same: 955-1200, 1/20-30; repeatable."
+    )
+    but: tuple[str, ...] = option(
+        (), "--but", metavar="WINDOWS", help="Not good all the same; repeatable."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowGoodOptions:
+    """The options of showing what was signed, as they were written."""
+
+    archive: str = _archive()
+    run: str = option("", "--run", metavar="NAME", help="Only this run.")
+    to: str = option("", "--to", metavar="FILE", help="Write good.json: {RUN: [[first, last]]}.")
+    quality: str = option(
+        "", "--quality", metavar="FILE", help="Write what was judged, and what was bad and why."
+    )
+    force: bool = option(False, "--force", help="Overwrite the files.")

@@ -148,6 +148,8 @@ class SealedWindows:
                 table = file.read(wanted).replace_schema_metadata(file.schema_arrow.metadata)
         except (OSError, pa.ArrowException) as exc:
             raise FormatError(f"{path}: cannot be read: {exc}") from exc
+        if lacking := [name for name, *_ in HEAD if name not in known]:
+            raise FormatError(f"{path}: has no column {lacking[0]}: is no file of windows")
         told = (table.schema.metadata or {}).get(b"detector_hash", b"").decode()
         if told != detector.fingerprint:
             raise FormatError(

@@ -15,9 +15,12 @@ import click
 from muonscope._version import __version__
 from muonscope.archiving.options import (
     NoteOptions,
+    ProposeOptions,
     RebuildOptions,
     RunsOptions,
+    ShowGoodOptions,
     ShowRunOptions,
+    SignOptions,
     ThinOptions,
 )
 from muonscope.cli.flags import DescribedCommand, parameters_of
@@ -219,6 +222,26 @@ for _made in (
                 "thin", ThinOptions, ("muonscope.cli.runs", "thin_command"),
                 "Drop single windows, or minutes, that are old; say first what would go.",
                 "runs thin archive/ --older 90d",
+            ),
+        ),
+    ),
+    _group(
+        "good", "Propose, sign and show which windows of archived runs are good.",
+        (
+            _command(
+                "propose", ProposeOptions, ("muonscope.cli.good", "propose_command"),
+                "Show which windows the verdicts propose, and what was wrong in others.",
+                "good propose archive/ R1213",
+            ),
+            _command(
+                "sign", SignOptions, ("muonscope.cli.good", "sign_command"),
+                "Sign the proposal, with changes; it is kept for ever.",
+                'good sign archive/ R1213 --who Ada --but 300-320 --note "hoist moved"',
+            ),
+            _command(
+                "show", ShowGoodOptions, ("muonscope.cli.good", "show_command"),
+                "Show what was signed, and write it as lists for analysis.",
+                "good show archive/ --to good.json --quality quality.json",
             ),
         ),
     ),

@@ -73,6 +73,13 @@ class ConvertOptions:
         help="csv, json, dat, block or parquet; default: by the ending of DEST.",
     )  # fmt: skip
     detector: str = detector_option()
+    good: str = option(
+        "", "--good", metavar="FILE", help="Only words of windows in this good-run list."
+    )
+    run: str = option("", "--run", metavar="NAME", help="With --good: the run in the list.")
+    window: str | float = option(
+        "1s", "--window", metavar="TIME", help="With --good: length of its windows."
+    )
     allow_duplicates: bool = allow_duplicates_option()
     force: bool = force_option()
     kafka_config: str = kafka_config_option()
