@@ -1,5 +1,7 @@
 """Good windows of archived runs: proposed from verdicts, signed, and applied to words."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,9 @@ import muonscope
 from muonscope.archiving.good_windows import parse_windows, proposal, sign, signatures
 from muonscope.archiving.reference_choice import chosen_reference
 from muonscope.errors import OptionError, SourceNotFoundError
-from muonscope.results.good_list import GoodList, key_of
+from muonscope.replaying.convert import convert_words
+from muonscope.replaying.options import ConvertOptions
+from muonscope.results.good_list import key_of
 
 SOURCE = "sim:quiet?seconds=900&seed=5&fault=hv-off:ch1@700s-780s"
 
@@ -19,13 +23,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An archive with a run in which the high voltage of a chamber was off, and a sound one."""
     path = tmp_path_factory.mktemp("good")
     for run, source in (("R1", SOURCE), ("R2", "sim:quiet?seconds=900&seed=6")):
-        muonscope.process(
-            source,
-            to=path / f"{run}.jsonl",
-            run=run,
-            archive=path / "archive",
-            without=["tracking"],
-        )
+        to, archive = path / f"{run}.jsonl", path / "archive"
+        muonscope.process(source, to=to, run=run, archive=archive, without=["tracking"])
     return path
 
 
@@ -105,10 +104,7 @@ def test_words_and_windows_are_chosen_alike_by_a_list(folder: Path, tmp_path: Pa
     windows = muonscope.summarise(words, good=good)
     assert windows.total().hits_per_cell.sum() >= total.total_hits
     listed = tmp_path / "good.json"
-    listed.write_bytes(muonscope_json(good))
-    from muonscope.replaying.convert import convert_words
-    from muonscope.replaying.options import ConvertOptions
-
+    listed.write_text(json.dumps(good.as_json()), "utf-8")
     dest = tmp_path / "good.dat"
     convert_words(ConvertOptions(source=SOURCE, dest=str(dest), good=str(listed)), lambda _: None)
     counted = muonscope.summarise(muonscope.open(dest).words())
@@ -116,12 +112,6 @@ def test_words_and_windows_are_chosen_alike_by_a_list(folder: Path, tmp_path: Pa
     for one, other in zip(counted, windows, strict=True):
         assert np.array_equal(one.summary.class_words, other.summary.class_words)
         assert np.array_equal(one.summary.drift_histogram, other.summary.drift_histogram)
-
-
-def muonscope_json(good: GoodList) -> bytes:
-    import json
-
-    return json.dumps(good.as_json()).encode()
 
 
 def test_good_totals_are_those_of_whole_minutes_in_the_list(folder: Path) -> None:
@@ -136,8 +126,10 @@ def test_good_totals_are_those_of_whole_minutes_in_the_list(folder: Path) -> Non
         assert len(inside) > 10
 
 
-def test_the_reference_is_the_newest_signed_run_that_is_alike(folder: Path) -> None:
-    with muonscope.archive(folder / "archive") as archive:
+def test_the_reference_is_the_newest_signed_run_that_is_alike(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "archive", tmp_path / "archive")
+    with muonscope.archive(tmp_path / "archive") as archive:
+        sign(archive["R2"], "Cy", 3e9)
         other, signed, why = chosen_reference(archive, archive["R1"])
         assert other.name == "R2"
         assert signed.who in why

@@ -57,7 +57,7 @@ def test_a_list_that_is_written_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[]", "by run"),
+        ("[]", "expected .RUN"),
         ("{", "cannot be read"),
         ('{"R": 1}', "R: found 1"),
         ('{"R": [[1]]}', "expected .first, last."),
