@@ -72,7 +72,7 @@ class Serving:
 @contextmanager
 def serving(
     live: Live | None = None, *, access: Access | None = None, prefix: str = "",
-    most_viewers: int = 1000, send_buffer: int = 0, **settings: float,
+    most_viewers: int = 1000, send_buffer: int = 0, archive: str = "", **settings: float,
 ) -> Iterator[Serving]:  # fmt: skip
     """Serve a dashboard; ``settings`` are those of its connections.
 
@@ -80,7 +80,9 @@ def serving(
     """
     live = live or live_of(clock=Clock())
     protocol = type("Protocol", (PatientProtocol,), dict(settings))
-    app = make_app(live, access or Access(), prefix=prefix, most_viewers=most_viewers)
+    app = make_app(
+        live, access or Access(), prefix=prefix, most_viewers=most_viewers, archive=archive
+    )
     config = uvicorn.Config(
         app, http=protocol, ws="none", lifespan="on", log_level="error", log_config=None,
         access_log=False, server_header=False, timeout_graceful_shutdown=2,

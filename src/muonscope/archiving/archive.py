@@ -15,7 +15,7 @@ from muonscope.archiving.run_file import RunFile
 from muonscope.errors import OptionError, SourceNotFoundError
 from muonscope.quality.verdict import State
 
-__all__ = ["Archive", "archive"]
+__all__ = ["Archive", "archive", "run_row"]
 
 _COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("run", pa.string()), ("detector", pa.string()), ("detector_hash", pa.string()),
@@ -76,7 +76,7 @@ class Archive:
         for name, about in self._about.items():
             if not _fits(about, detector, where or {}):
                 continue
-            row = _row(self[name])
+            row = run_row(self[name])
             if row["last_at"] / 1e3 >= since and State.named(row["worst"]) >= least:
                 rows.append(row)
         rows.sort(key=lambda row: (row["last_at"], row["run"]))
@@ -165,7 +165,8 @@ def _state(label: str) -> State:
         raise OptionError(f"state: found {label!r}, expected one of {names}") from None
 
 
-def _row(run: ArchivedRun) -> dict[str, Any]:
+def run_row(run: ArchivedRun) -> dict[str, Any]:
+    """Return what the list of runs says of a run, by the names of its columns."""
     about, total, states = run.about, run.total(), run.states
     windows = sum(states.values())
     return {

@@ -87,6 +87,19 @@ class ArchivedRun:
         return max(times, default=self.about.begun_at)
 
     @property
+    def length_s(self) -> float:
+        """Detector time from the first window to the last, epoch after epoch, s."""
+        ends: dict[int, tuple[int, int]] = {}
+        spans = [(part.epoch, f.first_orbit, f.end_orbit) for part, f in self.parts.items()]
+        for some in self.open_windows:
+            first, live = some.numbers("first_orbit"), some.numbers("live_orbits")
+            spans.append((some.places[0][0], int(first.min()), int((first + live).max())))
+        for epoch, begin, end in spans:
+            low, high = ends.get(epoch, (begin, end))
+            ends[epoch] = min(low, begin), max(high, end)
+        return sum(high - low for low, high in ends.values()) * ORBIT_S
+
+    @property
     def states(self) -> dict[State, int]:
         """Windows by the state of the telescope."""
         counts: dict[State, int] = {}

@@ -118,7 +118,7 @@ class Archivist:
         writer = self._writer
         if writer is None or writer.about.run != result.run:
             writer = self._begin_as(result)
-        changes = [ChangeRecord.of(change) for change in noted.changes]
+        changes = [ChangeRecord.of(change, noted.at) for change in noted.changes]
         if not writer.take(Kept.of(result, noted.at, noted.state, changes)):
             return
         if noted.reference and noted.reference.name != writer.about.reference:
@@ -181,7 +181,7 @@ class Archivist:
         }  # fmt: skip
         self._writer.end(
             noted.at, account=account, outside=remainder.summary.accounting.as_dict(),
-            changes=[ChangeRecord.of(change) for change in noted.changes],
+            changes=[ChangeRecord.of(change, noted.at) for change in noted.changes],
         )  # fmt: skip
 
     def _catalogue(self) -> None:

@@ -49,11 +49,12 @@ class ChangeRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     known: str = ""
 
     @classmethod
-    def of(cls, change: Change) -> "ChangeRecord":
-        """Return what a change says."""
+    def of(cls, change: Change, at: float) -> "ChangeRecord":
+        """Return what a change says; ``at`` is when its window came."""
         verdict, (epoch, window) = change.verdict, change.place
         return cls(
-            epoch=epoch, window=window, at=verdict.since_at, run_s=float(verdict.since_s),
+            epoch=epoch, window=window, run_s=float(verdict.since_s),
+            at=at if verdict.since_at is None else verdict.since_at,
             check=verdict.check, target=verdict.target, before=change.before.label,
             state=verdict.state.label, text=verdict.text, value=float(verdict.value),
             expected=float(verdict.expected), unit=verdict.unit, span_s=float(verdict.span_s),

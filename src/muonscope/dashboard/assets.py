@@ -23,7 +23,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _BOKEH = ("bokeh.min.js",)
-_SCRIPTS = {"theme.js", "login.js", "stream-worker.js"}
+_SCRIPTS = {"theme.js", "login.js", "runs.js", "stream-worker.js"}
 """Which the page does not import."""
 
 

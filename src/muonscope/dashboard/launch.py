@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from html import escape
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,8 +20,10 @@ import uvicorn
 
 from muonscope._version import __version__
 from muonscope.archiving.archivist import Archivist
+from muonscope.archiving.folders import is_archive
 from muonscope.counting.blocks import WITH_TRACKS
 from muonscope.dashboard.admission import access_of, prefix_of
+from muonscope.dashboard.archived_live import archived_live
 from muonscope.dashboard.keeping import Keeper
 from muonscope.dashboard.live import Live, LiveOptions
 from muonscope.dashboard.options import DashboardOptions
@@ -29,8 +32,9 @@ from muonscope.dashboard.security import Access, PatientProtocol
 from muonscope.dashboard.server import DashboardServer, make_app
 from muonscope.dashboard.verdicts import Learner, LiveJudge
 from muonscope.dashboard.word_feed import WordFeed, word_plan
-from muonscope.errors import FormatError, MuonscopeError, SinkError
+from muonscope.errors import FormatError, MuonscopeError, OptionError, SinkError
 from muonscope.events import Event, EventKind, Tell
+from muonscope.intake.archived import ArchivedResults
 from muonscope.intake.find_results import Found, detector_of_results, find_results
 from muonscope.intake.opening import is_simulated
 from muonscope.intake.pace import check_speed
@@ -114,7 +118,7 @@ class Dashboard:
         """Address of the page."""
         try:
             self._live, self._feed = _live_and_feed(options, stop, tell)
-            self._server = _server(self._live, access, prefix, stop)
+            self._server = _server(self._live, access, prefix, stop, _archive(options))
         except BaseException:
             self._socket.close()
             raise
@@ -190,6 +194,15 @@ def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[L
     """Return the state of the dashboard, and what brings it windows."""
     kafka = kafka_options(options.kafka_config, stop=stop, tell=tell, no_wait=options.no_wait)
     found = find_results(options.sources, kafka, stop, options.run)
+    if isinstance(found, ArchivedResults):
+        if options.archive:
+            raise OptionError("--archive: the source is an archive already")
+        live = archived_live(
+            found, shown(" ".join(options.sources)),
+            config=_shown(options, kafka.settings.masked()),
+            reference=_reference(options, ReferenceBuilder(found.described), stop, tell),
+        )  # fmt: skip
+        return live, result_feed(found, options.speed, tell)
     endless = replace(options, sources=tuple(map(_endless, options.sources)))
     plan = word_plan(endless, stop, tell)
     detector = detector_of_results(found, endless.sources, options.detector)
@@ -232,14 +245,22 @@ def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[L
     return live, result_feed(found, speed, tell) if found else WordFeed(plan, speed, tell)
 
 
-def _server(live: Live, access: Access, prefix: str, stop: Stop) -> uvicorn.Server:
+def _server(live: Live, access: Access, prefix: str, stop: Stop, archive: str) -> uvicorn.Server:
     _let_files_open()
-    app = make_app(live, access, prefix=prefix, most_viewers=_MOST_VIEWERS)
+    app = make_app(live, access, prefix=prefix, most_viewers=_MOST_VIEWERS, archive=archive)
     config = uvicorn.Config(
         app, http=PatientProtocol, ws="none", lifespan="on", log_level="error",
         access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE_S,
     )  # fmt: skip
     return DashboardServer(config, app, lambda: bool(stop))
+
+
+def _archive(options: DashboardOptions) -> str:
+    """Return the archive that the page of runs is of, if there is one."""
+    first = Path(options.sources[0])
+    if options.archive or not is_archive(first):
+        return options.archive
+    return str(first)
 
 
 def _let_files_open() -> None:

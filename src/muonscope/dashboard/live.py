@@ -91,9 +91,11 @@ class Live:
             return None
         return self._add(result, data, published_s, there_s)
 
-    def take_window(self, result: WindowResult, data: bytes) -> Taken:
-        """Take a window that was counted here: ``data`` is its message, which is not read."""
-        return self._add(result, data, math.inf, math.inf)
+    def take_window(
+        self, result: WindowResult, data: bytes, published_s: float = math.inf
+    ) -> Taken:
+        """Take a window that is known here: ``data`` is its message, which is not read."""
+        return self._add(result, data, published_s, math.inf)
 
     def _add(
         self, result: WindowResult | Remainder, data: bytes, published_s: float, there_s: float

@@ -39,6 +39,7 @@ from muonscope.dashboard.limits import (
     VIEW_TYPE,
 )
 from muonscope.dashboard.metrics import CONTENT_TYPE as METRICS_TYPE
+from muonscope.dashboard.runs_contract import NewNote, NewSignature, RunDetail, Runs
 from muonscope.dashboard.tabular import FORMATS, TABLE_TYPES
 from muonscope.dashboard.track_contract import ABOUT_CONSTANTS, CONSTANT_COLUMNS, NUMBERED, TABLES
 from muonscope.dashboard.verdict_contract import Acknowledgement, Happenings, Problems, Verdicts
@@ -46,14 +47,17 @@ from muonscope.dashboard.verdict_contract import Acknowledgement, Happenings, Pr
 __all__ = ["openapi"]
 
 _ABOUT = (
-    "What a running dashboard shows, for scripts and notebooks. Reading changes nothing; two"
-    " requests do: one begins the view of the run anew, one says that a problem was seen."
+    "What a running dashboard shows, for scripts and notebooks. Reading changes nothing; four"
+    " requests do: one begins the view of the run anew, one says that a problem was seen, one adds"
+    " a note to an archived run, one signs which windows of it are good."
 )
 _WHOLE = {"type": "integer", "minimum": 0, "maximum": 10**MOST_DIGITS - 1}
 _ANSWERS = (
     View, Windows, ChannelWindows, Detector, Status, Verdicts, Problems, Happenings, Error,
-    Columns, ChannelColumns, Tables,
+    Columns, ChannelColumns, Tables, Runs, RunDetail,
 )  # fmt: skip
+
+_SENT = (Acknowledgement, NewNote, NewSignature)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +105,9 @@ def _last(default: float, most: float) -> _Parameter:
 _EVERYWHERE = ((401, "A token is needed."), (421, "The dashboard does not answer to that name."))
 _OURS = _Parameter(name=OWN_HEADER, at="header", schema={"const": "1"}, required=True)
 _NOT_OURS = (403, "The header is missing, or another site asks.")
+
+_RUN = _Parameter(name="run", at="path", schema={"type": "string"}, required=True)
+_NO_RUN = (404, "There is no such run.")
 
 _FORMAT = _Parameter(
     name="format", at="query", about="JSON, or a file with a column for each.",
@@ -222,6 +229,26 @@ _OPERATIONS = (
         ),
     ),
     _Operation(
+        path="/runs", name="runs", answer=Runs, told="The runs, the newest first.",
+        about="Runs of the archive; only where there is one, as for all below runs",
+    ),
+    _Operation(
+        path="/runs/{run}", name="run", parameters=(_RUN,), answer=RunDetail, told="The run.",
+        about="An archived run: verdicts that changed, notes, good windows", refusals=(_NO_RUN,),
+    ),
+    _Operation(
+        path="/runs/{run}/notes", method="post", name="note", parameters=(_RUN, _OURS),
+        about="Add a note to an archived run", answer=None, told="Done.",
+        body={VIEW_TYPE: {"$ref": f"{SCHEMAS}NewNote"}},
+        refusals=((400, "It is no note."), _NOT_OURS, _NO_RUN, (413, "It is too long.")),
+    ),
+    _Operation(
+        path="/runs/{run}/signatures", method="post", name="sign", parameters=(_RUN, _OURS),
+        about="Sign which windows of an archived run are good", answer=None, told="Done.",
+        body={VIEW_TYPE: {"$ref": f"{SCHEMAS}NewSignature"}},
+        refusals=((400, "It is no signature."), _NOT_OURS, _NO_RUN, (413, "It is too long.")),
+    ),
+    _Operation(
         path="/openapi.json", name="openapi", about="This document", told="This document.",
         answer={"type": "object", "required": ["openapi", "info", "paths"]},
     ),
@@ -312,7 +339,7 @@ def _answer(
 def _schemas() -> dict[str, Any]:
     """Return the schemas of all documents by name; no object has keys that are not described."""
     numbered = CHAMBER_TABLES | NUMBERED
-    types = (*_ANSWERS, *numbered.values(), *TABLES.values(), Acknowledgement)
+    types = (*_ANSWERS, *numbered.values(), *TABLES.values(), *_SENT)
     _, schemas = msgspec.json.schema_components(
         types, schema_hook=_column, ref_template=SCHEMAS + "{name}"
     )

@@ -255,8 +255,8 @@ class ArchivedRuns:
     def run(self, live: Live, stop: Stop) -> str:
         """Show what the archive has now; it is not followed."""
         next_tell = 0.0
-        for message, at in self._found.messages():
-            live.take(message, at)
+        for result, message, at in self._found.told():
+            live.take_window(result, message, at)
             if time.monotonic() >= next_tell:
                 live.tell(Progress(), time.time())
                 next_tell = time.monotonic() + _TELL_S

@@ -4,7 +4,8 @@ Reading changes nothing; the only request that does is the reset of the run view
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
 from html import escape
 from socket import socket
 from urllib.parse import parse_qs
@@ -16,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from muonscope.dashboard.answers import body_parts, json_answer, refuse
 from muonscope.dashboard.api import Api
@@ -25,6 +26,8 @@ from muonscope.dashboard.broadcast import Broadcast, Stream
 from muonscope.dashboard.figures import Look, layout
 from muonscope.dashboard.live import Live
 from muonscope.dashboard.metrics import CONTENT_TYPE, metrics
+from muonscope.dashboard.run_apps import RunApps
+from muonscope.dashboard.runs_api import RunsApi
 from muonscope.dashboard.security import Access, Gate
 from muonscope.results.store import RECENT_S
 
@@ -39,29 +42,64 @@ _WRONG_TOKEN_S = 0.5
 
 
 def make_app(
-    live: Live, access: Access, *, prefix: str = "", most_viewers: int = 1_000
+    live: Live, access: Access, *, prefix: str = "", most_viewers: int = 1_000, archive: str = ""
 ) -> Starlette:
     """Return the app; ``prefix`` is the path it answers under, such as ``/muonscope``.
 
-    Its ``state.let_go()`` ends the streams to all viewers, to be called before it stops.
+    With an ``archive`` it has the page of runs, and a dashboard for each of them. Its
+    ``state.let_go()`` ends the streams to all viewers, to be called before it stops.
     """
+    gates = [
+        Middleware(Gate, access=access, prefix=prefix),
+        Middleware(GZipMiddleware, minimum_size=_LEAST_PACKED_BYTES, compresslevel=_PACKED),
+    ]
+    runs = None
+    if archive:
+        runs = RunApps(
+            archive,
+            lambda one: _app_of(one, access, most_viewers=most_viewers, runs_page="../../runs"),
+        )
+    return _app_of(
+        live, access, prefix=prefix, most_viewers=most_viewers, gates=gates, archive=archive,
+        runs=runs,
+    )  # fmt: skip
+
+
+def _app_of(
+    live: Live, access: Access, *, prefix: str = "", most_viewers: int,
+    gates: Sequence[Middleware] = (), archive: str = "", runs: RunApps | None = None,
+    runs_page: str = "",
+) -> Starlette:  # fmt: skip
+    """Return the app of one dashboard; the gates of the first stand before those of its runs."""
     broadcast = Broadcast(live)
-    pages = _Pages(live, access)
-    routes = [
+    pages = _Pages(live, access, runs_page="runs" if runs else runs_page)
+    api = Api(live, broadcast.hub).routes()
+    routes: list[BaseRoute] = [
         *pages.routes(broadcast),
         Route("/stream", Stream(broadcast.hub, most_viewers)),
-        Mount("/api/v1", routes=Api(live, broadcast.hub).routes()),
     ]
+    if runs:
+        api += RunsApi(archive).routes()
+        routes.append(Mount("/run/{run}", runs))
+    routes.append(Mount("/api/v1", routes=api))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with broadcast.lifespan(app):
+            yield
+        if runs:
+            await runs.close()
+
+    def let_go() -> None:
+        broadcast.hub.close()
+        if runs:
+            runs.let_go()
+
     app = Starlette(
-        routes=[Mount(prefix, routes=routes)] if prefix else routes,
-        middleware=[
-            Middleware(Gate, access=access, prefix=prefix),
-            Middleware(GZipMiddleware, minimum_size=_LEAST_PACKED_BYTES, compresslevel=_PACKED),
-        ],
-        exception_handlers={HTTPException: refuse},
-        lifespan=broadcast.lifespan,
-    )
-    app.state.let_go = broadcast.hub.close
+        routes=[Mount(prefix, routes=routes)] if prefix else routes, middleware=gates,
+        exception_handlers={HTTPException: refuse}, lifespan=lifespan,
+    )  # fmt: skip
+    app.state.let_go = let_go
     return app
 
 
@@ -92,8 +130,8 @@ class DashboardServer(uvicorn.Server):
 class _Pages:
     """The page, its files and figures, the login, and the metrics."""
 
-    def __init__(self, live: Live, access: Access) -> None:
-        self._live, self._access = live, access
+    def __init__(self, live: Live, access: Access, *, runs_page: str) -> None:
+        self._live, self._access, self._runs_page = live, access, runs_page
 
     def routes(self, broadcast: Broadcast) -> list[Route]:
         def metered(_request: Request) -> Response:
@@ -102,6 +140,7 @@ class _Pages:
 
         return [
             Route("/", self._page),
+            *([Route("/runs", self._runs)] if self._runs_page == "runs" else []),
             Route("/login", self._login, methods=["GET", "POST"]),
             Route("/logout", self._logout, methods=["POST"]),
             Route("/static/{name:path}", self._static),
@@ -111,7 +150,13 @@ class _Pages:
 
     async def _page(self, _request: Request) -> Response:
         title = f"muonscope {self._live.detector.name}"
-        return self._filled("index.html", title=title, recent=f"{RECENT_S:g} s")
+        return self._filled(
+            "index.html", title=title, recent=f"{RECENT_S:g} s",
+            runs=self._runs_page, no_runs="" if self._runs_page else "hidden",
+        )  # fmt: skip
+
+    async def _runs(self, _request: Request) -> Response:
+        return self._filled("runs.html")
 
     async def _static(self, request: Request) -> Response:
         asset = assets().get(request.path_params["name"])

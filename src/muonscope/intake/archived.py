@@ -8,6 +8,7 @@ from muonscope.archiving.archive import Archive
 from muonscope.archiving.archived_run import ArchivedRun
 from muonscope.archiving.folders import RunFolder, is_archive, is_run
 from muonscope.archiving.windows_file import Piece
+from muonscope.counting.summary import Summary
 from muonscope.detector import Detector
 from muonscope.errors import OptionError
 from muonscope.results.message import condensed_message
@@ -70,13 +71,24 @@ class ArchivedResults:
         FormatError
             If a part is damaged.
         """
+        for _, message, at in self.told():
+            yield message, at
+
+    def told(self) -> Iterator[tuple[WindowResult, bytes, float]]:
+        """Yield the results with their messages, and when each came, s since 1970.
+
+        Raises
+        ------
+        FormatError
+            If a part is damaged.
+        """
         for run in self.runs:
             for piece in run.pieces():
                 about = run.about
                 message = condensed_message(
                     piece.summary, about.run, piece.place, piece.first_orbit, about.conditions
                 )
-                yield message, piece.at
+                yield _result(run, piece), message, piece.at
 
 
 def _holds_runs(path: Path) -> bool:
@@ -97,9 +109,10 @@ def _runs(path: Path, run: str) -> list[ArchivedRun]:
 
 def _result(run: ArchivedRun, piece: Piece) -> WindowResult:
     summary = piece.summary
+    lists = Summary.empty(run.detector, run.blocks).lists or {}
     return WindowResult(
         run=run.name, epoch=piece.epoch, window=piece.window, first_orbit=piece.first_orbit,
-        last_orbit=piece.first_orbit + summary.live_orbits - 1, summary=summary, lists={},
+        last_orbit=piece.first_orbit + summary.live_orbits - 1, summary=summary, lists=lists,
         conditions=run.about.conditions, detector_hash=run.about.detector_hash,
         version=piece.version,
     )  # fmt: skip
