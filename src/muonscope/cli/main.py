@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from muonscope._version import __version__
+from muonscope.alarms.options import AckOptions, ListAlarmsOptions, SilenceOptions, TestOptions
 from muonscope.cli.flags import DescribedCommand, parameters_of
 from muonscope.cli.options import (
     CheckOptions,
@@ -124,6 +125,14 @@ def detectors() -> None:
     """Choose a command."""
 
 
+@click.group(
+    "alarms", context_settings=_CONTEXT, no_args_is_help=True,
+    help="Test, list, acknowledge and silence the alarms of a dashboard.",
+)  # fmt: skip
+def alarms() -> None:
+    """Choose a command."""
+
+
 for _made in (
     _command(
         "process", ProcessOptions, ("muonscope.cli.process", "process_command"),
@@ -205,6 +214,31 @@ for _made in (
 ):  # fmt: skip
     detectors.add_command(_made)
 app.add_command(detectors)
+
+for _made in (
+    _command(
+        "test", TestOptions, ("muonscope.cli.alarms", "test_command"),
+        "Send one alarm through each route, and tell what came of it; exit with 5 on failure.",
+        "alarms test alarms.toml",
+    ),
+    _command(
+        "list", ListAlarmsOptions, ("muonscope.cli.alarms", "list_command"),
+        "List what is wrong, who has seen it, and what is silenced.",
+        "alarms list alarms.toml",
+    ),
+    _command(
+        "ack", AckOptions, ("muonscope.cli.alarms", "ack_command"),
+        "Say that somebody has seen an alarm: it is not repeated until it gets worse.",
+        'alarms ack alarms.toml cell_dead ch0:61 --note "wire cut" --until 8h',
+    ),
+    _command(
+        "silence", SilenceOptions, ("muonscope.cli.alarms", "silence_command"),
+        "Send no alarms that match, for some time.",
+        'alarms silence alarms.toml --match check=cell* --until 2h --why "HV scan"',
+    ),
+):  # fmt: skip
+    alarms.add_command(_made)
+app.add_command(alarms)
 
 
 def run() -> None:

@@ -18,8 +18,10 @@ from typing import Any, Self
 import uvicorn
 
 from muonscope._version import __version__
+from muonscope.alarms.engine import Alarms
 from muonscope.counting.blocks import WITH_TRACKS
 from muonscope.dashboard.admission import access_of, prefix_of
+from muonscope.dashboard.alarming import alarms_of
 from muonscope.dashboard.feeds import Feed, WordFeed, result_feed, word_plan
 from muonscope.dashboard.live import Live, LiveOptions
 from muonscope.dashboard.options import DashboardOptions
@@ -100,6 +102,8 @@ class Dashboard:
             If the port cannot be listened on.
         SourceError
             If a source is not there.
+        StateError
+            If the state of the alarms cannot be used.
         Stopped
             If it was told to stop while something was waited for.
         """
@@ -110,7 +114,7 @@ class Dashboard:
         self.url = _url(options.host, self._socket.getsockname()[1], prefix)
         """Address of the page."""
         try:
-            self._live, self._feed = _live_and_feed(options, stop, tell)
+            self._live, self._feed, self._alarms = _live_and_feed(options, self.url, stop, tell)
             self._server = _server(self._live, access, prefix, stop)
         except BaseException:
             self._socket.close()
@@ -126,10 +130,14 @@ class Dashboard:
             self._tell(Event(kind=EventKind.SERVING, where=self._name, detail=self.url))
             if self._opens and _has_display():
                 threading.Thread(target=webbrowser.open, args=(self.url,), daemon=True).start()
+            if self._alarms:
+                self._alarms.start()
             feeding.start()
             self._server.run(sockets=[self._socket])
             self._stop.set(self._stop.signal)
             feeding.join(_GRACE_S)
+            if self._alarms:
+                self._alarms.close()
 
     def start(self) -> None:
         """Serve in another thread; return when the page can be asked for."""
@@ -183,8 +191,10 @@ class Dashboard:
         self._live.end(reason, failed=failed)
 
 
-def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[Live, Feed]:
-    """Return the state of the dashboard, and what brings it windows."""
+def _live_and_feed(
+    options: DashboardOptions, url: str, stop: Stop, tell: Tell
+) -> tuple[Live, Feed, Alarms | None]:
+    """Return the state of the dashboard, what brings it windows, and its alarms."""
     kafka = kafka_options(options.kafka_config, stop=stop, tell=tell, no_wait=options.no_wait)
     found = find_results(options.sources, kafka, stop)
     endless = replace(options, sources=tuple(map(_endless, options.sources)))
@@ -209,14 +219,20 @@ def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[L
             plan.detector, profiles=profiles, reference=compared, auto=reference is None, today=day
         )
 
-    watcher = LiveJudge(judge)
+    def tell_all(event: Event) -> None:
+        tell(event)
+        live.remark(describe(event))
+
+    feed = result_feed(found, speed, tell) if found else WordFeed(plan, speed, tell)
+    alarms = alarms_of(options.alarms, plan.detector.name, url, tell_all)
+    watcher = LiveJudge(judge, alarms)
     live = Live(store, live_options, clock=time.time, reference=reference, watcher=watcher)
     if reference is not None and compared is None:
         numbers = {"whole": builder.windows, "least": LEAST_WINDOWS}
         short = Event(kind=EventKind.REFERENCE_SHORT, where=options.reference, numbers=numbers)
         tell(short)
         live.remark(describe(short))
-    return live, result_feed(found, speed, tell) if found else WordFeed(plan, speed, tell)
+    return live, feed, alarms
 
 
 def _server(live: Live, access: Access, prefix: str, stop: Stop) -> uvicorn.Server:
@@ -332,7 +348,7 @@ def _shown(options: DashboardOptions, kafka: Mapping[str, str]) -> dict[str, Any
     """Return the configuration to show, secrets masked."""
     names = (
         "sources", "detector", "run", "window", "speed", "follow", "allow_duplicates",
-        "history", "reference", "profile",
+        "history", "reference", "profile", "alarms",
         "host", "port", "insecure_open", "allow_host", "prefix", "kafka_config",
     )  # fmt: skip
     config = {name.replace("_", "-"): _plain(getattr(options, name)) for name in names}

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import NamedTuple, Protocol
 
+from muonscope.alarms.engine import AlarmCounts, Alarms, Judged
 from muonscope.dashboard import verdict_contract as contract
+from muonscope.dashboard.alarming import KeptAcknowledgements
 from muonscope.dashboard.problems import Acknowledgements, Turns, label, problems_document
 from muonscope.quality.fields import verdict_fields
 from muonscope.quality.judge import Judge
@@ -13,6 +15,7 @@ from muonscope.quality.reference import ReferenceBuilder
 from muonscope.quality.seen import Seen
 from muonscope.quality.verdict import Change, State, Verdict
 from muonscope.results.read_message import Remainder, WindowResult
+from muonscope.units import ORBIT_S
 
 __all__ = ["Learner", "LiveJudge", "Outcome", "Watcher"]
 
@@ -39,6 +42,9 @@ class Watcher(Protocol):
     def take(self, result: WindowResult | Remainder, at: float) -> None:
         """Look at a result that came at ``at``, s since 1970."""
 
+    def end(self, *, failed: bool) -> None:
+        """Take note that nothing more comes, and whether more was expected."""
+
 
 class Learner:
     """Gathers what is shown for a reference."""
@@ -54,6 +60,9 @@ class Learner:
         if isinstance(result, WindowResult):
             self._builder.add(Seen.of(result))
 
+    def end(self, *, failed: bool) -> None:
+        """Do nothing: what is gathered is asked for."""
+
 
 class LiveJudge:
     """Judges the run that is shown; of another run it begins anew.
@@ -61,15 +70,20 @@ class LiveJudge:
     Windows are judged in their order: one that comes after a later one is not.
     """
 
-    def __init__(self, new: Callable[[date], Judge]) -> None:
-        """Take what makes the judge of a run, given the day."""
+    def __init__(self, new: Callable[[date], Judge], alarms: Alarms | None = None) -> None:
+        """Take what makes the judge of a run, given the day, and the alarms to send."""
         self._new, self._judge = new, new(datetime.now(UTC).date())
         self._run, self._place = "", (-1, -1)
         self._changes: deque[Change] = deque(maxlen=_MOST_CHANGES)
         self._state = self._judge.judged.state
-        self._seen, self._turns = Acknowledgements(), Turns()
-        self.version = 0
+        self._alarms, self._turns = alarms, Turns()
+        self._seen = KeptAcknowledgements(alarms) if alarms else Acknowledgements()
+        self._version = 0
+
+    @property
+    def version(self) -> int:
         """Another number whenever the problems are others."""
+        return self._version + self._seen.version
 
     def take(self, result: WindowResult | Remainder, at: float) -> None:
         """Judge a result of the run that is shown."""
@@ -77,11 +91,32 @@ class LiveJudge:
             self._begin(result.run, at)
         if isinstance(result, Remainder):
             self._follow(self._judge.end(result, at), at)
+            if self._alarms:
+                self._alarms.concluded(self._run, self._judge.judged.verdicts)
         elif result.place > self._place:
             self._place = result.place
             reference = self._judge.reference
-            self._follow(self._judge.take(result, at), at)
-            self.version += self._judge.reference is not reference
+            changes = self._judge.take(result, at)
+            self._follow(changes, at)
+            if self._alarms:
+                self._alarms.judged(self._judged(result, changes, at))
+            self._version += self._judge.reference is not reference
+
+    def _judged(self, window: WindowResult, changes: list[Change], at: float) -> Judged:
+        return Judged(
+            run=self._run, changes=changes, verdicts=self._judge.judged.verdicts, at=at,
+            length_s=window.summary.live_orbits * ORBIT_S,
+        )  # fmt: skip
+
+    def end(self, *, failed: bool) -> None:
+        """Take note that nothing more comes, and whether more was expected."""
+        if self._alarms:
+            self._alarms.rest(self._run, self._judge.judged.verdicts, failed=failed)
+
+    @property
+    def alarm_counts(self) -> AlarmCounts | None:
+        """Numbers of the alarms; None where none are sent."""
+        return self._alarms.counts() if self._alarms else None
 
     def _begin(self, run: str, at: float) -> None:
         self._run, self._place = run, (-1, -1)
@@ -91,7 +126,7 @@ class LiveJudge:
         self._turns.forget()
         self._state = self._judge.judged.state
         self._turns.follow([], self._state, 0.0, at)
-        self.version += 1
+        self._version += 1
 
     def _follow(self, changes: list[Change], at: float) -> None:
         judged = self._judge.judged
@@ -101,7 +136,7 @@ class LiveJudge:
         self._changes += changes
         self._seen.follow(changes)
         self._turns.follow(changes, judged.state, self._judge.run_s, at)
-        self.version += 1
+        self._version += 1
 
     def acknowledge(self, given: contract.Acknowledgement, at: float) -> bool:
         """Take note that somebody has seen a problem; return False if there is no such one."""
@@ -109,7 +144,7 @@ class LiveJudge:
         if verdict is None or verdict.state <= State.NOT_ENOUGH:
             return False
         self._seen.note(verdict, given, at)
-        self.version += 1
+        self._version += 1
         return True
 
     @property
