@@ -16,14 +16,22 @@ from muonscope.quality.verdict import State
 from muonscope.units import seconds
 from muonscope.wall_time import iso
 
-__all__ = ["Tested", "acknowledge", "alarm_fields", "load", "silence", "silence_fields", "tested"]
+__all__ = [
+    "Attempt",
+    "acknowledge",
+    "alarm_fields",
+    "attempts",
+    "load",
+    "silence",
+    "silence_fields",
+]
 
 _NAMES = ("check", "target", "detector", "run", "state")
 _LONGEST = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
+class Attempt:
     """What came of one alarm through one route to one receiver."""
 
     route: Route
@@ -32,7 +40,7 @@ class Tested:
     """Why it could not be sent; empty if it was."""
 
 
-def tested(config: AlarmConfig, now: float) -> Iterator[Tested]:
+def attempts(config: AlarmConfig, now: float) -> Iterator[Attempt]:
     """Send one alarm through each route to each of its receivers, and yield what came of it."""
     for route in config.routes:
         alarm = Alarm(
@@ -47,7 +55,7 @@ def tested(config: AlarmConfig, now: float) -> Iterator[Tested]:
                 sender.send(Message(kind="test", items=(item,), at=now))
             except MuonscopeError as exc:
                 failure = str(exc)
-            yield Tested(route=route, receiver=receiver.name, failure=failure)
+            yield Attempt(route=route, receiver=receiver.name, failure=failure)
 
 
 def load(config: AlarmConfig) -> AlarmState:

@@ -36,9 +36,11 @@ class Outlet:
         self.receiver = receiver
         self.failed = 0
         """Attempts in vain since the beginning."""
+        self.busy = False
+        """Whether it has work."""
         self._sender, self._tell, self._sent, self._clock = sender, tell, sent, clock
         self._work: Queue[Sequence[Message] | None] = Queue(maxsize=1)
-        self._busy, self._again_at, self._in_vain = False, 0.0, 0
+        self._again_at, self._in_vain = 0.0, 0
         self._thread = threading.Thread(
             target=self._run, daemon=True, name=f"muonscope-alarms-{receiver.kind}"
         )
@@ -47,11 +49,11 @@ class Outlet:
     @property
     def free(self) -> bool:
         """Whether it takes work now."""
-        return not self._busy and self._clock() >= self._again_at
+        return not self.busy and self._clock() >= self._again_at
 
     def give(self, messages: Sequence[Message]) -> None:
         """Take messages, to be sent in this order; only while it is free."""
-        self._busy = True
+        self.busy = True
         self._work.put(messages)
 
     def _run(self) -> None:
@@ -66,7 +68,7 @@ class Outlet:
             except Exception as exc:  # a thread that ends would leave its receiver untold
                 self._note_failure(f"internal error: {type(exc).__name__}")
             finally:
-                self._busy = False
+                self.busy = False
 
     def _note_failure(self, reason: str) -> None:
         self.failed += 1

@@ -7,7 +7,7 @@ afterwards: a crash in between sends it twice, and loses nothing.
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from muonscope.alarms.config import SEVERITIES, AlarmConfig
@@ -156,6 +156,11 @@ class Alarms:
 
     # ---- time
 
+    @property
+    def outlets(self) -> Collection[Outlet]:
+        """The ways to all receivers."""
+        return self._outlets.values()
+
     def start(self) -> None:
         """Look what is due every second, in another thread."""
         self._thread = threading.Thread(target=self._run, daemon=True, name="muonscope-alarms")
@@ -295,9 +300,12 @@ class _Pulse:
         self._rests = self._failed = False
         self._since_s += found.length_s
         elapsed = now - self._looked
-        if not 0 <= elapsed < _LOOK_S:
-            fast = self._since_s > _PAST_S + _PAST_SPEED * max(0.0, elapsed)
-            self.past = fast or now - found.at > self._most_s
+        fast = self._since_s > _PAST_S + _PAST_SPEED * max(0.0, elapsed)
+        old = now - found.at > self._most_s
+        if fast or old:
+            self.past = True
+        if not 0 <= elapsed < _LOOK_S:  # slow throughout: they are of now
+            self.past = fast or old
             self._looked, self._since_s = now, 0.0
 
     @property

@@ -199,8 +199,12 @@ class _Apprise:
         self._receiver, self._link = receiver, link
         self._service = apprise.Apprise()
         with _listening() as said:
-            if not self._service.add(receiver.address):
-                raise OptionError(f"{receiver.name}: apprise cannot use it{self._reason(said)}")
+            try:
+                known, reason = self._service.add(receiver.address), self._reason(said)
+            except Exception as exc:  # whatever a plug-in of apprise does not catch
+                known, reason = False, f": {receiver.scrubbed(repr(exc))[:_MOST_REASON]}"
+        if not known:
+            raise OptionError(f"{receiver.name}: apprise cannot use it{reason}")
 
     def send(self, message: Message) -> None:
         """Send as plain text."""

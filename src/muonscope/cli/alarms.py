@@ -11,10 +11,10 @@ from rich.text import Text
 from muonscope.alarms.actions import (
     acknowledge,
     alarm_fields,
+    attempts,
     load,
     silence,
     silence_fields,
-    tested,
 )
 from muonscope.alarms.config import read_alarms
 from muonscope.alarms.options import AckOptions, ListAlarmsOptions, SilenceOptions, TestOptions
@@ -26,7 +26,7 @@ __all__ = ["ack_command", "list_command", "silence_command", "test_command"]
 def test_command(options: TestOptions) -> int:
     """Send one alarm through each route, and say what came of each; return the exit code."""
     failed = 0
-    for found in tested(read_alarms(options.file), time.time()):
+    for found in attempts(read_alarms(options.file), time.time()):
         route = found.route
         failed += bool(found.failure)
         what = f"failed: {found.failure}" if found.failure else "sent"
