@@ -7,7 +7,16 @@ import pytest
 
 from helpers.alarming import NOW, change, config
 from muonscope.alarms.config import AlarmConfig, Match
-from muonscope.alarms.planning import Flow, Item, Message, due, firing, messages_of, root_of, routed
+from muonscope.alarms.planning import (
+    Flow,
+    Item,
+    Message,
+    due,
+    messages_of,
+    phase_of,
+    root_of,
+    routed,
+)
 from muonscope.alarms.state import Acknowledged, AlarmState, Silence, Told
 from muonscope.quality.verdict import Change, State
 
@@ -75,7 +84,9 @@ def test_without_a_repeat_it_is_sent_once() -> None:
 def test_what_is_over_before_its_time_is_not_sent() -> None:
     world = World(ROUTE + 'for = "30s"', change())
     assert world.due(NOW + 29) == {}
-    assert firing(world.state.alarms["legnaro", "chamber_rate", "ch1"], world.config, NOW) == ""
+    (alarm,) = world.state.alarms.values()
+    assert phase_of(alarm, world.config, NOW + 29) == ("pending", "ticket")
+    assert phase_of(alarm, world.config, NOW + 30) == ("firing", "ticket")
     world.take(over(), at=NOW + 29)
     assert world.due(NOW + 60) == {}
     assert not world.state.alarms
@@ -102,8 +113,14 @@ def test_the_first_route_that_fits_wins_unless_it_goes_on() -> None:
     ['check = "cell*"', 'target = "ch2*"', 'detector = "x"', 'run = "s*"', 'state = "bad"'],
 )
 def test_what_no_route_fits_goes_nowhere(match: str) -> None:
-    text = ROUTE + f"match = {{{match}}}"
-    assert World(text, change(state=State.WARN)).due() == {}
+    world = World(ROUTE + f"match = {{{match}}}", change(state=State.WARN))
+    assert world.due() == {}
+    (alarm,) = world.state.alarms.values()
+    assert phase_of(alarm, world.config, NOW) == ("firing", "")
+
+
+def test_a_route_to_nobody_keeps_alarms_from_those_below() -> None:
+    assert World("[[route]]\nto = []\n" + ROUTE, change()).due() == {}
 
 
 def test_a_route_for_bad_ones_takes_over_when_it_gets_worse() -> None:

@@ -16,7 +16,7 @@ from helpers.patience import patience, until
 from helpers.receiving import HttpReceiver, answering, http_receiver
 from helpers.served import serving
 
-DARK = "sim:quiet?fault=hv-off:ch1@3s-"
+DARK = "sim:quiet?fault=hv-off:ch1@0s-"
 OURS = {"X-Muonscope": "1", "Content-Type": "application/json"}
 
 

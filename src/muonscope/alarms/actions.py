@@ -7,7 +7,7 @@ from typing import Any
 
 from muonscope.alarms.config import AlarmConfig, Match, Route
 from muonscope.alarms.options import AckOptions, SilenceOptions
-from muonscope.alarms.planning import Item, Message, firing
+from muonscope.alarms.planning import Item, Message, phase_of
 from muonscope.alarms.senders import sender_of
 from muonscope.alarms.state import Acknowledged, Alarm, AlarmState, Silence
 from muonscope.alarms.store import AlarmStore
@@ -164,12 +164,11 @@ def alarm_fields(
     alarm: Alarm, state: AlarmState, config: AlarmConfig, now: float
 ) -> dict[str, Any]:
     """Return an alarm as plain fields."""
-    severity, ack = firing(alarm, config, now), state.acks.get(alarm.key)
+    (phase, severity), ack = phase_of(alarm, config, now), state.acks.get(alarm.key)
     return {
         "detector": alarm.detector, "run": alarm.run, "check": alarm.check,
         "target": alarm.target, "state": alarm.state.label,
-        "phase": ("firing" if severity else "pending") if alarm.active else "resolved",
-        "severity": severity or None, "since": iso(alarm.since),
+        "phase": phase, "severity": severity or None, "since": iso(alarm.since),
         "ended": None if alarm.ended is None else iso(alarm.ended), "text": alarm.text,
         "silenced": state.silenced(alarm, now),
         "acknowledged": ack and {

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from muonscope.alarms.config import SEVERITIES, AlarmConfig
 from muonscope.alarms.delivery import Outlet
-from muonscope.alarms.planning import ALIVE_S, Flow, Message, due, firing, messages_of
+from muonscope.alarms.planning import ALIVE_S, Flow, Message, due, messages_of, phase_of
 from muonscope.alarms.receivers import Kind, Receiver
 from muonscope.alarms.senders import Sender, sender_of
 from muonscope.alarms.state import Acknowledged, Told, Touched
@@ -149,7 +149,8 @@ class Alarms:
         found: dict[str, int] = dict.fromkeys(SEVERITIES, 0)
         with self._lock:
             for alarm in self._state.alarms.values():
-                if severity := firing(alarm, self._config, now):
+                phase, severity = phase_of(alarm, self._config, now)
+                if phase == "firing" and severity:
                     found[severity] += 1
         failed = sum(outlet.failed for outlet in self._outlets.values())
         return AlarmCounts(firing=found, failed=failed)

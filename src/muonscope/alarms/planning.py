@@ -21,11 +21,13 @@ __all__ = [
     "Item",
     "Message",
     "due",
-    "firing",
     "messages_of",
+    "phase_of",
     "root_of",
     "routed",
 ]
+
+Phase = Literal["pending", "firing", "resolved"]
 
 ALIVE_S = 60.0
 """Alertmanager is told of what fires this often, s; it forgets after three times that."""
@@ -96,29 +98,36 @@ class Flow:
         return self.digest_at is not None and now - _FLOOD_S < self.digest_at <= now
 
 
+def _routes(alarm: Alarm, config: AlarmConfig) -> Iterator[Route]:
+    """Yield the routes of an alarm."""
+    for route in config.routes:
+        match = route.match
+        if alarm.state >= match.least and match.fits(
+            detector=alarm.detector, run=alarm.run, check=alarm.check, target=alarm.target
+        ):
+            yield route
+            if not route.goes_on:
+                return
+
+
 def routed(alarm: Alarm, config: AlarmConfig) -> Iterator[tuple[Route, Receiver]]:
     """Yield who is to be told of an alarm: each receiver once, by the first route that names it."""
     named: set[str] = set()
-    for route in config.routes:
-        match = route.match
-        if alarm.state < match.least or not match.fits(
-            detector=alarm.detector, run=alarm.run, check=alarm.check, target=alarm.target
-        ):
-            continue
+    for route in _routes(alarm, config):
         for receiver in route.to:
             if receiver.id not in named:
                 named.add(receiver.id)
                 yield route, receiver
-        if not route.goes_on:
-            return
 
 
-def firing(alarm: Alarm, config: AlarmConfig, now: float) -> str:
-    """Return the severity with which an alarm fires; empty while it is pending or goes nowhere."""
-    for route, _ in routed(alarm, config):
-        if alarm.active and now - alarm.since >= route.for_s:
-            return route.severity
-    return ""
+def phase_of(alarm: Alarm, config: AlarmConfig, now: float) -> tuple[Phase, str]:
+    """Return how far an alarm is, and its severity; that is empty if it fits no route."""
+    routes = list(_routes(alarm, config))
+    fires = [route for route in routes if now - alarm.since >= route.for_s]
+    severity = (fires or routes)[0].severity if routes else ""
+    if not alarm.active:
+        return "resolved", severity
+    return "firing" if fires or not routes else "pending", severity
 
 
 def due(state: AlarmState, config: AlarmConfig, now: float) -> dict[str, dict[int, list[Item]]]:

@@ -218,7 +218,7 @@ app.add_command(detectors)
 for _made in (
     _command(
         "test", TestOptions, ("muonscope.cli.alarms", "test_command"),
-        "Send one alarm through each route, and tell what came of it; exit with 5 on failure.",
+        "Send one alarm through each route, and tell what came of it.",
         "alarms test alarms.toml",
     ),
     _command(
@@ -229,12 +229,12 @@ for _made in (
     _command(
         "ack", AckOptions, ("muonscope.cli.alarms", "ack_command"),
         "Say that somebody has seen an alarm: it is not repeated until it gets worse.",
-        'alarms ack alarms.toml cell_dead ch0:61 --note "wire cut" --until 8h',
+        'alarms ack alarms.toml cell_dead ch0:61 --note "wire cut"',
     ),
     _command(
         "silence", SilenceOptions, ("muonscope.cli.alarms", "silence_command"),
         "Send no alarms that match, for some time.",
-        'alarms silence alarms.toml --match check=cell* --until 2h --why "HV scan"',
+        'alarms silence alarms.toml --match check=cell* --until 2h',
     ),
 ):  # fmt: skip
     alarms.add_command(_made)
