@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from helpers.alarming import NOW, change
+from helpers.left_over import named
+from helpers.patience import until
 from helpers.receiving import (
     HttpReceiver,
     MailReceiver,
@@ -184,9 +186,15 @@ def test_a_program_that_never_ends_is_killed_with_all_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("muonscope.alarms.senders.EXEC_S", 1.0)
-    body = "import subprocess, time; subprocess.Popen(['sleep', '600']); time.sleep(600)"
+    body = (
+        "import subprocess, time\n"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(subprocess.Popen(['sleep', '600']).pid))\n"
+        "time.sleep(600)"
+    )
     with pytest.raises(SinkError, match="did not end within 1 s, and was killed"):
         sender(program(tmp_path, body)).send(message())
+    started = int((tmp_path / "pid").read_text("utf-8"))
+    until(lambda: "sleep" not in named(started), "the end of what it started")
 
 
 def test_a_program_that_floods_its_output_or_reads_nothing_is_no_trouble(tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ is due; each receiver has a thread that sends. What is sent is on disk before, a
 afterwards: a crash in between sends it twice, and loses nothing.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from muonscope.alarms.config import SEVERITIES, AlarmConfig
 from muonscope.alarms.delivery import Outlet
@@ -169,7 +171,10 @@ class Alarms:
 
     def _run(self) -> None:
         while not self._ending:
-            self.step(self._clock())
+            try:
+                self.step(self._clock())
+            except Exception:  # the next look may go well, and the dashboard goes on
+                logging.getLogger(__name__).exception("alarms could not be looked at")
             self._wake.wait(_LOOK_S)
             self._wake.clear()
 
@@ -265,6 +270,15 @@ class Alarms:
         self._wake.set()
 
     # ---- the end
+
+    def __enter__(self) -> Self:
+        """Begin to send."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the alarms."""
+        self.close()
 
     def close(self) -> None:
         """Save all, let what is under way end within two seconds, and let go of the store."""

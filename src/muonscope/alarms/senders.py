@@ -152,10 +152,9 @@ class _Exec:
         try:
             child.communicate(text, timeout=EXEC_S)
         except subprocess.TimeoutExpired:
-            raise SinkError(f"did not end within {EXEC_S:g} s, and was killed") from None
-        finally:
             _kill(child)
             child.wait()
+            raise SinkError(f"did not end within {EXEC_S:g} s, and was killed") from None
         if child.returncode:
             how = f"exit code {child.returncode}"
             if child.returncode < 0:

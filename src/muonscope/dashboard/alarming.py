@@ -1,6 +1,7 @@
 """Alarms of a dashboard: verdicts go to them, and acknowledgements are kept with them."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from muonscope.alarms.config import read_alarms
 from muonscope.alarms.engine import Alarms
@@ -11,9 +12,13 @@ from muonscope.wall_time import iso
 
 __all__ = ["KeptAcknowledgements", "alarms_of"]
 
+_WINDOWS = 3
 
-def alarms_of(file: str, detector: str, url: str, tell: Tell) -> Alarms | None:
+
+def alarms_of(file: str, detector: str, url: str, tell: Tell, *, window_s: float) -> Alarms | None:
     """Return the alarms that ``--alarms`` names; None if it names none.
+
+    A window that takes ``window_s``, s by the wall clock, is waited for three times as long.
 
     Raises
     ------
@@ -22,7 +27,11 @@ def alarms_of(file: str, detector: str, url: str, tell: Tell) -> Alarms | None:
     StateError
         If their state cannot be used.
     """
-    return Alarms(read_alarms(file), detector, tell, link=url) if file else None
+    if not file:
+        return None
+    config = read_alarms(file)
+    config = replace(config, no_data_s=max(config.no_data_s, _WINDOWS * window_s))
+    return Alarms(config, detector, tell, link=url)
 
 
 class KeptAcknowledgements:

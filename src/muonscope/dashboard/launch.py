@@ -8,7 +8,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import date
 from html import escape
@@ -130,14 +130,11 @@ class Dashboard:
             self._tell(Event(kind=EventKind.SERVING, where=self._name, detail=self.url))
             if self._opens and _has_display():
                 threading.Thread(target=webbrowser.open, args=(self.url,), daemon=True).start()
-            if self._alarms:
-                self._alarms.start()
-            feeding.start()
-            self._server.run(sockets=[self._socket])
-            self._stop.set(self._stop.signal)
-            feeding.join(_GRACE_S)
-            if self._alarms:
-                self._alarms.close()
+            with self._alarms or nullcontext():
+                feeding.start()
+                self._server.run(sockets=[self._socket])
+                self._stop.set(self._stop.signal)
+                feeding.join(_GRACE_S)
 
     def start(self) -> None:
         """Serve in another thread; return when the page can be asked for."""
@@ -224,7 +221,10 @@ def _live_and_feed(
         live.remark(describe(event))
 
     feed = result_feed(found, speed, tell) if found else WordFeed(plan, speed, tell)
-    alarms = alarms_of(options.alarms, plan.detector.name, url, tell_all)
+    alarms = alarms_of(
+        options.alarms, plan.detector.name, url, tell_all,
+        window_s=plan.spec.window_s / (speed or 1.0),
+    )  # fmt: skip
     watcher = LiveJudge(judge, alarms)
     live = Live(store, live_options, clock=time.time, reference=reference, watcher=watcher)
     if reference is not None and compared is None:
