@@ -112,15 +112,24 @@ def test_after_a_restart_all_verdicts_are_compared() -> None:
     assert state.alarms["legnaro", "cell_dead", "ch0:5"].run == "next"
 
 
-def test_what_nothing_judges_any_more_is_over_after_a_quarter_of_an_hour() -> None:
+def test_what_nothing_judges_any_more_is_over_after_a_quarter_of_an_hour_of_windows() -> None:
     state = state_of(change())
     state.take("old", "r", [change()], NOW)
     state.take_data("old", "r", "no window", NOW)
-    for minute in range(15):
-        state.compare("legnaro", {}, "next", NOW + 60 * minute)
+    later = NOW + 86_400  # a restart the day after: the windows begin anew
+    for minute in range(16):
+        state.compare("legnaro", {}, "next", later + 60 * minute)
     assert all(alarm.active for alarm in state.alarms.values())
-    state.compare("legnaro", {}, "next", NOW + 901)
+    state.compare("legnaro", {}, "next", later + 901)
     assert not any(alarm.active for alarm in state.alarms.values())
+
+
+def test_what_is_judged_now_and_then_is_not_over() -> None:
+    state, known = state_of(change()), {("chamber_rate", "ch1"): verdict()}
+    for minute in range(0, 60, 10):
+        state.compare("legnaro", {}, "r", NOW + 60 * minute)
+        state.compare("legnaro", known, "r", NOW + 60 * minute + 300)
+    assert state.alarms[KEY].active
 
 
 def test_what_is_judged_all_the_time_is_not_over() -> None:

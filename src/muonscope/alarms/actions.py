@@ -45,7 +45,7 @@ def attempts(config: AlarmConfig, now: float) -> Iterator[Attempt]:
     for route in config.routes:
         alarm = Alarm(
             detector="none", check="test", target=f"route {route.number}", run="",
-            state=State.WARN, text="this is no alarm", since=now, judged=now,
+            state=State.WARN, text="this is no alarm", since=now,
         )  # fmt: skip
         item = Item(alarm=alarm, severity=route.severity)
         for receiver in route.to:

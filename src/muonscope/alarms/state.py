@@ -42,8 +42,6 @@ class Alarm:
     unit: str = ""
     since: float
     """When it began."""
-    judged: float
-    """When it was last found to be so."""
     ended: float | None = None
     """When it was over."""
 
@@ -133,6 +131,8 @@ class AlarmState:
         """By alarm, then by the id of the receiver."""
         self.silences: tuple[Silence, ...] = ()
         self.touched = Touched.nothing()
+        self._unjudged: dict[Key, float] = {}
+        """Since when windows come and nothing judges an alarm."""
 
     # ---- verdicts
 
@@ -164,13 +164,14 @@ class AlarmState:
             if not alarm.active or key == (detector, *DATA):
                 continue
             found = verdicts.get(key[1:]) if key[0] == detector else None
-            if found is not None and found.state != State.NOT_ENOUGH:
-                if found.state != alarm.state or found.known:
-                    self._follow(detector, run, found, now)
-                else:
-                    self.alarms[key] = replace(alarm, judged=now)
-            elif now - alarm.judged > _UNJUDGED_S:
-                self._end(alarm, now)
+            if found is None or found.state == State.NOT_ENOUGH:
+                begin = min(now, self._unjudged.setdefault(key, now))
+                if now - begin > _UNJUDGED_S:
+                    self._end(alarm, now)
+                continue
+            self._unjudged.pop(key, None)
+            if found.state != alarm.state or found.known:
+                self._follow(detector, run, found, now)
         for key in [k for k in self.acks if k[0] == detector and not self._is_active(k)]:
             found = verdicts.get(key[1:])
             if found is not None and found.state <= State.NOT_ENOUGH:
@@ -191,7 +192,7 @@ class AlarmState:
             run=_clean(run) if again or alarm is None else alarm.run,
             state=verdict.state, text=_clean(verdict.text),
             value=float(verdict.value), expected=float(verdict.expected), unit=verdict.unit,
-            since=now if again or alarm is None else alarm.since, judged=now,
+            since=now if again or alarm is None else alarm.since,
         )  # fmt: skip
         self.touched.alarms.add(key)
         if again:  # who knew that the last one was over is told anew
@@ -205,6 +206,7 @@ class AlarmState:
 
     def _end(self, alarm: Alarm, now: float) -> None:
         self.alarms[alarm.key] = replace(alarm, ended=max(now, alarm.since))
+        self._unjudged.pop(alarm.key, None)
         self.touched.alarms.add(alarm.key)
         if alarm.key in self.acks:
             self._forget_ack(alarm.key)
@@ -253,11 +255,9 @@ class AlarmState:
             if ack.until is not None and now >= ack.until:
                 self._forget_ack(key)
         for key, alarm in list(self.alarms.items()):
-            if max(alarm.since, alarm.judged, alarm.ended or 0.0) > now:
+            if max(alarm.since, alarm.ended or 0.0) > now:
                 ended = None if alarm.ended is None else min(alarm.ended, now)
-                self.alarms[key] = replace(
-                    alarm, since=min(alarm.since, now), judged=min(alarm.judged, now), ended=ended
-                )
+                self.alarms[key] = replace(alarm, since=min(alarm.since, now), ended=ended)
                 self.touched.alarms.add(key)
             elif alarm.ended is not None and now - alarm.ended > _FORGOTTEN_S:
                 self.drop(key)

@@ -33,7 +33,7 @@ _WAIT_S = 5.0
 _SCHEMA = f"""
 CREATE TABLE alarm (
     detector TEXT, check_name TEXT, target TEXT, run TEXT, state INTEGER, text TEXT, value REAL,
-    expected REAL, unit TEXT, since REAL, judged REAL, ended REAL,
+    expected REAL, unit TEXT, since REAL, ended REAL,
     PRIMARY KEY (detector, check_name, target));
 CREATE TABLE ack (
     detector TEXT, check_name TEXT, target TEXT, who TEXT, note TEXT, at REAL, until REAL,
