@@ -40,7 +40,7 @@ class Outlet:
         """Whether it has work."""
         self._sender, self._tell, self._sent, self._clock = sender, tell, sent, clock
         self._work: Queue[Sequence[Message] | None] = Queue(maxsize=1)
-        self._again_at, self._in_vain = 0.0, 0
+        self._again_at, self._in_vain, self._ends = 0.0, 0, False
         self._thread = threading.Thread(
             target=self._run, daemon=True, name=f"muonscope-alarms-{receiver.kind}"
         )
@@ -75,7 +75,7 @@ class Outlet:
         self._in_vain += 1
         pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(10, self._in_vain - 1))
         self._again_at = self._clock() + pause
-        if self._in_vain == 1:
+        if self._in_vain == 1 and not self._ends:
             kind = EventKind.ALARM_UNSENT
             self._tell(Event(kind=kind, where=self.receiver.name, detail=reason))
 
@@ -87,7 +87,8 @@ class Outlet:
             self._tell(Event(kind=kind, where=self.receiver.name, numbers=numbers))
 
     def end(self) -> None:
-        """Take no more work; what is under way goes on."""
+        """Take no more work; what is under way goes on, and is due again if it is given up."""
+        self._ends = True
         with suppress(Full):
             self._work.put_nowait(None)
 
