@@ -89,12 +89,12 @@ def test_a_silence_is_listed_with_its_end_and_its_reason(command: Command, tmp_p
     assert done.code == 2
     assert "--until: found none" in done.err
     args = ("--match", "check=cell*", "--match", "target=ch0*", "--until", "2h")
-    assert command("alarms", "silence", file, *args, "--why", "[b]Zählrohr").code == 0
+    assert command("alarms", "silence", file, *args, "--why", "[b]Zählrohr\x1b[0m").code == 0
     shown = command("alarms", "list", file).out.decode()
     assert "silence: check=cell* target=ch0* until 2" in shown
-    assert "[b]Zählrohr" in shown
+    assert "[b]Zählrohr?[0m" in shown
     (silence,) = orjson.loads(command("alarms", "list", file, "--json").out)["silences"]
-    assert (silence["match"], silence["why"]) == ("check=cell* target=ch0*", "[b]Zählrohr")
+    assert (silence["match"], silence["why"]) == ("check=cell* target=ch0*", "[b]Zählrohr\x1b[0m")
 
 
 def test_a_file_that_makes_no_sense_is_one_clear_line(command: Command, tmp_path: Path) -> None:

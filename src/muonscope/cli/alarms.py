@@ -1,12 +1,10 @@
 """The ``alarms`` commands."""
 
 import time
+from typing import Any
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from muonscope.alarms.actions import (
     acknowledge,
@@ -44,23 +42,24 @@ def list_command(options: ListAlarmsOptions) -> None:
     if options.json:
         click.echo(orjson.dumps({"alarms": rows, "silences": silences}).decode())
         return
-    console = Console(highlight=False)
-    if not rows:
-        console.print("no alarms")
-    else:
-        table = Table(title="Alarms")
-        for name in ("", "state", "check", "target", "since", "what"):
-            table.add_column(name)
-        for row in rows:
-            seen, mark = row["acknowledged"], "silenced " if row["silenced"] else ""
-            note = f" [seen by {seen['who']}: {seen['note']}]" if seen else ""
-            table.add_row(
-                f"{mark}{row['phase']}", row["state"], row["check"], row["target"], row["since"],
-                Text(row["text"] + note),
-            )  # fmt: skip
-        console.print(table)
+    for line in map(_alarm, rows) if rows else ("no alarms",):
+        click.echo(line)
     for one in silences:
-        console.print(Text(f"silence: {one['match']} until {one['until']}: {one['why']}"))
+        click.echo(_plain(f"silence: {one['match']} until {one['until']}: {one['why']}"))
+
+
+def _alarm(row: dict[str, Any]) -> str:
+    """Return one line."""
+    seen = row["acknowledged"]
+    who = f" [seen by {seen['who']}: {seen['note']}]" if seen else ""
+    phase = f"{row['phase']}, silenced" if row["silenced"] else row["phase"]
+    what = f"{row['check']} {row['target']}: {row['text']}"
+    return _plain(f"{row['since'][:19]}Z {row['state']:<7} {what} ({phase}){who}")
+
+
+def _plain(text: str) -> str:
+    """Return a text of others as it can be shown on a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def ack_command(options: AckOptions) -> None:
