@@ -194,7 +194,7 @@ def test_a_program_that_never_ends_is_killed_with_all_it_started(
     with pytest.raises(SinkError, match="did not end within 1 s, and was killed"):
         sender(program(tmp_path, body)).send(message())
     started = int((tmp_path / "pid").read_text("utf-8"))
-    until(lambda: "sleep" not in named(started), "the end of what it started")
+    until(lambda: "sleep" not in named(started), "the end of what it started", within_s=5.0)
 
 
 def test_a_program_that_floods_its_output_or_reads_nothing_is_no_trouble(tmp_path: Path) -> None:
