@@ -11,6 +11,7 @@ NUMBERS = {
     "messages": 4321, "words": 99, "pause_s": 0.5, "partitions": 12, "asked": 1e6, "reached": 7e5,
     "kept": 1, "found": 50, "of": 1000, "share": 0.05, "fit": 0.99,
     "files": 12, "lost": 2, "whole": 20, "least": 30, "windows": 9, "again": 1, "differing": 3,
+    "failed": 4,
 }  # fmt: skip
 
 

@@ -211,6 +211,15 @@ _TEXTS: dict[EventKind, Callable[[Event], str]] = {
         " their work"
     ),
     EventKind.SERVING: lambda e: f"dashboard of {e.where} on {e.detail}",
+    EventKind.ALARM_UNSENT: lambda e: (
+        f"alarms do not reach {e.where}: {e.detail}; trying again until they do"
+    ),
+    EventKind.ALARM_SENT: lambda e: (
+        f"alarms reach {e.where} again, after {_count(e, 'failed')} attempts in vain"
+    ),
+    EventKind.ALARMS_UNSAVED: lambda e: (
+        f"{e.detail}; alarms are sent, but would be forgotten if this ended now"
+    ),
     EventKind.FEED_ENDED: lambda e: e.detail,
     EventKind.NULL_MESSAGES: lambda e: (
         f"{_count(e, 'messages')} messages have no value (null, as deletions in a compacted topic):"

@@ -15,8 +15,9 @@ COMMANDS = (
     "dashboard", "demo", "runs list", "runs show", "runs note", "runs rebuild", "runs thin",
     "good propose", "good sign", "good show",
     "detectors list", "detectors show", "detectors check",
+    "alarms test", "alarms list", "alarms ack", "alarms silence",
 )  # fmt: skip
-LINES = {"process": 39, "replay": 26, "dashboard": 35, "judge": 29, "simulate": 25}
+LINES = {"": 30, "process": 39, "replay": 26, "dashboard": 36, "judge": 29, "simulate": 25}
 """What a screen has room for, where that is not 24: a run from Kafka with Spark has options."""
 HEAVY = (
     "numpy", "numba", "llvmlite", "pyarrow", "rich", "fsspec", "orjson", "s3fs", "hist",
@@ -24,7 +25,7 @@ HEAVY = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["", "runs", "good", "detectors", *COMMANDS])
+@pytest.mark.parametrize("name", ["", "runs", "good", "detectors", "alarms", *COMMANDS])
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_help_fits_a_screen(command: Command, name: str, option: str) -> None:
     done = command(*name.split(), option, env={"COLUMNS": "80", "LINES": "24"})

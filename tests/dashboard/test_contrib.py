@@ -7,9 +7,11 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from dashboard.asking import client_of
 from dashboard.test_documents import full_live
+from muonscope.alarms.config import SEVERITIES
+from muonscope.alarms.engine import AlarmCounts
 from muonscope.dashboard.contract import STATES
+from muonscope.dashboard.metrics import metrics
 from muonscope.dashboard.verdict_contract import VERDICTS
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
@@ -22,7 +24,9 @@ _MATCHER = re.compile(r'(\w+)\s*(=~|=|!=|!~)\s*"([^"]*)"')
 def served() -> dict[str, list[dict[str, str]]]:
     """Return the labels of all samples, by name."""
     found: dict[str, list[dict[str, str]]] = {}
-    for family in text_string_to_metric_families(client_of(full_live()).get("/metrics").text):
+    alarms = AlarmCounts(firing=dict.fromkeys(SEVERITIES, 1), failed=2)
+    text = metrics(full_live().measured(0)._replace(alarms=alarms)).decode()
+    for family in text_string_to_metric_families(text):
         for sample in family.samples:
             found.setdefault(sample.name, []).append(sample.labels)
     return found

@@ -11,7 +11,9 @@ from pathlib import Path
 
 __all__ = ["FILES", "FIXTURES", "FOLDERS", "is_integration"]
 
-FIXTURES = frozenset({"session", "fragile", "browser", "wheel", "broker", "spark_jars"})
+FIXTURES = frozenset(
+    {"session", "fragile", "browser", "wheel", "broker", "spark_jars", "alertmanager"}
+)
 """Those that start or need what makes a test an integration test."""
 
 FOLDERS = frozenset({"kafka"})

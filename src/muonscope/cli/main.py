@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from muonscope._version import __version__
+from muonscope.alarms.options import AckOptions, ListAlarmsOptions, SilenceOptions, TestOptions
 from muonscope.archiving.options import (
     NoteOptions,
     ProposeOptions,
@@ -242,6 +243,31 @@ for _made in (
                 "show", ShowGoodOptions, ("muonscope.cli.good", "show_command"),
                 "Show what was signed, and write it as lists for analysis.",
                 "good show archive/ --to good.json --quality quality.json",
+            ),
+        ),
+    ),
+    _group(
+        "alarms", "Test, list, acknowledge and silence the alarms of a dashboard.",
+        (
+            _command(
+                "test", TestOptions, ("muonscope.cli.alarms", "test_command"),
+                "Send one alarm through each route, and tell what came of it.",
+                "alarms test alarms.toml",
+            ),
+            _command(
+                "list", ListAlarmsOptions, ("muonscope.cli.alarms", "list_command"),
+                "List what is wrong, who has seen it, and what is silenced.",
+                "alarms list alarms.toml",
+            ),
+            _command(
+                "ack", AckOptions, ("muonscope.cli.alarms", "ack_command"),
+                "Say that somebody has seen an alarm: it is not repeated until it gets worse.",
+                'alarms ack alarms.toml cell_dead ch0:61 --note "wire cut"',
+            ),
+            _command(
+                "silence", SilenceOptions, ("muonscope.cli.alarms", "silence_command"),
+                "Send no alarms that match, for some time.",
+                'alarms silence alarms.toml --match check=cell* --until 2h',
             ),
         ),
     ),

@@ -8,7 +8,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import date
 from html import escape
@@ -19,10 +19,12 @@ from typing import Any, Self
 import uvicorn
 
 from muonscope._version import __version__
+from muonscope.alarms.engine import Alarms
 from muonscope.archiving.archivist import Archivist
 from muonscope.archiving.folders import is_archive
 from muonscope.counting.blocks import WITH_TRACKS
 from muonscope.dashboard.admission import access_of, prefix_of
+from muonscope.dashboard.alarming import alarms_of
 from muonscope.dashboard.archived_live import archived_live
 from muonscope.dashboard.keeping import Keeper
 from muonscope.dashboard.live import Live, LiveOptions
@@ -107,6 +109,8 @@ class Dashboard:
             If the port cannot be listened on.
         SourceError
             If a source is not there.
+        StateError
+            If the state of the alarms cannot be used.
         Stopped
             If it was told to stop while something was waited for.
         """
@@ -117,7 +121,7 @@ class Dashboard:
         self.url = _url(options.host, self._socket.getsockname()[1], prefix)
         """Address of the page."""
         try:
-            self._live, self._feed = _live_and_feed(options, stop, tell)
+            self._live, self._feed, self._alarms = _live_and_feed(options, self.url, stop, tell)
             self._server = _server(self._live, access, prefix, stop, _archive(options))
         except BaseException:
             self._socket.close()
@@ -133,10 +137,11 @@ class Dashboard:
             self._tell(Event(kind=EventKind.SERVING, where=self._name, detail=self.url))
             if self._opens and _has_display():
                 threading.Thread(target=webbrowser.open, args=(self.url,), daemon=True).start()
-            feeding.start()
-            self._server.run(sockets=[self._socket])
-            self._stop.set(self._stop.signal)
-            feeding.join(_GRACE_S)
+            with self._alarms or nullcontext():
+                feeding.start()
+                self._server.run(sockets=[self._socket])
+                self._stop.set(self._stop.signal)
+                feeding.join(_GRACE_S)
 
     def start(self) -> None:
         """Serve in another thread; return when the page can be asked for."""
@@ -190,19 +195,22 @@ class Dashboard:
         self._live.end(reason, failed=failed)
 
 
-def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[Live, Feed]:
-    """Return the state of the dashboard, and what brings it windows."""
+def _live_and_feed(
+    options: DashboardOptions, url: str, stop: Stop, tell: Tell
+) -> tuple[Live, Feed, Alarms | None]:
+    """Return the state of the dashboard, what brings it windows, and its alarms."""
     kafka = kafka_options(options.kafka_config, stop=stop, tell=tell, no_wait=options.no_wait)
     found = find_results(options.sources, kafka, stop, options.run)
     if isinstance(found, ArchivedResults):
-        if options.archive:
-            raise OptionError("--archive: the source is an archive already")
+        if options.archive or options.alarms:
+            name = "--archive" if options.archive else "--alarms"
+            raise OptionError(f"{name}: the source is an archive, which was judged before")
         live = archived_live(
             found, shown(" ".join(options.sources)),
             config=_shown(options, kafka.settings.masked()),
             reference=_reference(options, ReferenceBuilder(found.described), stop, tell),
         )  # fmt: skip
-        return live, result_feed(found, options.speed, tell)
+        return live, result_feed(found, options.speed, tell), None
     endless = replace(options, sources=tuple(map(_endless, options.sources)))
     plan = word_plan(endless, stop, tell)
     detector = detector_of_results(found, endless.sources, options.detector)
@@ -234,15 +242,24 @@ def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[L
             plan.detector, profiles=profiles, reference=known, auto=reference is None, today=day
         )
 
+    def tell_all(event: Event) -> None:
+        tell(event)
+        live.remark(describe(event))
+
+    feed = result_feed(found, speed, tell) if found else WordFeed(plan, speed, tell)
+    alarms = alarms_of(
+        options.alarms, plan.detector.name, url, tell_all,
+        window_s=plan.spec.window_s / (speed or 1.0),
+    )  # fmt: skip
     keeper = Keeper(archivist, options.archive, tell) if archivist else None
-    watcher = LiveJudge(judge, keeper)
+    watcher = LiveJudge(judge, alarms, keeper)
     live = Live(store, live_options, clock=time.time, reference=reference, watcher=watcher)
     if reference is not None and compared is None:
         numbers = {"whole": builder.windows, "least": LEAST_WINDOWS}
         short = Event(kind=EventKind.REFERENCE_SHORT, where=options.reference, numbers=numbers)
         tell(short)
         live.remark(describe(short))
-    return live, result_feed(found, speed, tell) if found else WordFeed(plan, speed, tell)
+    return live, feed, alarms
 
 
 def _server(live: Live, access: Access, prefix: str, stop: Stop, archive: str) -> uvicorn.Server:
@@ -366,7 +383,7 @@ def _shown(options: DashboardOptions, kafka: Mapping[str, str]) -> dict[str, Any
     """Return the configuration to show, secrets masked."""
     names = (
         "sources", "detector", "run", "window", "speed", "follow", "allow_duplicates",
-        "history", "reference", "profile", "archive",
+        "history", "reference", "profile", "archive", "alarms",
         "host", "port", "insecure_open", "allow_host", "prefix", "kafka_config",
     )  # fmt: skip
     config = {name.replace("_", "-"): _plain(getattr(options, name)) for name in names}

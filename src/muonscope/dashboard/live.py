@@ -159,6 +159,7 @@ class Live:
         self._watcher.close()
         with self._lock:
             self._standing.end(reason, failed=failed)
+            self._watcher.end(failed=failed and bool(reason))  # without one it was told to stop
             self._journal.note("end", reason, self._clock(), self.run_s)
         self._changed()
 
@@ -269,7 +270,7 @@ class Live:
                 hits=self._store.whole.hits_per_chamber.tolist(),
                 latencies=self._standing.freshness.latencies,
                 chambers=judging.problems().chambers, verdicts=judging.document().verdicts,
-                turns=judging.turns.ever,
+                turns=judging.turns.ever, alarms=judging.alarm_counts,
             )  # fmt: skip
 
     def verdicts(self) -> Verdicts:

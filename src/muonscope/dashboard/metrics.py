@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 from prometheus_client import generate_latest
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 
+from muonscope.alarms.engine import AlarmCounts
 from muonscope.dashboard.contract import STATES, Status
 from muonscope.dashboard.freshness import LATENCY_BOUNDS_S, LatencyCounts
 from muonscope.dashboard.verdict_contract import VERDICTS, ChamberVerdict, Verdict
@@ -42,6 +43,8 @@ class Measured(NamedTuple):
     verdicts: Sequence[Verdict]
     turns: int
     """Verdicts that have turned since the dashboard began."""
+    alarms: AlarmCounts | None = None
+    """None where none are sent."""
 
 
 def metrics(now: Measured) -> bytes:
@@ -104,6 +107,9 @@ def _judged(now: Measured) -> Iterator[Metric]:
     for verdict in now.verdicts:
         scores[verdict.check] = max(scores.get(verdict.check, 0.0), verdict.score)
     yield _gauges("check_score_ratio", "The highest score; 1 is an alarm", "check", scores)
+    if now.alarms:
+        yield _gauges("alarms_firing", "Alarms that fire", "severity", now.alarms.firing)
+        yield counter("alarms_failed", "Attempts in vain to send alarms", now.alarms.failed)
 
 
 def _bytes(status: Status) -> ByteAccounting | None:

@@ -74,6 +74,9 @@ class DashboardOptions:
     )
     profile: str = profile_option()
     archive: str = archive_option()
+    alarms: str = option(
+        "", "--alarms", metavar="FILE", help="Send alarms: who is told of what, as TOML."
+    )
     token_file: str = _token_file()
     insecure_open: bool = option(False, "--insecure-open", help="Admit everybody who can reach it.")
     allow_host: tuple[str, ...] = option(

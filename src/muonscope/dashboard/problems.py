@@ -3,7 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import cast
+from typing import Protocol, cast
 
 from muonscope.dashboard import verdict_contract as contract
 from muonscope.dashboard.limits import RATE_S
@@ -14,7 +14,7 @@ from muonscope.quality.reference import Reference
 from muonscope.quality.verdict import Change, State, Verdict
 from muonscope.wall_time import iso
 
-__all__ = ["Acknowledgements", "Turns", "chambers_of", "label", "problems_document"]
+__all__ = ["Acknowledgements", "Seen", "Turns", "chambers_of", "label", "problems_document"]
 
 _MOST_PROBLEMS = 100
 _MOST_TURNS = 400
@@ -26,11 +26,32 @@ _DEAD = ("cell_dead",)
 _NOISY = ("cell_rate", "cell_trains")
 
 
-class Acknowledgements:
+class Seen(Protocol):
     """Who has seen which problem; one that clears, or gets worse, has to be seen anew."""
+
+    @property
+    def version(self) -> int:
+        """Another number whenever they are others, and nobody of this dashboard did it."""
+
+    def note(self, verdict: Verdict, given: contract.Acknowledgement, now: float) -> None:
+        """Take note that somebody has seen a problem."""
+
+    def follow(self, changes: Iterable[Change]) -> None:
+        """Forget what is over."""
+
+    def forget(self) -> None:
+        """Take note that another run begins."""
+
+    def of(self, verdict: Verdict) -> contract.Acknowledged | None:
+        """Return who has seen a problem."""
+
+
+class Acknowledgements:
+    """Acknowledgements in memory: they end with the run, and with the dashboard."""
 
     def __init__(self) -> None:
         """Begin with none."""
+        self.version = 0
         self._known: dict[tuple[str, str], tuple[State, contract.Acknowledged]] = {}
 
     def note(self, verdict: Verdict, given: contract.Acknowledgement, now: float) -> None:
@@ -90,9 +111,7 @@ class Turns:
         return iter(self._kept)
 
 
-def problems_document(
-    run: str, judge: Judge, seen: Acknowledgements, turns: Turns
-) -> contract.Problems:
+def problems_document(run: str, judge: Judge, seen: Seen, turns: Turns) -> contract.Problems:
     """Return what is wrong with ``run``, and since when."""
     judged, reference = judge.judged, judge.reference
     found = judged.problems

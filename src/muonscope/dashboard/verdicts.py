@@ -5,7 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import NamedTuple, Protocol
 
+from muonscope.alarms.engine import AlarmCounts, Alarms, Judged
 from muonscope.dashboard import verdict_contract as contract
+from muonscope.dashboard.alarming import KeptAcknowledgements
 from muonscope.dashboard.keeping import Keeper
 from muonscope.dashboard.problems import Acknowledgements, Turns, label, problems_document
 from muonscope.quality.fields import verdict_fields
@@ -14,6 +16,7 @@ from muonscope.quality.reference import ReferenceBuilder
 from muonscope.quality.seen import Seen
 from muonscope.quality.verdict import Change, State, Verdict
 from muonscope.results.read_message import Remainder, WindowResult
+from muonscope.units import ORBIT_S
 
 __all__ = ["Learner", "LiveJudge", "Outcome", "Watcher"]
 
@@ -46,6 +49,9 @@ class Watcher(Protocol):
     def close(self) -> None:
         """Let go: nothing more comes."""
 
+    def end(self, *, failed: bool) -> None:
+        """Take note that nothing more comes, and whether more was expected."""
+
 
 class Learner:
     """Gathers what is shown for a reference."""
@@ -67,6 +73,9 @@ class Learner:
     def close(self) -> None:
         """Hold nothing."""
 
+    def end(self, *, failed: bool) -> None:
+        """Do nothing: what is gathered is asked for."""
+
 
 class LiveJudge:
     """Judges the run that is shown; of another run it begins anew.
@@ -74,19 +83,27 @@ class LiveJudge:
     Windows are judged in their order: one that comes after a later one is not.
     """
 
-    def __init__(self, new: Callable[[str, date], Judge], keeper: Keeper | None = None) -> None:
+    def __init__(
+        self, new: Callable[[str, date], Judge], alarms: Alarms | None = None,
+        keeper: Keeper | None = None,
+    ) -> None:  # fmt: skip
         """Take what makes the judge of a run, given its name and the day.
 
-        ``keeper`` archives what is judged.
+        ``alarms`` are sent, and ``keeper`` archives what is judged.
         """
         self._keeper = keeper
         self._new, self._judge = new, new("", datetime.now(UTC).date())
         self._run, self._place = "", (-1, -1)
         self._changes: deque[Change] = deque(maxlen=_MOST_CHANGES)
         self._state = self._judge.judged.state
-        self._seen, self._turns = Acknowledgements(), Turns()
-        self.version = 0
+        self._alarms, self._turns = alarms, Turns()
+        self._seen = KeptAcknowledgements(alarms) if alarms else Acknowledgements()
+        self._version = 0
+
+    @property
+    def version(self) -> int:
         """Another number whenever the problems are others."""
+        return self._version + self._seen.version
 
     def take(self, result: WindowResult | Remainder, at: float) -> None:
         """Judge a result of the run that is shown."""
@@ -95,12 +112,17 @@ class LiveJudge:
         changes: list[Change] = []
         if isinstance(result, Remainder):
             changes = self._judge.end(result, at)
+            self._follow(changes, at)
+            if self._alarms:
+                self._alarms.concluded(self._run, self._judge.judged.verdicts)
         elif result.place > self._place:
             self._place = result.place
             reference = self._judge.reference
             changes = self._judge.take(result, at)
-            self.version += self._judge.reference is not reference
-        self._follow(changes, at)
+            self._follow(changes, at)
+            if self._alarms:
+                self._alarms.judged(self._judged(result, changes, at))
+            self._version += self._judge.reference is not reference
         if self._keeper:
             self._keeper.note(result, at, self._judge, changes)
 
@@ -114,6 +136,22 @@ class LiveJudge:
         if self._keeper:
             self._keeper.close()
 
+    def _judged(self, window: WindowResult, changes: list[Change], at: float) -> Judged:
+        return Judged(
+            run=self._run, changes=changes, verdicts=self._judge.judged.verdicts, at=at,
+            length_s=window.summary.live_orbits * ORBIT_S,
+        )  # fmt: skip
+
+    def end(self, *, failed: bool) -> None:
+        """Take note that nothing more comes, and whether more was expected."""
+        if self._alarms:
+            self._alarms.rest(self._run, self._judge.judged.verdicts, failed=failed)
+
+    @property
+    def alarm_counts(self) -> AlarmCounts | None:
+        """Numbers of the alarms; None where none are sent."""
+        return self._alarms.counts() if self._alarms else None
+
     def _begin(self, run: str, at: float) -> None:
         self._run, self._place = run, (-1, -1)
         self._judge = self._new(run, datetime.fromtimestamp(at, UTC).date())
@@ -122,7 +160,7 @@ class LiveJudge:
         self._turns.forget()
         self._state = self._judge.judged.state
         self._turns.follow([], self._state, 0.0, at)
-        self.version += 1
+        self._version += 1
 
     def _follow(self, changes: list[Change], at: float) -> None:
         judged = self._judge.judged
@@ -132,7 +170,7 @@ class LiveJudge:
         self._changes += changes
         self._seen.follow(changes)
         self._turns.follow(changes, judged.state, self._judge.run_s, at)
-        self.version += 1
+        self._version += 1
 
     def acknowledge(self, given: contract.Acknowledgement, at: float) -> bool:
         """Take note that somebody has seen a problem; return False if there is no such one."""
@@ -140,7 +178,7 @@ class LiveJudge:
         if verdict is None or verdict.state <= State.NOT_ENOUGH:
             return False
         self._seen.note(verdict, given, at)
-        self.version += 1
+        self._version += 1
         return True
 
     @property

@@ -1,0 +1,1 @@
+"""Alarms: who is told of verdicts, how, when, and until when not."""
