@@ -33,6 +33,8 @@ nitpick_ignore_regex = [
     (r"py:class", r"muonscope\.(events\.Event|counting\.block\.Block)"),
     (r"py:class", r"muonscope\.quality\.track_reference\.TrackReference"),
     (r"py:class", r"muonscope\.tracking\.cabling\.Cabling"),
+    (r"py:class", r"muonscope\.archiving\.(folders|catalogue|windows_file|run_file)\..*"),
+    (r"py:class", r"os\.PathLike"),
 ]
 
 
