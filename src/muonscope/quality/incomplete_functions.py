@@ -60,7 +60,7 @@ def _fraction(a: Reals, b: Reals, x: Reals) -> Reals:
     log_factor = _log_gamma(a + b) - _log_gamma(a) - _log_gamma(b)
     log_factor += a * np.log(x) + b * np.log1p(-x)
     factor, made = np.exp(log_factor) / a, np.ones(x.shape)
-    some = np.arange(x.size)
+    some: Any = np.arange(x.size)
     c, d = np.ones(x.shape), 1 / _away(1 - (a + b) * x / (a + 1))
     value = d.copy()
     for m in range(1, _MOST_TERMS):
@@ -75,7 +75,8 @@ def _fraction(a: Reals, b: Reals, x: Reals) -> Reals:
             going = np.abs(c * d - 1) >= _ENOUGH
             if not going.any():
                 break
-            some, a, b, x, c, d, value = (v[going] for v in (some, a, b, x, c, d, value))
+            some = some[going]
+            a, b, x, c, d, value = (v[going] for v in (a, b, x, c, d, value))
     return np.asarray(factor * made)
 
 
@@ -87,8 +88,9 @@ def _away(value: Reals) -> Reals:
 def _expansion(a: Reals, b: Reals, x: Reals) -> Reals:
     n = a + b
     mean = a / n
-    apart = x - mean  # logarithms of what is near 1 keep its digits
-    half_square = -mean * np.log1p(apart / mean) - (1 - mean) * np.log1p(-apart / (1 - mean))
+    apart = x - mean
+    half_square = -mean * _log_ratio(x, mean, apart)
+    half_square -= (1 - mean) * _log_ratio(1 - x, 1 - mean, -apart)
     eta = np.sign(apart) * np.sqrt(2 * np.maximum(half_square, 0.0))
     width = np.sqrt(mean * (1 - mean))
     near = np.abs(eta) < 1e-4
@@ -97,6 +99,13 @@ def _expansion(a: Reals, b: Reals, x: Reals) -> Reals:
     first = np.where(near, (1 - 2 * mean) / (3 * width), first)
     density = np.exp(-n * half_square) / np.sqrt(2 * np.pi * n)
     return np.asarray(_erfc(-eta * np.sqrt(n / 2)) / 2 + density * first)
+
+
+def _log_ratio(value: Reals, by: Reals, apart: Reals) -> Reals:
+    """Return ln(value / by) of what is ``apart``, to all digits also where that is little."""
+    more = apart / by
+    near = np.abs(more) < 0.1
+    return np.where(near, np.log1p(np.where(near, more, 0.0)), np.log(value / by))
 
 
 def inverse_incomplete_beta(a: Any, b: Any, p: Any) -> Reals:
@@ -132,7 +141,7 @@ def _start(a: Reals, b: Reals, p: Reals) -> Reals:
     """Return about where the logit is: nearly normal around that of a / (a + b)."""
     deviations = {q: _deviation(q) for q in np.unique(p).tolist()}
     apart = np.array([deviations[q] for q in p.tolist()])
-    return np.clip(np.log(a / b) + np.sqrt(1 / a + 1 / b) * apart, -700.0, 700.0)
+    return np.asarray(np.clip(np.log(a / b) + np.sqrt(1 / a + 1 / b) * apart, -700.0, 700.0))
 
 
 def _deviation(p: float) -> float:
