@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from muonscope.dashboard.launch import Dashboard, serve
     from muonscope.detector import Detector, shipped_detector
     from muonscope.errors import MuonscopeError
+    from muonscope.processing.comparing import compare
     from muonscope.processing.judging import Judgement, judge
     from muonscope.processing.process import process
     from muonscope.processing.reporter import Account
+    from muonscope.quality.comparison import Comparison
     from muonscope.replaying.replay import Sent, replay
     from muonscope.stopping import Stop
 
 __all__ = [
     "Account",
+    "Comparison",
     "Dashboard",
     "Detector",
     "Judgement",
@@ -40,6 +43,7 @@ __all__ = [
     "WindowTable",
     "__version__",
     "calibrate",
+    "compare",
     "judge",
     "open",
     "process",
@@ -53,6 +57,7 @@ __all__ = [
 
 _HOMES = {
     "Account": "muonscope.processing.reporter",
+    "Comparison": "muonscope.quality.comparison",
     "Dashboard": "muonscope.dashboard.launch",
     "Detector": "muonscope.detector",
     "Judgement": "muonscope.processing.judging",
@@ -65,6 +70,7 @@ _HOMES = {
     "WindowSummary": "muonscope.counting.window_table",
     "WindowTable": "muonscope.counting.window_table",
     "calibrate": "muonscope.replaying.calibrate",
+    "compare": "muonscope.processing.comparing",
     "judge": "muonscope.processing.judging",
     "open": "muonscope.api",
     "process": "muonscope.processing.process",

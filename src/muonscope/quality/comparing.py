@@ -72,7 +72,7 @@ def compare(
         run=run.name, reference=reference.name, detector=run.summary.detector, scale=scale,
         level=level, least_size=least_size, live_s=run.summary.live_s,
         reference_live_s=reference.summary.live_s, scaling=pair.scaling,
-        findings=ordered(findings), untested=tuple(_untested(pair, counts)),
+        findings=ordered(findings), notes=tuple(_untested(pair, counts)),
     )  # fmt: skip
 
 

@@ -131,8 +131,8 @@ class Comparison:
     """What the reference's counts are multiplied by where they are drawn beside the run's."""
     findings: tuple[Finding, ...]
     """All that was tested, worst first."""
-    untested: tuple[str, ...]
-    """What could not be compared, and why."""
+    notes: tuple[str, ...]
+    """What could not be compared and why, and what else is to be known."""
 
     @property
     def differing(self) -> tuple[Finding, ...]:
@@ -172,7 +172,7 @@ class Comparison:
             "level": self.level, "least_size": self.least_size, "live_s": self.live_s,
             "reference_live_s": self.reference_live_s, "scaling": _plain(self.scaling),
             "tested": len(self.findings), "differ": len(self.differing),
-            "negligible": len(self.negligible), "not_tested": list(self.untested),
+            "negligible": len(self.negligible), "notes": list(self.notes),
             "findings": [f.as_dict() for f in (*self.differing, *self.negligible)],
         }  # fmt: skip
 
