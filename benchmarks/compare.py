@@ -120,18 +120,18 @@ def _interval(k: int, n: int) -> tuple[float, float]:
     return low, high
 
 
-def agree(pairs: int, seconds: float, blocks: Sequence[Block], workers: int) -> Iterator[str]:
+def agree(asked: argparse.Namespace, blocks: Sequence[Block]) -> Iterator[str]:
     """Yield a line for each profile, kind of pairs, and level."""
     tracks = "with" if blocks is WITH_TRACKS else "without"
-    yield f"windows of 1 s, {seconds:g} s a side, {tracks} tracks"
-    for profile in PROFILES:
-        kinds = (
-            ("halves of one run", _of_one_run, range(1, pairs // PAIRS_PER_RUN + 1)),
-            ("independent runs", _of_two_runs, range(50_000, 50_000 + pairs)),
-        )
-        for name, work, seeds in kinds:
-            done = partial(work, profile=profile, seconds=seconds, blocks=blocks)
-            with ProcessPoolExecutor(workers) as pool:
+    yield f"windows of 1 s, {asked.seconds:g} s a side, {tracks} tracks"
+    kinds = (
+        ("halves of one run", _of_one_run, range(1, asked.pairs // PAIRS_PER_RUN + 1)),
+        ("independent runs", _of_two_runs, range(50_000, 50_000 + asked.independent)),
+    )
+    for name, work, seeds in kinds:
+        for profile in PROFILES:
+            done = partial(work, profile=profile, seconds=asked.seconds, blocks=blocks)
+            with ProcessPoolExecutor(asked.workers) as pool:
                 outcomes = [o for some in pool.map(done, seeds) for o in some]
             for i, level in enumerate(LEVELS):
                 told = [sum(o[i][kind] for o in outcomes) for kind in (0, 1)]
@@ -172,6 +172,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("agree", "faults"))
     parser.add_argument("--pairs", type=int, default=1000)
+    parser.add_argument("--independent", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--without-tracking", action="store_true")
@@ -179,7 +180,7 @@ def main() -> None:
     asked = parser.parse_args()
     blocks = BLOCKS if asked.without_tracking else WITH_TRACKS
     lines = (
-        agree(asked.pairs, asked.seconds, blocks, asked.workers)
+        agree(asked, blocks)
         if asked.what == "agree"
         else faults(asked.seeds, asked.seconds, asked.workers)
     )

@@ -2,6 +2,7 @@
 
 import click
 import orjson
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -54,13 +55,14 @@ def _print(found: Comparison) -> None:
 
 
 def _table(rows: list[Finding]) -> Table:
-    table = Table()
-    for name in ("", "what", "target", "size", "p"):
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for name in ("", "what", "target"):
         table.add_column(name, no_wrap=True)
-    table.add_column("found")
+    for name in ("run", "expected", "size", "p"):
+        table.add_column(name, no_wrap=True, justify="right")
     for f in rows:
         table.add_row(
             Text(f.difference.label, style=_STYLE[f.difference]), f.what, Text(f.target),
-            size_text(f), chance_text(f), Text(f.text),
+            f"{f.n:,}", f"{f.expected:,.0f}", size_text(f), chance_text(f),
         )  # fmt: skip
     return table

@@ -114,9 +114,9 @@ def _table(title: str, findings: Sequence[Finding]) -> str:
 
 
 def size_text(finding: Finding) -> str:
-    """Return the size of a finding for people: ``-43%``, ``8.1% elsewhere``, ``new``."""
+    """Return the size of a finding for people: ``-43%``, ``8.1% moved``, ``new``."""
     if finding.is_histogram:
-        return f"{finding.size:.1%} elsewhere"
+        return f"{finding.size:.1%} moved"
     if np.isinf(finding.size):
         return "new"
     return f"{finding.size:+.1%}" if abs(finding.size) < 10 else f"{finding.size + 1:,.0f} times"
@@ -160,16 +160,27 @@ def _overlay(found: Comparison, shape: Shape, row: int, counts: tuple[Array, Arr
     by = 1 / width * width[0]  # bins of other widths are drawn as density of the first
     title = f"{shape.name.replace('_', ' ')}, {shape.subjects[row]}"
     series = (
-        Steps(label=found.run, counts=one * by, errors=np.sqrt(one) * by, colour=BLUE),
+        Steps(label="run", counts=one * by, errors=np.sqrt(one) * by, colour=BLUE),
         Steps(
-            label=found.reference, counts=other * by * found.scaling,
+            label="reference", counts=other * by * found.scaling,
             errors=np.sqrt(other) * by * found.scaling, colour=GREY, filled=True,
         ),
     )  # fmt: skip
     return step_overlay(
-        shape.edges, series, title=title, x_label=shape.label, y_label=f"entries per {width[0]:g}",
-        ratio_label="ratio",
+        shape.edges, series, title=title, x_label=shape.label, ratio_label="ratio",
+        y_label=f"entries per {width[0]:g}{_unit(shape.label)}",
     )  # fmt: skip
+
+
+def _title(chamber: int, label: str) -> str:
+    name = f"chamber {chamber}"
+    return name if label == name else f"{name}: {label}"
+
+
+def _unit(label: str) -> str:
+    """Return the unit in the brackets of an axis title, none where it is a number."""
+    unit = label.partition("[")[2].rstrip("]")
+    return f" {unit}" if unit != "1" else ""
 
 
 def _maps(found: Comparison) -> Iterator[str]:
@@ -189,4 +200,4 @@ def _maps(found: Comparison) -> Iterator[str]:
             texts[layer][wire] = finding.text if finding else f"cell {names[cell]}: not compared"
             ratios[layer, wire] = finding.ratio if finding else np.nan
             marked[layer, wire] = names[cell] in differing
-        yield cell_map(ratios, marked, texts, title=f"chamber {chamber}: {of.label}")
+        yield cell_map(ratios, marked, texts, title=_title(chamber, of.label))

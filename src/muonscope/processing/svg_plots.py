@@ -185,17 +185,19 @@ def _text(x: float, y: float, text: str, anchor: str = "middle", weight: str = "
 
 
 def _legend(series: Sequence[Steps]) -> str:
-    parts, y = [], _TOP + 12
-    for one in series:
+    """Return names and lines from the right end of the line of the title."""
+    parts, x = [], _WIDTH - _RIGHT
+    for one in reversed(series):
+        label = _cut(one.label, 20)
         dash = " stroke-dasharray='5 3'" if one.dashed else ""
-        thick = 7 if one.filled else 2
+        width, opacity = (9, 0.3) if one.filled else (2, 1)
+        parts.append(_text(x, 14, label, "end"))
+        x -= 6.4 * len(label) + 6
         parts.append(
-            f"<line x1='{_WIDTH - _RIGHT - 24:.1f}' x2='{_WIDTH - _RIGHT - 4:.1f}' y1='{y - 4:.1f}'"
-            f" y2='{y - 4:.1f}' stroke='{one.colour}' stroke-width='{thick}'"
-            f" stroke-opacity='{0.35 if one.filled else 1}'{dash}/>"
+            f"<line x1='{x - 18:.1f}' x2='{x:.1f}' y1='10' y2='10' stroke='{one.colour}'"
+            f" stroke-width='{width}' stroke-opacity='{opacity}'{dash}/>"
         )
-        parts.append(_text(_WIDTH - _RIGHT - 30, y, _cut(one.label, 32), "end"))
-        y += 14
+        x -= 30
     return "".join(parts)
 
 
