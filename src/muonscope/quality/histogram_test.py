@@ -28,7 +28,11 @@ LEAST_EXPECTED = 5.0
 """Independent entries that each bin of the smaller histogram is to have."""
 
 _FEWEST_BINS = 5
-"""With fewer bins than this left after pooling, entries are shuffled."""
+"""If fewer bins than this are left, thin ones are not joined."""
+
+_FEW = 1_000.0
+"""With fewer independent entries than this entries are shuffled: in bins of five, G is above the
+tail of chi-square."""
 
 _DRAWS, _MORE_DRAWS, _RARE = 1_000, 20_000, 20
 """Times that entries are shuffled; more if fewer than ``_RARE`` of them are as different."""
@@ -96,14 +100,16 @@ def shape_test(one: Array, other: Array, phi: float, rng: np.random.Generator) -
     both = one + other
     smaller = min(n1, n2) / (n1 + n2) / phi
     firsts = pooled_bins(both * smaller, LEAST_EXPECTED)
-    if len(firsts) >= _FEWEST_BINS:
-        g = float(_g(*(np.add.reduceat(x, firsts)[None] for x in (one, other)))[0]) / phi
-        p = chi_square_survival(g, len(firsts) - 1)
-        return ShapeTest(p=p, g=g, bins=len(firsts), method="G-test")
-    one, other, both = (x[both > 0] for x in (one, other, both))
+    enough = len(firsts) >= _FEWEST_BINS
+    one, other, both = (
+        np.add.reduceat(x, firsts) if enough else x[both > 0] for x in (one, other, both)
+    )
     if len(both) < 2:
         return ShapeTest(p=1.0, g=0.0, bins=len(both), method="")
     g = float(_g(one[None], other[None])[0]) / phi
+    if enough and min(n1, n2) >= _FEW * phi:
+        p = chi_square_survival(g, len(both) - 1)
+        return ShapeTest(p=p, g=g, bins=len(both), method="G-test")
     p = _shuffled(g, both, int(min(n1, n2)), rng)
     return ShapeTest(p=p, g=g, bins=len(both), method="permutation")
 
@@ -124,6 +130,7 @@ def _terms(n: Array, e: Array) -> Array:
 
 def _shuffled(g: float, both: Array, n: int, rng: np.random.Generator) -> float:
     """Return the part of draws of ``n`` entries of ``both`` that are as different as ``g``."""
+    both = both.astype(np.int64)
     as_far, draws = 0, 0
     for more in (_DRAWS, _MORE_DRAWS):
         if both.sum() < _MANY:
