@@ -19,9 +19,10 @@ WORDS = simulated_words(9000, profile=BRIGHT)
 
 def test_the_public_names_are_these() -> None:
     assert dir(muonscope) == [
-        "Account", "Dashboard", "Detector", "Judgement", "MuonscopeError", "Recording", "Sent",
-        "Simulated", "Stop", "Summary", "WindowSummary", "WindowTable", "__version__",
-        "calibrate", "judge", "open", "process", "replay", "serve", "shipped_detector",
+        "Account", "Comparison", "Dashboard", "Detector", "Judgement", "MuonscopeError",
+        "Recording", "Sent", "Simulated", "Stop", "Summary", "WindowSummary", "WindowTable",
+        "__version__",
+        "calibrate", "compare", "judge", "open", "process", "replay", "serve", "shipped_detector",
         "simulate", "summarise", "tracks",
     ]  # fmt: skip
 

@@ -11,10 +11,10 @@ from helpers.patience import patience
 
 COMMANDS = (
     "process", "inspect", "convert", "simulate", "tracks", "calibrate", "export", "judge",
-    "replay", "topics",
+    "compare", "replay", "topics",
     "dashboard", "demo", "detectors list", "detectors show", "detectors check",
 )  # fmt: skip
-LINES = {"process": 37, "replay": 26, "dashboard": 34, "judge": 28, "simulate": 25}
+LINES = {"process": 37, "replay": 26, "dashboard": 34, "judge": 28, "compare": 31, "simulate": 25}
 """What a screen has room for, where that is not 24: a run from Kafka with Spark has options."""
 HEAVY = (
     "numpy", "numba", "llvmlite", "pyarrow", "rich", "fsspec", "orjson", "s3fs", "hist",

@@ -176,11 +176,11 @@ def test_words_that_the_reference_never_had_are_new_without_a_number_for_infinit
 
 
 def test_a_shifted_drift_box_differs_in_its_shape() -> None:
-    run = counted()
+    run = counted(10.0)
     box = run.summary.arrays["drift_few"].copy()
     box[2] = np.roll(box[2], 16)
     comparison = compare(
-        replace(run, summary=run.summary.with_arrays(drift_few=box)), counted(name="good")
+        replace(run, summary=run.summary.with_arrays(drift_few=box)), counted(10.0, name="good")
     )
     first = comparison.differing[0]
     assert (first.what, first.target, first.method) == ("drift_times", "ch2", "G-test")
@@ -207,8 +207,8 @@ def test_a_silent_fpga_is_told_by_its_words_and_its_cells_by_their_own_live_time
 def test_the_whole_comes_before_its_parts() -> None:
     run = counted()
     chamber = layout_of(LEGNARO).chamber_of_cell == 1
-    run = occupied(run, chamber, 380)
-    run = changed(run, "multiplicity", (1, slice(1, 9)), 2_100)
+    run = occupied(run, chamber, 410)
+    run = changed(run, "multiplicity", (1, slice(1, 9)), 2_800)
     comparison = compare(run, counted(name="good"))
     targets = [(f.what, f.target) for f in comparison.differing]
     assert targets[0] == ("chamber_rate", "ch1")

@@ -43,7 +43,7 @@ def test_histograms_of_one_shape_are_told_apart_as_often_as_the_level_says(
 
 def test_few_entries_are_shuffled_and_of_many_chance_is_calculated() -> None:
     few = shape_test(np.array([4, 0, 1]), np.array([0, 5, 1]), 1.0, rng())
-    many = shape_test(np.rint(1000 * BOX), np.rint(900 * BOX), 1.0, rng())
+    many = shape_test(np.rint(5000 * BOX), np.rint(4500 * BOX), 1.0, rng())
     assert (few.method, many.method) == ("permutation", "G-test")
     assert few.p == shape_test(np.array([4, 0, 1]), np.array([0, 5, 1]), 1.0, rng()).p
     assert many.p > 0.99

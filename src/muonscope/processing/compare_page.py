@@ -125,7 +125,7 @@ def size_text(finding: Finding) -> str:
 def chance_text(finding: Finding) -> str:
     """Return a corrected probability for people; those that have no digits left are bounded."""
     p = finding.p_corrected
-    return f"{p:.0e}" if p > 0 else "< 1e-300"
+    return f"{p:.0e}" if p > 0 else "<1e-300"
 
 
 def _plots(svgs: Iterator[str] | Sequence[str]) -> str:

@@ -34,8 +34,9 @@ _FEW = 1_000.0
 """With fewer independent entries than this entries are shuffled: in bins of five, G is above the
 tail of chi-square."""
 
-_DRAWS, _MORE_DRAWS, _RARE = 1_000, 20_000, 20
-"""Times that entries are shuffled; more if fewer than ``_RARE`` of them are as different."""
+_DRAWS, _RARE = (100, 1_000, 20_000), 20
+"""Times that entries are shuffled; again, and more often, while fewer than ``_RARE`` of them are as
+different."""
 
 _MANY = 10**8
 """Entries of which a few are drawn as if each were put back."""
@@ -132,7 +133,7 @@ def _shuffled(g: float, both: Array, n: int, rng: np.random.Generator) -> float:
     """Return the part of draws of ``n`` entries of ``both`` that are as different as ``g``."""
     both = both.astype(np.int64)
     as_far, draws = 0, 0
-    for more in (_DRAWS, _MORE_DRAWS):
+    for more in _DRAWS:
         if both.sum() < _MANY:
             one = rng.multivariate_hypergeometric(both, n, size=more, method="marginals")
         else:
