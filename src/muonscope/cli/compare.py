@@ -20,6 +20,9 @@ __all__ = ["compare_command"]
 _MOST = 25
 """Rows of the table; the page and JSON have more."""
 
+_WIDTH = 92
+"""Of the table, letters: no number in it is cut, whatever the terminal."""
+
 _STYLE = {Difference.DIFFERS: "bold red", Difference.NEGLIGIBLE: "yellow"}
 
 
@@ -43,6 +46,7 @@ def _write(found: Comparison) -> None:
 
 def _print(found: Comparison) -> None:
     console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, _WIDTH)
     style = "bold red" if found.differing else "green"
     console.print(Text(found.sentence, style=style))
     for note in found.notes:

@@ -50,7 +50,7 @@ def compare(
     level
         Probability that anything is told to differ by chance, above 0, at most 0.5.
     least_size
-        Least |ratio - 1| that matters, 0 or more. The total-variation distance of histograms
+        Least difference of a ratio from 1 that matters, 0 or more. The total-variation distance of histograms
         matters from half of it on: then their bins differ by ``least_size`` in the mean.
 
     Raises
