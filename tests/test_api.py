@@ -19,10 +19,10 @@ WORDS = simulated_words(9000, profile=BRIGHT)
 
 def test_the_public_names_are_these() -> None:
     assert dir(muonscope) == [
-        "Account", "Archive", "ArchivedRun", "Dashboard", "Detector", "Judgement",
+        "Account", "Archive", "ArchivedRun", "Comparison", "Dashboard", "Detector", "Judgement",
         "MuonscopeError", "Recording", "Sent", "Simulated", "Stop", "Summary", "WindowSummary",
-        "WindowTable", "__version__", "archive", "calibrate", "judge", "open", "process", "replay",
-        "serve", "shipped_detector", "simulate", "summarise", "tracks",
+        "WindowTable", "__version__", "archive", "calibrate", "compare", "judge", "open", "process",
+        "replay", "serve", "shipped_detector", "simulate", "summarise", "tracks",
     ]  # fmt: skip
 
 

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from muonscope.dashboard.launch import Dashboard, serve
     from muonscope.detector import Detector, shipped_detector
     from muonscope.errors import MuonscopeError
+    from muonscope.processing.comparing import compare
     from muonscope.processing.judging import Judgement, judge
     from muonscope.processing.process import process
     from muonscope.processing.reporter import Account
+    from muonscope.quality.comparison import Comparison
     from muonscope.replaying.replay import Sent, replay
     from muonscope.stopping import Stop
 
@@ -31,6 +33,7 @@ __all__ = [
     "Account",
     "Archive",
     "ArchivedRun",
+    "Comparison",
     "Dashboard",
     "Detector",
     "Judgement",
@@ -45,6 +48,7 @@ __all__ = [
     "__version__",
     "archive",
     "calibrate",
+    "compare",
     "judge",
     "open",
     "process",
@@ -60,6 +64,7 @@ _HOMES = {
     "Account": "muonscope.processing.reporter",
     "Archive": "muonscope.archiving.archive",
     "ArchivedRun": "muonscope.archiving.archived_run",
+    "Comparison": "muonscope.quality.comparison",
     "Dashboard": "muonscope.dashboard.launch",
     "Detector": "muonscope.detector",
     "Judgement": "muonscope.processing.judging",
@@ -73,6 +78,7 @@ _HOMES = {
     "WindowTable": "muonscope.counting.window_table",
     "archive": "muonscope.archiving.archive",
     "calibrate": "muonscope.replaying.calibrate",
+    "compare": "muonscope.processing.comparing",
     "judge": "muonscope.processing.judging",
     "open": "muonscope.api",
     "process": "muonscope.processing.process",

@@ -14,7 +14,7 @@
     |   +-- SinkExistsError           there already, and ``--force`` was not given
     |   +-- RolledBackError           what was published was taken back; it can be made again
     +-- StateError                6   a state directory that does not fit this run
-    +-- VerdictError              7   data that were judged to be as bad as ``--fail-on`` says
+    +-- VerdictError              7   data as bad, or as different, as ``--fail-on`` says
     +-- AccountingError          70   the accounting law is broken: a bug in muonscope
 
 A message says what was found, what was expected, where, and what to do. Errors of
@@ -101,7 +101,7 @@ class StateError(MuonscopeError):
 
 
 class VerdictError(MuonscopeError):
-    """Data that were judged to be as bad as was asked to fail on."""
+    """Data that are as bad, or as different, as was asked to fail on."""
 
     exit_code = 7
 

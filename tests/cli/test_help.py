@@ -11,13 +11,16 @@ from helpers.patience import patience
 
 COMMANDS = (
     "process", "inspect", "convert", "simulate", "tracks", "calibrate", "export", "judge",
-    "replay", "topics",
+    "compare", "replay", "topics",
     "dashboard", "demo", "runs list", "runs show", "runs note", "runs rebuild", "runs thin",
     "good propose", "good sign", "good show",
     "detectors list", "detectors show", "detectors check",
     "alarms test", "alarms list", "alarms ack", "alarms silence",
 )  # fmt: skip
-LINES = {"": 30, "process": 39, "replay": 26, "dashboard": 36, "judge": 29, "simulate": 25}
+LINES = {
+    "": 30, "process": 39, "replay": 26, "dashboard": 36, "judge": 29, "compare": 31,
+    "simulate": 25,
+}  # fmt: skip
 """What a screen has room for, where that is not 24: a run from Kafka with Spark has options."""
 HEAVY = (
     "numpy", "numba", "llvmlite", "pyarrow", "rich", "fsspec", "orjson", "s3fs", "hist",

@@ -6,6 +6,7 @@ is why the total of a long run takes no reading of its windows.
 """
 
 import sqlite3
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,10 +81,11 @@ class Catalogue:
             self._base.close()
             self._base = _made(None)
             self._take_in(runs)
+        self._closing = weakref.finalize(self, self._base.close)
 
     def close(self) -> None:
-        """Close it."""
-        self._base.close()
+        """Close it; so does the end of the last run that is read from it."""
+        self._closing()
 
     def _take_in(self, runs: Sequence[RunFolder]) -> None:
         """Take in what has changed in the files."""

@@ -34,6 +34,7 @@ from muonscope.cli.options import (
 )
 from muonscope.dashboard.options import DashboardOptions, DemoOptions
 from muonscope.errors import MuonscopeError, SinkError
+from muonscope.processing.compare_options import CompareOptions
 from muonscope.processing.export_options import ExportOptions
 from muonscope.processing.judge_options import JudgeOptions
 from muonscope.processing.options import ProcessOptions
@@ -175,6 +176,11 @@ for _made in (
         "judge", JudgeOptions, ("muonscope.cli.judge", "judge_command"),
         "Tell whether data are good: what is wrong, since when, and what to do.",
         "judge results.jsonl --reference good.jsonl",
+    ),
+    _command(
+        "compare", CompareOptions, ("muonscope.cli.compare", "compare_command"),
+        "Tell what differs between a run and a reference, worst first.",
+        "compare results.jsonl good.jsonl --to report.html",
     ),
     _command(
         "replay", ReplayOptions, ("muonscope.cli.replay", "replay_command"),

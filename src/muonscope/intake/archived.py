@@ -11,6 +11,7 @@ from muonscope.archiving.windows_file import Piece
 from muonscope.counting.summary import Summary
 from muonscope.detector import Detector
 from muonscope.errors import OptionError
+from muonscope.results.good_list import GoodList
 from muonscope.results.message import condensed_message
 from muonscope.results.read_message import WindowResult
 
@@ -20,9 +21,9 @@ __all__ = ["ArchivedResults"]
 class ArchivedResults:
     """Runs of one detector: those of an archive, or one that is named by its folder."""
 
-    def __init__(self, runs: Sequence[ArchivedRun]) -> None:
-        """Take the runs, in their order; at least one."""
-        self.runs = list(runs)
+    def __init__(self, runs: Sequence[ArchivedRun], good: GoodList | None = None) -> None:
+        """Take one run or more, in their order; of a ``good`` list only its windows."""
+        self.runs, self._good = list(runs), good
         self.described: Detector = self.runs[0].detector
         self.detector = self.described.name
 
@@ -60,7 +61,7 @@ class ArchivedResults:
             If a part is damaged.
         """
         for run in self.runs:
-            for piece in run.pieces():
+            for piece in run.pieces(good=self._good):
                 yield _result(run, piece)
 
     def messages(self) -> Iterator[tuple[bytes, float]]:
@@ -83,7 +84,7 @@ class ArchivedResults:
             If a part is damaged.
         """
         for run in self.runs:
-            for piece in run.pieces():
+            for piece in run.pieces(good=self._good):
                 about = run.about
                 message = condensed_message(
                     piece.summary, about.run, piece.place, piece.first_orbit, about.conditions
