@@ -7,7 +7,7 @@ is why the total of a long run takes no reading of its windows.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from muonscope.counting.summary import Summary
 from muonscope.detector import Detector
 from muonscope.errors import DetectorError, FormatError
 
-__all__ = ["Catalogue", "PartFacts"]
+__all__ = ["Catalogue", "PartFacts", "remove_catalogue"]
 
 _VERSION = 1
 _PATIENCE_S = 10.0
@@ -71,14 +71,19 @@ class Catalogue:
             If this is no archive.
         """
         runs = folder.runs()
+        self._path = folder.catalogue
         self._base = _opened(folder.catalogue)
         self.damaged: list[str] = []
         """What could not be read of the archive, in words."""
         try:
             self._take_in(runs)
-        except sqlite3.OperationalError:  # an archive that is only to be read, or a full disk
+        except (sqlite3.DatabaseError, ValueError) as exc:
             self._base.close()
-            self._base = _made(None)
+            if isinstance(exc, sqlite3.OperationalError):  # only to be read, or a full disk
+                self._base = _made(None)
+            else:
+                remove_catalogue(folder.catalogue)
+                self._base = _opened(folder.catalogue)
             self._take_in(runs)
 
     def close(self) -> None:
@@ -91,9 +96,11 @@ class Catalogue:
         self._drop_others({run.run for run in runs})
         for run in runs:
             try:
-                self._refresh(run)
+                self.refresh(run)
             except (FormatError, DetectorError) as exc:
                 self.damaged.append(str(exc))
+        for name in self.runs():  # what is damaged of them is found now, and made again
+            self.parts(name)
 
     def runs(self) -> dict[str, RunFile]:
         """Return what each run is, by its name."""
@@ -117,10 +124,22 @@ class Catalogue:
             (total,) = self._base.execute(
                 "SELECT total FROM parts WHERE run = ? AND epoch = ? AND hour = ?", (run, *part)
             ).fetchone()
-            found.append(_unpacked(total, empty))
+            try:
+                found.append(_unpacked(total, empty))
+            except (ValueError, zstandard.ZstdError) as exc:
+                raise FormatError(
+                    f"{self._path}: is damaged: {exc}; `muonscope runs rebuild` makes it again"
+                ) from exc
         return found
 
-    def _refresh(self, folder: RunFolder) -> None:
+    def refresh(self, folder: RunFolder) -> None:
+        """Take in what has changed in the files of a run.
+
+        Raises
+        ------
+        FormatError, DetectorError
+            If what the run is cannot be read. Parts that cannot be are left out, and noted.
+        """
         run, stamp = folder.run, _stamp(folder.about)
         known = self._base.execute("SELECT stamp FROM runs WHERE run = ?", (run,)).fetchone()
         about = read_run_file(folder.about)
@@ -139,7 +158,11 @@ class Catalogue:
         if fresh:
             detector = about.read_detector(folder.about)
             for part, path in fresh.items():
-                self._take(run, part, path, detector, about)
+                try:
+                    self._take(run, part, path, detector, about)
+                except FormatError as exc:
+                    self.damaged.append(str(exc))
+                    del sealed[part]
         if gone := there.keys() - sealed.keys():
             with self._writing() as base:
                 base.executemany(
@@ -182,8 +205,15 @@ def _opened(path: Path) -> sqlite3.Connection:
         except sqlite3.OperationalError:  # a folder that is only to be read, or a full disk
             break
         except sqlite3.DatabaseError:
-            path.unlink(missing_ok=True)
+            remove_catalogue(path)
     return _made(None)
+
+
+def remove_catalogue(path: Path) -> None:
+    """Remove a catalogue with all that SQLite keeps beside it, as far as that can be."""
+    for name in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            path.with_name(path.name + name).unlink(missing_ok=True)
 
 
 def _made(path: Path | None) -> sqlite3.Connection:
@@ -226,7 +256,8 @@ def _facts(windows: SealedWindows) -> PartFacts:
 
 def _packed(summary: Summary) -> bytes:
     told = [summary.live_orbits, {n: a.ravel().tolist() for n, a in summary.arrays.items()}]
-    return zstandard.compress(msgspec.msgpack.encode(told))
+    packer = zstandard.ZstdCompressor(write_checksum=True)
+    return packer.compress(msgspec.msgpack.encode(told))
 
 
 def _unpacked(data: bytes, empty: Summary) -> Summary:

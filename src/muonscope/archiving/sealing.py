@@ -11,8 +11,8 @@ from pathlib import Path
 
 from muonscope.archiving.folders import Part, RunFolder
 from muonscope.archiving.journal import Journal, read_journal
-from muonscope.archiving.minutes_file import write_minutes
-from muonscope.archiving.run_file import sync_folder, write_whole
+from muonscope.archiving.minutes_file import hours_of, read_minutes, write_minutes
+from muonscope.archiving.run_file import remove_files, write_whole
 from muonscope.archiving.windows_file import (
     SealedWindows,
     joined_windows,
@@ -51,6 +51,7 @@ def seal(
     fresh = (
         window for window in chain.from_iterable(map(read_journal, journals))
         if window.place not in there and window.place not in left
+        and not (old and old.is_thinned)
     )  # fmt: skip
     table = windows_table(fresh, detector, blocks, first_piece=first_piece)
     if table.num_rows:
@@ -60,9 +61,7 @@ def seal(
         write_whole(path, buffer.getvalue())
     if path.exists():
         _write_minutes(folder, part, SealedWindows.read(path, detector, blocks))
-    for journal in journals:
-        journal.unlink()
-    sync_folder(journals[0].parent)
+    remove_files(journals)
 
 
 def _left(
@@ -89,15 +88,30 @@ def _write_minutes(folder: RunFolder, part: Part, sealed: SealedWindows) -> None
         rebuild_minutes(folder, sealed.detector, sealed.blocks)
 
 
-def rebuild_minutes(folder: RunFolder, detector: Detector, blocks: Sequence[Block]) -> None:
-    """Make all files of minutes of a run again from its sealed windows.
+def rebuild_minutes(folder: RunFolder, detector: Detector, blocks: Sequence[Block]) -> list[str]:
+    """Make all minutes of a run again from its sealed windows.
+
+    Those of an hour that was thinned stay: its windows may tell less than they do. Return what
+    is damaged of the windows, in words.
 
     Raises
     ------
-    SinkError, FormatError
-        If they cannot be written, or a part is damaged.
+    SinkError
+        If they cannot be written.
     """
+    kept = set[Part]()
     for path in folder.minutes():
-        path.unlink()
+        try:
+            kept |= hours_of(read_minutes([path])).keys()
+        except FormatError:
+            remove_files([path])
+    damaged = []
     for part, path in folder.sealed().items():
-        write_minutes(folder, part, SealedWindows.read(path, detector, blocks).pieces())
+        try:
+            sealed = SealedWindows.read(path, detector, blocks)
+        except FormatError as exc:
+            damaged.append(str(exc))
+            continue
+        if not (sealed.is_thinned and part in kept):
+            write_minutes(folder, part, sealed.pieces())
+    return damaged

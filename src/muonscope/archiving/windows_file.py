@@ -111,7 +111,7 @@ def write_windows(table: pa.Table, file: Any) -> None:
         table, file, compression="zstd", compression_level=9, row_group_size=_GROUP_ROWS,
         use_dictionary=[f"{n}.list.element" if pa.types.is_list(table.schema.field(n).type) else n
                         for n in table.column_names if n not in _DELTAS],
-        column_encoding=dict.fromkeys(_DELTAS, "DELTA_BINARY_PACKED"),
+        column_encoding=dict.fromkeys(_DELTAS, "DELTA_BINARY_PACKED"), write_page_checksum=True,
     )  # fmt: skip
 
 
@@ -142,13 +142,17 @@ class SealedWindows:
             If it is damaged, or of another detector.
         """
         try:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
                 known = set(file.schema_arrow.names)
                 wanted = None if columns is None else [name for name in columns if name in known]
                 table = file.read(wanted).replace_schema_metadata(file.schema_arrow.metadata)
-        except (OSError, pa.ArrowException) as exc:
+            changes_of(table.schema.metadata)
+            lacking = [n for n, *_ in HEAD if n not in known]
+        except (OSError, ValueError, pa.ArrowException, msgspec.MsgspecError) as exc:
             raise FormatError(f"{path}: cannot be read: {exc}") from exc
-        told = (table.schema.metadata or {}).get(b"detector_hash", b"").decode()
+        if lacking:
+            raise FormatError(f"{path}: has no column {lacking[0]}")
+        told = (table.schema.metadata or {}).get(b"detector_hash", b"").decode("utf-8", "replace")
         if told != detector.fingerprint:
             raise FormatError(
                 f"{path}: found detector {told or 'none'}, expected {detector.fingerprint}"
@@ -170,6 +174,11 @@ class SealedWindows:
         plain = column.cast(pa.int64()) if name == "at" else column
         numbers: npt.NDArray[Any] = plain.to_numpy()
         return numbers / 1e3 if name == "at" else numbers
+
+    @property
+    def is_thinned(self) -> bool:
+        """Whether rows are of several windows: which those were is not known any more."""
+        return bool((self.numbers("windows") > 1).any())
 
     @property
     def places(self) -> list[tuple[int, int]]:

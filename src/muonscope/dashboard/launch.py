@@ -29,8 +29,9 @@ from muonscope.dashboard.security import Access, PatientProtocol
 from muonscope.dashboard.server import DashboardServer, make_app
 from muonscope.dashboard.verdicts import Learner, LiveJudge
 from muonscope.dashboard.word_feed import WordFeed, word_plan
-from muonscope.errors import FormatError, MuonscopeError, SinkError
+from muonscope.errors import FormatError, MuonscopeError, OptionError, SinkError
 from muonscope.events import Event, EventKind, Tell
+from muonscope.intake.archived import ArchivedResults
 from muonscope.intake.find_results import Found, detector_of_results, find_results
 from muonscope.intake.opening import is_simulated
 from muonscope.intake.pace import check_speed
@@ -210,6 +211,8 @@ def _live_and_feed(options: DashboardOptions, stop: Stop, tell: Tell) -> tuple[L
     compared = builder.build(options.reference)
 
     archivist = None
+    if options.archive and isinstance(found, ArchivedResults):
+        raise OptionError("--archive: found an archive as the source, which is shown as it is")
     if options.archive:
         archivist = Archivist(options.archive, plan.detector, tell, time.time)
 
