@@ -22,8 +22,8 @@ from muonscope.results.read_message import WindowResult
 from muonscope.simulation.options import detector_of
 
 __all__ = [
-    "AN_HOUR", "OPENED", "SECOND", "Place", "about", "archive_of", "as_told", "change", "detector", "kept",
-    "placed", "run_of", "same_counts", "state_at", "sums", "writer_of",
+    "AN_HOUR", "OPENED", "SECOND", "Place", "about", "archive_of", "as_told", "change", "detector",
+    "kept", "placed", "run_of", "same_counts", "state_at", "sums", "writer_of",
 ]  # fmt: skip
 
 SECOND = 11_223

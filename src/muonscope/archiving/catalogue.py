@@ -75,9 +75,10 @@ class Catalogue:
         self._base = _opened(folder.catalogue)
         self.damaged: list[str] = []
         """What could not be read of the archive, in words."""
+        self._runs: dict[str, RunFile] = {}
         try:
             self._take_in(runs)
-        except (sqlite3.DatabaseError, ValueError) as exc:
+        except (sqlite3.DatabaseError, ValueError, zstandard.ZstdError) as exc:
             self._base.close()
             if isinstance(exc, sqlite3.OperationalError):  # only to be read, or a full disk
                 self._base = _made(None)
@@ -93,6 +94,7 @@ class Catalogue:
     def _take_in(self, runs: Sequence[RunFolder]) -> None:
         """Take in what has changed in the files."""
         self.damaged.clear()
+        self._runs.clear()
         self._drop_others({run.run for run in runs})
         for run in runs:
             try:
@@ -104,8 +106,7 @@ class Catalogue:
 
     def runs(self) -> dict[str, RunFile]:
         """Return what each run is, by its name."""
-        rows = self._base.execute("SELECT run, about FROM runs ORDER BY run")
-        return {run: msgspec.json.decode(about, type=RunFile) for run, about in rows}
+        return dict(sorted(self._runs.items()))
 
     def parts(self, run: str) -> dict[Part, PartFacts]:
         """Return what the sealed parts of a run are, in their order."""
@@ -113,7 +114,7 @@ class Catalogue:
             "SELECT epoch, hour, facts FROM parts WHERE run = ? ORDER BY epoch, hour", (run,)
         )
         return {
-            Part(epoch, hour): msgspec.json.decode(facts, type=PartFacts)
+            Part(epoch, hour): msgspec.json.decode(zstandard.decompress(facts), type=PartFacts)
             for epoch, hour, facts in rows
         }
 
@@ -142,7 +143,7 @@ class Catalogue:
         """
         run, stamp = folder.run, _stamp(folder.about)
         known = self._base.execute("SELECT stamp FROM runs WHERE run = ?", (run,)).fetchone()
-        about = read_run_file(folder.about)
+        about = self._runs[run] = read_run_file(folder.about)
         if known is None or known[0] != stamp:
             with self._writing() as base:
                 text = msgspec.json.encode(about).decode()
@@ -173,7 +174,7 @@ class Catalogue:
     def _take(self, run: str, part: Part, path: Path, detector: Detector, about: RunFile) -> None:
         stamp = _stamp(path)
         windows = SealedWindows.read(path, detector, about.blocks)
-        facts = msgspec.json.encode(_facts(windows))
+        facts = _checked(msgspec.json.encode(_facts(windows)))
         row = (run, *part, stamp, facts, _packed(windows.total()))
         with self._writing() as base:
             base.execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?)", row)
@@ -256,8 +257,12 @@ def _facts(windows: SealedWindows) -> PartFacts:
 
 def _packed(summary: Summary) -> bytes:
     told = [summary.live_orbits, {n: a.ravel().tolist() for n, a in summary.arrays.items()}]
-    packer = zstandard.ZstdCompressor(write_checksum=True)
-    return packer.compress(msgspec.msgpack.encode(told))
+    return _checked(msgspec.msgpack.encode(told))
+
+
+def _checked(data: bytes) -> bytes:
+    """Return data with a checksum, compressed."""
+    return zstandard.ZstdCompressor(write_checksum=True).compress(data)
 
 
 def _unpacked(data: bytes, empty: Summary) -> Summary:

@@ -99,9 +99,11 @@ class Journal:
         try:
             self._write(_MAGIC)
             sync_folder(path.parent)
-        except OSError as exc:
+        except BaseException as exc:
             self._file.close()
-            raise SinkError(f"{path}: cannot be written: {why(exc)}") from exc
+            if isinstance(exc, OSError):
+                raise SinkError(f"{path}: cannot be written: {why(exc)}") from exc
+            raise
 
     def put(self, window: Kept) -> None:
         """Add a window; what cannot be written whole is not there at all.

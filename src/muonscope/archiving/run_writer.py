@@ -7,6 +7,7 @@ left out; one with other counts under the same name is counted apart, and people
 
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -161,12 +162,11 @@ class RunWriter:
             kept = [w for path in paths for w in read_journal(path, lists=True)]
             if all(window.place <= place for window in kept):
                 continue
-            journal = Journal(self.folder.new_journal(part))
-            for window in kept:
-                if window.place <= place:
-                    journal.put(window)
-            journal.sync()
-            journal.close()
+            with closing(Journal(self.folder.new_journal(part))) as journal:
+                for window in kept:
+                    if window.place <= place:
+                        journal.put(window)
+                journal.sync()
             remove_files(paths)
         self._known.clear()
         self._carried = self._left_open()

@@ -6,6 +6,7 @@ file already is left out, and a journal goes only after the file with its window
 
 import io
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 
@@ -68,17 +69,14 @@ def _left(
     folder: RunFolder, part: Part, journals: Sequence[Path], last: tuple[int, int]
 ) -> set[tuple[int, int]]:
     """Put the windows after ``last`` into a journal of their own; return their places."""
-    windows = (w for path in journals for w in read_journal(path, lists=True) if w.place > last)
-    left = set[tuple[int, int]]()
-    journal = None
-    for window in windows:
-        journal = journal or Journal(folder.new_journal(part))
-        journal.put(window)
-        left.add(window.place)
-    if journal:
-        journal.sync()
-        journal.close()
-    return left
+    told = chain.from_iterable(read_journal(path, lists=True) for path in journals)
+    windows = [window for window in told if window.place > last]
+    if windows:
+        with closing(Journal(folder.new_journal(part))) as journal:
+            for window in windows:
+                journal.put(window)
+            journal.sync()
+    return {window.place for window in windows}
 
 
 def _write_minutes(folder: RunFolder, part: Part, sealed: SealedWindows) -> None:
