@@ -13,7 +13,7 @@ import pyarrow as pa
 from msgspec.structs import asdict
 from pyarrow import compute
 
-from muonscope.archiving.catalogue import Catalogue, PartFacts
+from muonscope.archiving.catalogue import Catalogue, PartFacts, stamp_of
 from muonscope.archiving.folders import Part, RunFolder
 from muonscope.archiving.journal import Kept, read_journal
 from muonscope.archiving.minutes_file import (
@@ -54,13 +54,16 @@ class ArchivedRun:
         self.detector: Detector = about.read_detector(folder.about)
         self.blocks: tuple[Block, ...] = tuple(about.blocks)
         self._catalogue = catalogue
+        self._seen: (
+            tuple[dict[Part, str], tuple[dict[Part, PartFacts], list[SealedWindows]]] | None
+        ) = None
 
     @property
     def name(self) -> str:
         """Its name."""
         return self.about.run
 
-    @cached_property
+    @property
     def parts(self) -> dict[Part, PartFacts]:
         """The sealed parts, in their order.
 
@@ -71,7 +74,7 @@ class ArchivedRun:
         """
         return self._as_it_is[0]
 
-    @cached_property
+    @property
     def open_windows(self) -> list[SealedWindows]:
         """The windows that are not sealed yet, part by part.
 
@@ -82,9 +85,16 @@ class ArchivedRun:
         """
         return self._as_it_is[1]
 
-    @cached_property
+    @property
     def _as_it_is(self) -> tuple[dict[Part, PartFacts], list[SealedWindows]]:
-        """Sealed parts and open windows of one moment, while another process may seal.
+        """Sealed parts and open windows of one moment; of another once more has been sealed."""
+        stamps = {part: stamp_of(path) for part, path in self.folder.sealed().items()}
+        if self._seen is None or self._seen[0] != stamps:
+            self._seen = stamps, self._look()
+        return self._seen[1]
+
+    def _look(self) -> tuple[dict[Part, PartFacts], list[SealedWindows]]:
+        """Return sealed parts and open windows, while another process may seal.
 
         Journals are read before the catalogue: a window is in either, and if in both, it is
         left out here. A journal that is gone by then was sealed, or written again.
@@ -155,8 +165,9 @@ class ArchivedRun:
         if good:
             pieces = self.pieces(states={State.GOOD})
             return merged([empty, *(p.summary for p in pieces)], self.detector, self.blocks)
-        sums = self._catalogue.totals(self.name, list(self.parts), empty)
-        sums += [some.total() for some in self.open_windows]
+        parts, opened = self._as_it_is
+        sums = self._catalogue.totals(self.name, list(parts), empty)
+        sums += [some.total() for some in opened]
         return merged([empty, *sums], self.detector, self.blocks)
 
     def pieces(

@@ -23,7 +23,7 @@ from muonscope.counting.summary import Summary
 from muonscope.detector import Detector
 from muonscope.errors import DetectorError, FormatError
 
-__all__ = ["Catalogue", "PartFacts", "remove_catalogue"]
+__all__ = ["Catalogue", "PartFacts", "remove_catalogue", "stamp_of"]
 
 _VERSION = 1
 _PATIENCE_S = 10.0
@@ -141,7 +141,7 @@ class Catalogue:
         FormatError, DetectorError
             If what the run is cannot be read. Parts that cannot be are left out, and noted.
         """
-        run, stamp = folder.run, _stamp(folder.about)
+        run, stamp = folder.run, stamp_of(folder.about)
         known = self._base.execute("SELECT stamp FROM runs WHERE run = ?", (run,)).fetchone()
         about = self._runs[run] = read_run_file(folder.about)
         if known is None or known[0] != stamp:
@@ -155,7 +155,7 @@ class Catalogue:
                 "SELECT epoch, hour, stamp FROM parts WHERE run = ?", (run,)
             )
         }
-        fresh = {part: path for part, path in sealed.items() if there.get(part) != _stamp(path)}
+        fresh = {part: path for part, path in sealed.items() if there.get(part) != stamp_of(path)}
         if fresh:
             detector = about.read_detector(folder.about)
             for part, path in fresh.items():
@@ -172,7 +172,7 @@ class Catalogue:
                 )
 
     def _take(self, run: str, part: Part, path: Path, detector: Detector, about: RunFile) -> None:
-        stamp = _stamp(path)
+        stamp = stamp_of(path)
         windows = SealedWindows.read(path, detector, about.blocks)
         facts = _checked(msgspec.json.encode(_facts(windows)))
         row = (run, *part, stamp, facts, _packed(windows.total()))
@@ -235,7 +235,7 @@ def _made(path: Path | None) -> sqlite3.Connection:
     return base
 
 
-def _stamp(path: Path) -> str:
+def stamp_of(path: Path) -> str:
     """Return what changes when a file does."""
     stat = path.stat()
     return f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}"
