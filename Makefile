@@ -71,9 +71,10 @@ docs: .venv/installed ## Build the documentation; warnings are errors.
 kafka: .venv/installed ## A Kafka broker on 127.0.0.1:9092, from jars, until Ctrl-C.
 	$(BIN)/python tools/local_kafka.py
 
-soak: .venv/installed ## A week on the dashboard; kill replay, process and Spark 1,000 times; takes hours.
+soak: .venv/installed ## A week on the dashboard; kill replay, process, Spark, archives 1,500 times; takes hours.
 	$(BIN)/python tests/dashboard/soak.py --days 7
 	$(BIN)/python tests/kafka/soak.py --kills 1000
+	$(BIN)/python tests/archiving/soak.py --kills 500
 
 bench: .venv/installed ## Measure against the peers; prints ratios, checks the answers.
 	$(BIN)/python benchmarks/run.py

@@ -11,8 +11,8 @@ import pyarrow as pa
 from muonscope.archiving.archived_run import ArchivedRun
 from muonscope.archiving.catalogue import Catalogue
 from muonscope.archiving.folders import ArchiveFolder
-from muonscope.archiving.run_file import RunFile
-from muonscope.errors import OptionError, SourceNotFoundError
+from muonscope.archiving.run_file import RunFile, read_run_file
+from muonscope.errors import DetectorError, FormatError, OptionError, SourceNotFoundError
 from muonscope.quality.verdict import State
 
 __all__ = ["Archive", "archive", "run_row"]
@@ -51,7 +51,7 @@ class Archive:
         self, *, since: float = 0.0, detector: str = "", where: Mapping[str, str] | None = None,
         worst: str = "",
     ) -> pa.Table:  # fmt: skip
-        """Return a row for each run, the newest last.
+        """Return a row for each run, the newest last; one that cannot be read is in ``damaged``.
 
         Parameters
         ----------
@@ -68,15 +68,17 @@ class Archive:
         ------
         OptionError
             If there is no such state.
-        FormatError
-            If a journal is damaged.
         """
         least = _state(worst) if worst else State.GOOD
         rows = []
         for name, about in self._about.items():
             if not _fits(about, detector, where or {}):
                 continue
-            row = run_row(self[name])
+            try:
+                row = run_row(self[name])
+            except (FormatError, DetectorError) as exc:
+                self._note(str(exc))
+                continue
             if row["last_at"] / 1e3 >= since and State.named(row["worst"]) >= least:
                 rows.append(row)
         rows.sort(key=lambda row: (row["last_at"], row["run"]))
@@ -90,13 +92,22 @@ class Archive:
         ------
         SourceNotFoundError
             If there is none of this name.
+        FormatError, DetectorError
+            If what it is cannot be read.
         """
         if name not in self._about:
+            if name in {folder.run for folder in self.folder.runs()}:
+                self._about[name] = read_run_file(self.folder.run(name).about)
+                return self[name]
             known = ", ".join(list(self._about)[:20]) or "none"
             raise SourceNotFoundError(
                 f"{self.folder.path}: has no run {name!r}; there are: {known}"
             )
         return ArchivedRun(self.folder.run(name), self._about[name], self._catalogue)
+
+    def _note(self, text: str) -> None:
+        if text not in self._catalogue.damaged:
+            self._catalogue.damaged.append(text)
 
     def __iter__(self) -> Iterator[str]:
         """Go through the names of the runs."""

@@ -3,7 +3,7 @@
 What is not sealed yet is read from the journals, while another process may write them.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -13,10 +13,16 @@ import pyarrow as pa
 from msgspec.structs import asdict
 from pyarrow import compute
 
-from muonscope.archiving.catalogue import Catalogue, PartFacts
+from muonscope.archiving.catalogue import Catalogue, PartFacts, stamp_of
 from muonscope.archiving.folders import Part, RunFolder
-from muonscope.archiving.journal import read_journal
-from muonscope.archiving.minutes_file import minutes_table, read_minutes
+from muonscope.archiving.journal import Kept, read_journal
+from muonscope.archiving.minutes_file import (
+    MINUTE_KEYS,
+    hours_of,
+    is_of_others,
+    minutes_table,
+    read_minutes,
+)
 from muonscope.archiving.run_file import ChangeRecord, RunFile
 from muonscope.archiving.windows_file import Piece, SealedWindows
 from muonscope.archiving.windows_table import windows_table
@@ -49,30 +55,79 @@ class ArchivedRun:
         self.detector: Detector = about.read_detector(folder.about)
         self.blocks: tuple[Block, ...] = tuple(about.blocks)
         self._catalogue = catalogue
+        self._seen: (
+            tuple[dict[Part, str], tuple[dict[Part, PartFacts], list[SealedWindows]]] | None
+        ) = None
 
     @property
     def name(self) -> str:
         """Its name."""
         return self.about.run
 
-    @cached_property
+    @property
     def parts(self) -> dict[Part, PartFacts]:
-        """The sealed parts, in their order."""
-        return self._catalogue.parts(self.name)
+        """The sealed parts, in their order.
 
-    @cached_property
+        Raises
+        ------
+        FormatError
+            If one is damaged.
+        """
+        return self._as_it_is[0]
+
+    @property
     def open_windows(self) -> list[SealedWindows]:
-        """The windows that are not sealed yet, part by part."""
-        found = []
-        for part, paths in self.folder.journals().items():
-            sealed = self._sealed(part, ["epoch", "window"]) if part in self.parts else None
-            there = set(sealed.places) if sealed else set[tuple[int, int]]()
-            windows = chain.from_iterable(map(read_journal, paths))
-            fresh = (window for window in windows if window.place not in there)
-            table = windows_table(fresh, self.detector, self.blocks)
-            if table.num_rows:
-                found.append(SealedWindows(table, self.detector, self.blocks))
-        return found
+        """The windows that are not sealed yet, part by part.
+
+        Raises
+        ------
+        FormatError
+            If a journal is damaged.
+        """
+        return self._as_it_is[1]
+
+    @property
+    def _as_it_is(self) -> tuple[dict[Part, PartFacts], list[SealedWindows]]:
+        """Sealed parts and open windows of one moment; of another once more has been sealed."""
+        stamps = {part: stamp_of(path) for part, path in self.folder.sealed().items()}
+        if self._seen is None or self._seen[0] != stamps:
+            self._seen = stamps, self._look()
+        return self._seen[1]
+
+    def _look(self) -> tuple[dict[Part, PartFacts], list[SealedWindows]]:
+        """Return sealed parts and open windows, while another process may seal.
+
+        Journals are read before the catalogue: a window is in either, and if in both, it is
+        left out here. A journal that is gone by then was sealed, or written again.
+        """
+        while True:
+            journals = self.folder.journals()
+            try:
+                opened = {part: list(chain.from_iterable(map(read_journal, paths)))
+                          for part, paths in journals.items()}  # fmt: skip
+            except FormatError:
+                if self.folder.journals() == journals:
+                    raise
+                continue
+            self._catalogue.refresh(self.folder)
+            parts = self._catalogue.parts(self.name)
+            for part in self.folder.sealed().keys() - parts.keys():
+                self._sealed(part)  # which says what is wrong with it
+            fresh = (self._fresh(part, windows, parts) for part, windows in opened.items())
+            return parts, [some for some in fresh if len(some)]
+
+    def _fresh(
+        self, part: Part, windows: Sequence[Kept], parts: Mapping[Part, PartFacts]
+    ) -> SealedWindows:
+        """Return those of some windows that are not sealed."""
+        there, closed = set[tuple[int, int]](), False
+        if part in parts:
+            sealed = self._sealed(part, ["epoch", "window", "windows"])
+            there, closed = set(sealed.places), sealed.is_thinned
+        fresh = [window for window in windows if not closed and window.place not in there]
+        return SealedWindows(
+            windows_table(fresh, self.detector, self.blocks), self.detector, self.blocks
+        )
 
     @property
     def windows(self) -> int:
@@ -126,32 +181,37 @@ class ArchivedRun:
             states = {State.GOOD} if good is True else None
             pieces = self.pieces(states=states, good=None if good is True else good)
             return merged([empty, *(p.summary for p in pieces)], self.detector, self.blocks)
-        sums = self._catalogue.totals(self.name, list(self.parts), empty)
-        sums += [some.total() for some in self.open_windows]
+        parts, opened = self._as_it_is
+        sums = self._catalogue.totals(self.name, list(parts), empty)
+        sums += [some.total() for some in opened]
         return merged([empty, *sums], self.detector, self.blocks)
 
     def pieces(
-        self, *, states: Collection[State] | None = None, good: GoodList | None = None
-    ) -> Iterator[Piece]:
+        self, *, states: Collection[State] | None = None, good: GoodList | None = None,
+        of: Collection[Part] | None = None,
+    ) -> Iterator[Piece]:  # fmt: skip
         """Yield the pieces, of a minute at most each, in their order.
 
         Only those of some ``states``, if they are named; only those whose windows are all
-        ``good``, if a list is given.
+        ``good``, if a list is given; only those ``of`` some hours, if they are named.
 
         Raises
         ------
         FormatError
             If a part is damaged.
         """
-        for piece in self._all_pieces():
+        for piece in self._pieces_of(of):
             if states is not None and piece.state not in states:
                 continue
             if good is None or _is_good(piece, good.of(self.name, piece.epoch)):
                 yield piece
 
-    def _all_pieces(self) -> Iterator[Piece]:
-        waiting = [piece for some in self.open_windows for piece in some.pieces()]
-        for part in self.parts:
+    def _pieces_of(self, wanted: Collection[Part] | None) -> Iterator[Piece]:
+        waiting = [
+            piece for some in self.open_windows for piece in some.pieces()
+            if wanted is None or Part.of(piece.epoch, piece.first_orbit) in wanted
+        ]  # fmt: skip
+        for part in self.parts if wanted is None else [p for p in self.parts if p in wanted]:
             for piece in self._sealed(part).pieces():
                 while waiting and waiting[0].place < piece.place:
                     yield waiting.pop(0)
@@ -168,15 +228,27 @@ class ArchivedRun:
         FormatError
             If a part is damaged.
         """
-        tables = [self._sealed(part, columns).table for part in self.parts]
-        wanted = None if columns is None else list(columns)
-        tables += [some.table.select(wanted or some.table.column_names)
-                   for some in self.open_windows]  # fmt: skip
+        order = ["epoch", "window"]
+        wanted = None if columns is None else list(dict.fromkeys([*order, *columns]))
+        tables = [self._sealed(part, wanted).table for part in self.parts]
+        for some in self.open_windows:
+            names = wanted or some.table.column_names
+            tables.append(some.table.select([n for n in names if n in some.table.column_names]))
+        if not tables:
+            return pa.table({})
         plain = [table.replace_schema_metadata() for table in tables]
-        return pa.concat_tables(plain, promote_options="default") if plain else pa.table({})
+        whole = pa.concat_tables(plain, promote_options="default")
+        if self.open_windows:
+            whole = whole.sort_by([(name, "ascending") for name in order])
+        return whole if columns is None else whole.select(
+            [name for name in columns if name in whole.column_names]
+        )  # fmt: skip
 
     def trend(self, counter: str, *, every: str | float = "1min") -> pa.Table:
-        """Return a counter against time: ``run_s``, ``at``, ``live_s``, ``n``, ``hz``, ``state``.
+        """Return a counter against time.
+
+        The columns are ``epoch``, ``begin_s`` (since the first window of the epoch), ``at``,
+        ``windows``, ``live_s``, ``n``, ``hz`` and ``state`` (the worst).
 
         Parameters
         ----------
@@ -226,20 +298,31 @@ class ArchivedRun:
     def minutes(self, names: Sequence[str] | None = None) -> pa.Table:
         """Return the counters of each minute, or some of them, in the order of time.
 
+        Hours whose minutes are not in their file, or not all, are added up here.
+
         Raises
         ------
         FormatError
             If a file of minutes is damaged.
         """
-        sealed = read_minutes(self.folder.minutes(), names)
-        pieces = [piece for some in self.open_windows for piece in some.pieces()]
-        if not pieces:
-            return sealed
-        fresh = minutes_table(pieces)
-        return pa.concat_tables(
-            [sealed, fresh.select(names or fresh.column_names).replace_schema_metadata()],
-            promote_options="default",
-        )
+        asked = None if names is None else list(dict.fromkeys([*MINUTE_KEYS, *names]))
+        told = read_minutes(self.folder.minutes(), asked)
+        hours = hours_of(told)
+        late = {Part.of(int(some.numbers("epoch")[0]), int(some.numbers("first_orbit")[0]))
+                for some in self.open_windows}  # fmt: skip
+        again = [part for part, facts in self.parts.items()
+                 if part in late or hours.get(part) != facts.windows]  # fmt: skip
+        if again or late:
+            for part in again:
+                told = told.filter(is_of_others(told, part))
+            fresh = minutes_table(self.pieces(of={*late, *again}))
+            kept = [name for name in asked or fresh.column_names if name in fresh.column_names]
+            told = pa.concat_tables(
+                [told, fresh.select(kept).replace_schema_metadata()], promote_options="default"
+            ).sort_by([("epoch", "ascending"), ("minute", "ascending")])
+        return told if names is None else told.select(
+            [name for name in names if name in told.column_names]
+        )  # fmt: skip
 
     @cached_property
     def changes(self) -> list[ChangeRecord]:
@@ -295,5 +378,5 @@ def _counter(name: str) -> str:
     if what == "rate" and chamber.startswith("chamber") and chamber[7:].isdecimal():
         return f"hits{int(chamber[7:])}"
     if what:
-        raise FormatError(f"counter: found {name!r}, expected a name such as hits0, chamber0.rate")
+        raise OptionError(f"counter: found {name!r}, expected a name such as hits0, chamber0.rate")
     return name

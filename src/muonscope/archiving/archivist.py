@@ -11,7 +11,7 @@ from muonscope.archiving.journal import Kept
 from muonscope.archiving.run_file import ChangeRecord, RunFile, read_reference
 from muonscope.archiving.run_writer import RunWriter
 from muonscope.detector import Detector
-from muonscope.errors import OptionError
+from muonscope.errors import OptionError, SinkError
 from muonscope.events import Event, EventKind, Tell
 from muonscope.quality.judge import Judge
 from muonscope.quality.reference import Reference
@@ -73,7 +73,7 @@ class Archivist:
 
     def begin(
         self, run: str, window_orbits: int, conditions: Mapping[str, str], *,
-        tracking: bool, fresh: bool = False, force: bool = False,
+        tracking: bool, fresh: bool = False, force: bool = False, resumes: bool = False,
     ) -> RunWriter:  # fmt: skip
         """Begin a run, or go on with it; the run before is closed.
 
@@ -83,10 +83,13 @@ class Archivist:
             As :class:`~muonscope.archiving.run_writer.RunWriter` has it.
         """
         self.close()
+        if not run:
+            raise SinkError("a run without a name cannot be archived; name it with --run")
         about = RunFile(
             run=run, detector=self._detector.name, detector_hash=self._detector.fingerprint,
             detector_toml=RunFile.described(self._detector), window_orbits=window_orbits,
             tracking=tracking, conditions=dict(conditions), begun_at=self._clock(),
+            resumes=resumes,
         )  # fmt: skip
         folder = self._folder.run(run)
         self._writer = RunWriter(folder, about, self._detector, fresh=fresh, force=force)
@@ -121,8 +124,7 @@ class Archivist:
         changes = [ChangeRecord.of(change, noted.at) for change in noted.changes]
         if not writer.take(Kept.of(result, noted.at, noted.state, changes)):
             return
-        if noted.reference and noted.reference.name != writer.about.reference:
-            writer.remember(noted.reference)
+        writer.remember(noted.profile, noted.reference)
 
     def sync(self) -> None:
         """Make durable what was taken.

@@ -8,7 +8,7 @@ is why the total of a long run takes no reading of its windows.
 import sqlite3
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from muonscope.counting.summary import Summary
 from muonscope.detector import Detector
 from muonscope.errors import DetectorError, FormatError
 
-__all__ = ["Catalogue", "PartFacts"]
+__all__ = ["Catalogue", "PartFacts", "remove_catalogue", "stamp_of"]
 
 _VERSION = 1
 _PATIENCE_S = 10.0
@@ -72,14 +72,20 @@ class Catalogue:
             If this is no archive.
         """
         runs = folder.runs()
+        self._path = folder.catalogue
         self._base = _opened(folder.catalogue)
         self.damaged: list[str] = []
         """What could not be read of the archive, in words."""
+        self._runs: dict[str, RunFile] = {}
         try:
             self._take_in(runs)
-        except sqlite3.OperationalError:  # an archive that is only to be read, or a full disk
+        except (sqlite3.DatabaseError, ValueError, zstandard.ZstdError) as exc:
             self._base.close()
-            self._base = _made(None)
+            if isinstance(exc, sqlite3.OperationalError):  # only to be read, or a full disk
+                self._base = _made(None)
+            else:
+                remove_catalogue(folder.catalogue)
+                self._base = _opened(folder.catalogue)
             self._take_in(runs)
         self._closing = weakref.finalize(self, self._base.close)
 
@@ -90,17 +96,19 @@ class Catalogue:
     def _take_in(self, runs: Sequence[RunFolder]) -> None:
         """Take in what has changed in the files."""
         self.damaged.clear()
+        self._runs.clear()
         self._drop_others({run.run for run in runs})
         for run in runs:
             try:
-                self._refresh(run)
+                self.refresh(run)
             except (FormatError, DetectorError) as exc:
                 self.damaged.append(str(exc))
+        for name in self.runs():  # what is damaged of them is found now, and made again
+            self.parts(name)
 
     def runs(self) -> dict[str, RunFile]:
         """Return what each run is, by its name."""
-        rows = self._base.execute("SELECT run, about FROM runs ORDER BY run")
-        return {run: msgspec.json.decode(about, type=RunFile) for run, about in rows}
+        return dict(sorted(self._runs.items()))
 
     def parts(self, run: str) -> dict[Part, PartFacts]:
         """Return what the sealed parts of a run are, in their order."""
@@ -108,7 +116,7 @@ class Catalogue:
             "SELECT epoch, hour, facts FROM parts WHERE run = ? ORDER BY epoch, hour", (run,)
         )
         return {
-            Part(epoch, hour): msgspec.json.decode(facts, type=PartFacts)
+            Part(epoch, hour): msgspec.json.decode(zstandard.decompress(facts), type=PartFacts)
             for epoch, hour, facts in rows
         }
 
@@ -119,13 +127,25 @@ class Catalogue:
             (total,) = self._base.execute(
                 "SELECT total FROM parts WHERE run = ? AND epoch = ? AND hour = ?", (run, *part)
             ).fetchone()
-            found.append(_unpacked(total, empty))
+            try:
+                found.append(_unpacked(total, empty))
+            except (ValueError, zstandard.ZstdError) as exc:
+                raise FormatError(
+                    f"{self._path}: is damaged: {exc}; `muonscope runs rebuild` makes it again"
+                ) from exc
         return found
 
-    def _refresh(self, folder: RunFolder) -> None:
-        run, stamp = folder.run, _stamp(folder.about)
+    def refresh(self, folder: RunFolder) -> None:
+        """Take in what has changed in the files of a run.
+
+        Raises
+        ------
+        FormatError, DetectorError
+            If what the run is cannot be read. Parts that cannot be are left out, and noted.
+        """
+        run, stamp = folder.run, stamp_of(folder.about)
         known = self._base.execute("SELECT stamp FROM runs WHERE run = ?", (run,)).fetchone()
-        about = read_run_file(folder.about)
+        about = self._runs[run] = read_run_file(folder.about)
         if known is None or known[0] != stamp:
             with self._writing() as base:
                 text = msgspec.json.encode(about).decode()
@@ -137,11 +157,15 @@ class Catalogue:
                 "SELECT epoch, hour, stamp FROM parts WHERE run = ?", (run,)
             )
         }
-        fresh = {part: path for part, path in sealed.items() if there.get(part) != _stamp(path)}
+        fresh = {part: path for part, path in sealed.items() if there.get(part) != stamp_of(path)}
         if fresh:
             detector = about.read_detector(folder.about)
             for part, path in fresh.items():
-                self._take(run, part, path, detector, about)
+                try:
+                    self._take(run, part, path, detector, about)
+                except FormatError as exc:
+                    self.damaged.append(str(exc))
+                    del sealed[part]
         if gone := there.keys() - sealed.keys():
             with self._writing() as base:
                 base.executemany(
@@ -150,9 +174,9 @@ class Catalogue:
                 )
 
     def _take(self, run: str, part: Part, path: Path, detector: Detector, about: RunFile) -> None:
-        stamp = _stamp(path)
+        stamp = stamp_of(path)
         windows = SealedWindows.read(path, detector, about.blocks)
-        facts = msgspec.json.encode(_facts(windows))
+        facts = _checked(msgspec.json.encode(_facts(windows)))
         row = (run, *part, stamp, facts, _packed(windows.total()))
         with self._writing() as base:
             base.execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?)", row)
@@ -184,8 +208,15 @@ def _opened(path: Path) -> sqlite3.Connection:
         except sqlite3.OperationalError:  # a folder that is only to be read, or a full disk
             break
         except sqlite3.DatabaseError:
-            path.unlink(missing_ok=True)
+            remove_catalogue(path)
     return _made(None)
+
+
+def remove_catalogue(path: Path) -> None:
+    """Remove a catalogue with all that SQLite keeps beside it, as far as that can be."""
+    for name in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            path.with_name(path.name + name).unlink(missing_ok=True)
 
 
 def _made(path: Path | None) -> sqlite3.Connection:
@@ -206,7 +237,7 @@ def _made(path: Path | None) -> sqlite3.Connection:
     return base
 
 
-def _stamp(path: Path) -> str:
+def stamp_of(path: Path) -> str:
     """Return what changes when a file does."""
     stat = path.stat()
     return f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}"
@@ -228,7 +259,12 @@ def _facts(windows: SealedWindows) -> PartFacts:
 
 def _packed(summary: Summary) -> bytes:
     told = [summary.live_orbits, {n: a.ravel().tolist() for n, a in summary.arrays.items()}]
-    return zstandard.compress(msgspec.msgpack.encode(told))
+    return _checked(msgspec.msgpack.encode(told))
+
+
+def _checked(data: bytes) -> bytes:
+    """Return data with a checksum, compressed."""
+    return zstandard.ZstdCompressor(write_checksum=True).compress(data)
 
 
 def _unpacked(data: bytes, empty: Summary) -> Summary:

@@ -155,12 +155,17 @@ class RunLock:
             raise SinkError(f"{folder.path}: cannot be written: {why(exc)}") from exc
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
+            for path in folder.path.glob("**/.*.part"):  # left by a process that was killed
+                path.unlink(missing_ok=True)
+        except BlockingIOError as exc:
             self._file.close()
             raise SinkError(
                 f"{folder.path}: another process archives run {folder.run} here;"
                 " choose another --run or another --archive"
             ) from exc
+        except OSError as exc:
+            self._file.close()
+            raise SinkError(f"{folder.path}: cannot be locked: {why(exc)}") from exc
 
     def release(self) -> None:
         """Let others write."""

@@ -11,6 +11,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,13 +91,19 @@ class Journal:
         self.path = path
         self._packer = zstandard.ZstdCompressor(level=1)
         self._names: list[list[Any]] = []
+        self._length, self._durable = 0, 0
         try:
             self._file = path.open("xb", buffering=0)
-            self._length, self._durable = 0, 0
-            self._write(_MAGIC)
-            sync_folder(path.parent)
         except OSError as exc:
             raise SinkError(f"{path}: cannot be written: {why(exc)}") from exc
+        try:
+            self._write(_MAGIC)
+            sync_folder(path.parent)
+        except BaseException as exc:
+            self._file.close()
+            if isinstance(exc, OSError):
+                raise SinkError(f"{path}: cannot be written: {why(exc)}") from exc
+            raise
 
     def put(self, window: Kept) -> None:
         """Add a window; what cannot be written whole is not there at all.
@@ -148,11 +155,14 @@ class Journal:
         ]  # fmt: skip
 
     def _write(self, data: bytes) -> None:
+        if self._file.tell() != self._length:  # what was left of a write that failed
+            self._file.truncate(self._length)
+            self._file.seek(self._length)
         try:
             write_all(self._file, data)
         except OSError:
-            self._file.truncate(self._length)
-            self._file.seek(self._length)
+            with suppress(OSError):
+                self._file.truncate(self._length)
             raise
         self._length += len(data)
 
@@ -191,11 +201,37 @@ def _records(data: bytes, path: Path) -> Iterator[tuple[bytes, bytes]]:
         body = data[at + _HEAD.size : at + _HEAD.size + length]
         whole = 0 < length <= _MOST_RECORD and len(body) == length and zlib.crc32(body) == checksum
         if not whole:
-            if at + _HEAD.size + length >= len(data):
-                return  # the last one was cut short
+            if _is_cut_short(data, at):
+                return
             raise FormatError(f"{path}: the record at byte {at:,} is damaged")
         yield body[:1], body[1:]
         at += _HEAD.size + length
+
+
+def _is_cut_short(data: bytes, at: int) -> bool:
+    """Tell whether the record at ``at`` is the last one, and a crash has cut it short.
+
+    A damaged length would make any record look like that; but then others follow it. After a
+    power cut a file may end in zeros.
+    """
+    if not any(data[at:]):
+        return True
+    length, _ = _HEAD.unpack_from(data, at)
+    return at + _HEAD.size + length >= len(data) and not _has_record(data, at)
+
+
+def _has_record(data: bytes, at: int) -> bool:
+    """Tell whether a whole record begins anywhere from ``at`` on."""
+    for offset in range(at, at + 4):
+        lengths = np.frombuffer(data, "<u4", (len(data) - offset) // 4, offset).astype(np.int64)
+        begin = offset + 4 * np.arange(len(lengths))
+        room = len(data) - _HEAD.size - begin
+        for place in begin[(lengths > 0) & (lengths <= room)].tolist():
+            length, checksum = _HEAD.unpack_from(data, place)
+            body = place + _HEAD.size
+            if zlib.crc32(data[body : body + length]) == checksum:
+                return True
+    return False
 
 
 def _window(

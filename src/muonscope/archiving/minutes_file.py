@@ -23,7 +23,12 @@ from muonscope.quality.verdict import State
 from muonscope.results.history import counters_of
 from muonscope.units import ORBIT_S
 
-__all__ = ["minutes_table", "read_minutes", "write_minutes"]
+__all__ = [
+    "MINUTE_KEYS", "hours_of", "is_of_others", "minutes_table", "read_minutes", "write_minutes",
+]  # fmt: skip
+
+MINUTE_KEYS = ("epoch", "minute", "hour", "windows")
+"""Columns that say of when a minute is, and whether it is whole."""
 
 _HEAD = ("epoch", "minute", "hour", "first_orbit", "windows", "at", "state")
 
@@ -68,12 +73,27 @@ def write_minutes(folder: RunFolder, part: Part, pieces: Iterable[Piece]) -> Non
     path, fresh = folder.minutes_file(part), minutes_table(pieces)
     if path.exists():
         before = read_minutes([path])
-        others = before.filter(compute.not_equal(before["hour"], part.hour))
+        others = before.filter(is_of_others(before, part))
         fresh = pa.concat_tables([others, fresh], promote_options="default")
     order = [("epoch", "ascending"), ("minute", "ascending")]
     buffer = io.BytesIO()
     pq.write_table(fresh.sort_by(order), buffer, compression="zstd")
     write_whole(path, buffer.getvalue())
+
+
+def is_of_others(minutes: pa.Table, part: Part) -> Any:
+    """Return of each of some minutes whether they are of another part."""
+    return compute.or_(
+        compute.not_equal(minutes["epoch"], part.epoch),
+        compute.not_equal(minutes["hour"], part.hour),
+    )
+
+
+def hours_of(minutes: pa.Table) -> dict[Part, int]:
+    """Return of each hour that some minutes are of how many windows they have."""
+    found = minutes.group_by(["epoch", "hour"]).aggregate([("windows", "sum")])
+    rows = zip(*(found[n].to_pylist() for n in ("epoch", "hour", "windows_sum")), strict=True)
+    return {Part(epoch, hour): windows for epoch, hour, windows in rows}
 
 
 def read_minutes(paths: Sequence[Path], names: Sequence[str] | None = None) -> pa.Table:
@@ -96,7 +116,9 @@ def read_minutes(paths: Sequence[Path], names: Sequence[str] | None = None) -> p
                 f"{path}: cannot be read: {exc}; `muonscope runs rebuild` makes it again"
             ) from exc
     if not tables:
-        return pa.table({name: pa.array([], pa.int64()) for name in names or _HEAD})
+        kinds = {"at": pa.timestamp("ms", "UTC"), "state": pa.string()}
+        empty = {n: pa.array([], kinds.get(n, pa.int64())) for n in names or _HEAD}
+        return pa.table(empty)
     return pa.concat_tables(
         [t.replace_schema_metadata() for t in tables], promote_options="default"
     )

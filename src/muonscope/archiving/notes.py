@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from io import FileIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -71,7 +72,7 @@ def read_notes(folder: RunFolder) -> list[Note]:
 def append_line(path: Path, line: bytes) -> None:
     """Append a line to a file that several processes append to, and make it durable.
 
-    A line that a crash cut short before is ended first.
+    A line that a crash cut short before is removed first.
 
     Raises
     ------
@@ -81,13 +82,26 @@ def append_line(path: Path, line: bytes) -> None:
     try:
         with path.open("a+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            if end := file.seek(0, os.SEEK_END):
-                file.seek(end - 1)
-                line = line if file.read(1) == b"\n" else b"\n" + line
+            _end_last_line(file)
             write_all(file, line + b"\n")
             os.fsync(file.fileno())
     except OSError as exc:
         raise SinkError(f"{path}: cannot be written: {why(exc)}") from exc
+
+
+def _end_last_line(file: FileIO) -> None:
+    """Remove a line without an end, which a crash cut short, or end it if it is whole."""
+    file.seek(0)
+    data = file.readall()
+    begin = data.rfind(b"\n") + 1
+    if begin == len(data):
+        return
+    try:
+        msgspec.json.decode(data[begin:])
+    except msgspec.MsgspecError:
+        file.truncate(begin)
+    else:
+        write_all(file, b"\n")
 
 
 def read_lines(path: Path, kind: type[_Line]) -> list[_Line]:

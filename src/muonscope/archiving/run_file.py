@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from muonscope.quality.verdict import Change, State
 from muonscope.transports.writing import why
 
 __all__ = [
-    "FORMAT", "ChangeRecord", "RunFile", "read_reference", "read_run_file", "sync_folder",
-    "write_whole",
+    "FORMAT", "ChangeRecord", "RunFile", "read_reference", "read_run_file", "remove_files",
+    "sync_folder", "write_whole",
 ]  # fmt: skip
 
 FORMAT = "muonscope.archive/1"
@@ -91,6 +92,8 @@ class RunFile(Struct, frozen=True, kw_only=True):
     """When the run came to its end; None while it has not."""
     account: dict[str, Any] | None = None
     """Bytes and rejects of the source, where the run has told them."""
+    resumes: bool = False
+    """Whether its process keeps a state, and may take back the windows that are not sealed."""
     outside: dict[str, Any] = {}
     """Words that belong to no window, by kind."""
     end_changes: list[ChangeRecord] = []
@@ -172,8 +175,29 @@ def write_whole(path: Path, data: bytes) -> None:
         part.replace(path)
         sync_folder(path.parent)
     except OSError as exc:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise SinkError(f"{path}: cannot be written: {why(exc)}") from exc
+
+
+def remove_files(paths: Sequence[Path]) -> None:
+    """Remove files of one folder, for good.
+
+    Raises
+    ------
+    SinkError
+        If the disk fails.
+    """
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as exc:
+            raise SinkError(f"{path}: cannot be removed: {why(exc)}") from exc
+    if paths:
+        try:
+            sync_folder(paths[0].parent)
+        except OSError as exc:
+            raise SinkError(f"{paths[0].parent}: cannot be written: {why(exc)}") from exc
 
 
 def sync_folder(folder: Path) -> None:

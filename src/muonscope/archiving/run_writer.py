@@ -5,9 +5,9 @@ over, and nothing of it can be taken back, ``settle`` seals it. A window that is
 left out; one with other counts under the same name is counted apart, and people are told.
 """
 
-import shutil
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,13 @@ from msgspec import json, structs
 
 from muonscope.archiving.folders import Part, RunFolder
 from muonscope.archiving.journal import Journal, Kept, read_journal
-from muonscope.archiving.run_file import ChangeRecord, RunFile, read_run_file, write_whole
+from muonscope.archiving.run_file import (
+    ChangeRecord,
+    RunFile,
+    read_run_file,
+    remove_files,
+    write_whole,
+)
 from muonscope.archiving.sealing import seal
 from muonscope.archiving.windows_file import SealedWindows
 from muonscope.detector import Detector
@@ -63,11 +69,11 @@ class RunWriter:
         self.folder, self.detector = folder, detector
         self._lock = folder.lock()
         try:
-            if fresh and folder.about.exists() and not folder.is_empty:
-                self._make_room(force=force)
+            if fresh and folder.about.exists():
+                self._make_room(force=force or folder.is_empty)
             self.about = self._begun(about)
             self._journals: dict[Part, Journal] = {}
-            self._known: dict[Part, dict[int, int]] = {}
+            self._known: dict[Part, dict[int, int] | None] = {}
             self._newest = (-1, -1)
             self._carried = self._left_open()
         except BaseException:
@@ -90,6 +96,9 @@ class RunWriter:
         """
         part, checksum = Part.of(window.epoch, window.first_orbit), _checksum(window)
         known = self._windows_of(part)
+        if known is None:
+            self.again += 1
+            return False
         before = known.get(window.window)
         if before is not None:
             self.again += 1
@@ -153,14 +162,12 @@ class RunWriter:
             kept = [w for path in paths for w in read_journal(path, lists=True)]
             if all(window.place <= place for window in kept):
                 continue
-            journal = Journal(self.folder.new_journal(part))
-            for window in kept:
-                if window.place <= place:
-                    journal.put(window)
-            journal.sync()
-            journal.close()
-            for path in paths:
-                path.unlink()
+            with closing(Journal(self.folder.new_journal(part))) as journal:
+                for window in kept:
+                    if window.place <= place:
+                        journal.put(window)
+                journal.sync()
+            remove_files(paths)
         self._known.clear()
         self._carried = self._left_open()
 
@@ -182,7 +189,7 @@ class RunWriter:
         )  # fmt: skip
         self._write_about()
 
-    def remember(self, reference: Reference) -> None:
+    def remember(self, profile: str, reference: Reference | None) -> None:
         """Keep what the verdicts compare with, so that the run is judged alike when it goes on.
 
         Raises
@@ -190,9 +197,13 @@ class RunWriter:
         SinkError
             If it cannot be written.
         """
-        write_whole(self.folder.reference, reference_bytes(reference))
-        self.about = structs.replace(self.about, reference=reference.name)
-        self._write_about()
+        if reference and reference.name != self.about.reference:
+            write_whole(self.folder.reference, reference_bytes(reference))
+        name = reference.name if reference else self.about.reference
+        about = structs.replace(self.about, profile=profile, reference=name)
+        if about != self.about:
+            write_whole(self.folder.about, _encoded(about))
+            self.about = about
 
     def close(self) -> None:
         """Close the journals, as they are, and let others write."""
@@ -206,11 +217,9 @@ class RunWriter:
                 f"{self.folder.path}: run {self.folder.run} is in the archive already;"
                 " choose another --run, or use --force to archive it anew"
             )
-        for name in ("windows", "open", "minutes"):
-            shutil.rmtree(self.folder.path / name)
-            (self.folder.path / name).mkdir()
-        for path in (self.folder.about, self.folder.reference):
-            path.unlink(missing_ok=True)
+        for name in ("minutes", "windows", "open"):
+            remove_files(list((self.folder.path / name).iterdir()))
+        remove_files([self.folder.about, self.folder.reference])
 
     def _begun(self, about: RunFile) -> RunFile:
         """Return what the run is, which goes to the disk before its first window."""
@@ -225,28 +234,41 @@ class RunWriter:
                     f"{self.folder.path}: run {before.run} is in the archive with"
                     f" {name} = {there!r}, this one has {here!r}; choose another --run"
                 )
-        return structs.replace(before, ended_at=None, end_changes=[], account=None, outside={})
+        again = structs.replace(
+            before, ended_at=None, end_changes=[], account=None, outside={}, resumes=about.resumes
+        )
+        if again != before:
+            write_whole(self.folder.about, _encoded(again))
+        return again
 
     def _write_about(self) -> None:
         write_whole(self.folder.about, _encoded(self.about))
 
-    def _windows_of(self, part: Part) -> dict[int, int]:
-        """Return the checksums of the windows that the archive has of a part."""
+    def _windows_of(self, part: Part) -> dict[int, int] | None:
+        """Return the checksums of the windows that the archive has of a part.
+
+        None where it was thinned: which windows were in it is not known, so it takes no more.
+        """
         if part not in self._known:
-            known: dict[int, int] = {}
-            path = self.folder.sealed_file(part)
-            if path.exists():
-                columns = ("window", "class_words")
-                sealed = SealedWindows.read(path, self.detector, self.about.blocks, columns)
-                words, _ = sealed.told("class_words")
-                rows = zip(sealed.numbers("window").tolist(), words, strict=True)
-                known = {window: zlib.crc32(row.tobytes()) for window, row in rows}
-            for journal in self.folder.journals().get(part, []):
-                known |= {w.window: _checksum(w) for w in read_journal(journal)}
             if len(self._known) > 1:
                 self._known.pop(min(self._known))
-            self._known[part] = known
+            self._known[part] = self._read_windows_of(part)
         return self._known[part]
+
+    def _read_windows_of(self, part: Part) -> dict[int, int] | None:
+        known: dict[int, int] = {}
+        path = self.folder.sealed_file(part)
+        if path.exists():
+            columns = ("window", "windows", "class_words")
+            sealed = SealedWindows.read(path, self.detector, self.about.blocks, columns)
+            if sealed.is_thinned:
+                return None
+            words, _ = sealed.told("class_words")
+            rows = zip(sealed.numbers("window").tolist(), words, strict=True)
+            known = {window: zlib.crc32(row.tobytes()) for window, row in rows}
+        for journal in self.folder.journals().get(part, []):
+            known |= {w.window: _checksum(w) for w in read_journal(journal)}
+        return known
 
     def _left_open(self) -> tuple[ChangeRecord, ...]:
         """Return the verdicts that were not good when the run was left."""

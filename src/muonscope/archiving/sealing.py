@@ -6,13 +6,14 @@ file already is left out, and a journal goes only after the file with its window
 
 import io
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 
 from muonscope.archiving.folders import Part, RunFolder
 from muonscope.archiving.journal import Journal, read_journal
-from muonscope.archiving.minutes_file import write_minutes
-from muonscope.archiving.run_file import sync_folder, write_whole
+from muonscope.archiving.minutes_file import hours_of, read_minutes, write_minutes
+from muonscope.archiving.run_file import remove_files, write_whole
 from muonscope.archiving.windows_file import (
     SealedWindows,
     joined_windows,
@@ -51,6 +52,7 @@ def seal(
     fresh = (
         window for window in chain.from_iterable(map(read_journal, journals))
         if window.place not in there and window.place not in left
+        and not (old and old.is_thinned)
     )  # fmt: skip
     table = windows_table(fresh, detector, blocks, first_piece=first_piece)
     if table.num_rows:
@@ -60,26 +62,21 @@ def seal(
         write_whole(path, buffer.getvalue())
     if path.exists():
         _write_minutes(folder, part, SealedWindows.read(path, detector, blocks))
-    for journal in journals:
-        journal.unlink()
-    sync_folder(journals[0].parent)
+    remove_files(journals)
 
 
 def _left(
     folder: RunFolder, part: Part, journals: Sequence[Path], last: tuple[int, int]
 ) -> set[tuple[int, int]]:
     """Put the windows after ``last`` into a journal of their own; return their places."""
-    windows = (w for path in journals for w in read_journal(path, lists=True) if w.place > last)
-    left = set[tuple[int, int]]()
-    journal = None
-    for window in windows:
-        journal = journal or Journal(folder.new_journal(part))
-        journal.put(window)
-        left.add(window.place)
-    if journal:
-        journal.sync()
-        journal.close()
-    return left
+    told = chain.from_iterable(read_journal(path, lists=True) for path in journals)
+    windows = [window for window in told if window.place > last]
+    if windows:
+        with closing(Journal(folder.new_journal(part))) as journal:
+            for window in windows:
+                journal.put(window)
+            journal.sync()
+    return {window.place for window in windows}
 
 
 def _write_minutes(folder: RunFolder, part: Part, sealed: SealedWindows) -> None:
@@ -89,15 +86,30 @@ def _write_minutes(folder: RunFolder, part: Part, sealed: SealedWindows) -> None
         rebuild_minutes(folder, sealed.detector, sealed.blocks)
 
 
-def rebuild_minutes(folder: RunFolder, detector: Detector, blocks: Sequence[Block]) -> None:
-    """Make all files of minutes of a run again from its sealed windows.
+def rebuild_minutes(folder: RunFolder, detector: Detector, blocks: Sequence[Block]) -> list[str]:
+    """Make all minutes of a run again from its sealed windows.
+
+    Those of an hour that was thinned stay: its windows may tell less than they do. Return what
+    is damaged of the windows, in words.
 
     Raises
     ------
-    SinkError, FormatError
-        If they cannot be written, or a part is damaged.
+    SinkError
+        If they cannot be written.
     """
+    kept = set[Part]()
     for path in folder.minutes():
-        path.unlink()
+        try:
+            kept |= hours_of(read_minutes([path])).keys()
+        except FormatError:
+            remove_files([path])
+    damaged = []
     for part, path in folder.sealed().items():
-        write_minutes(folder, part, SealedWindows.read(path, detector, blocks).pieces())
+        try:
+            sealed = SealedWindows.read(path, detector, blocks)
+        except FormatError as exc:
+            damaged.append(str(exc))
+            continue
+        if not (sealed.is_thinned and part in kept):
+            write_minutes(folder, part, sealed.pieces())
+    return damaged

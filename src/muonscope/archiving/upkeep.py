@@ -7,12 +7,13 @@ from pathlib import Path
 
 from muonscope.archiving.archive import Archive
 from muonscope.archiving.archived_run import ArchivedRun
-from muonscope.archiving.folders import ArchiveFolder, Part
+from muonscope.archiving.catalogue import remove_catalogue
+from muonscope.archiving.folders import ArchiveFolder, Part, RunFolder
 from muonscope.archiving.run_file import read_run_file, write_whole
 from muonscope.archiving.sealing import rebuild_minutes, seal
 from muonscope.archiving.windows_file import SealedWindows, write_windows
 from muonscope.archiving.windows_table import thinned_table
-from muonscope.errors import MuonscopeError, SinkError
+from muonscope.errors import FormatError, MuonscopeError, SinkError
 
 __all__ = ["Rebuilt", "Thinning", "rebuild", "thin", "thinnable"]
 
@@ -33,6 +34,8 @@ class Rebuilt:
 def rebuild(path: Path) -> Rebuilt:
     """Seal what is left open, and make minutes and catalogue again from the windows.
 
+    What a process that keeps a state has left open stays so: it may take windows back.
+
     Raises
     ------
     SourceNotFoundError
@@ -48,24 +51,33 @@ def rebuild(path: Path) -> Rebuilt:
             found.written.append(run.run)
             continue
         try:
-            about = read_run_file(run.about)
-            detector = about.read_detector(run.about)
-            for part in run.journals():
-                seal(run, part, detector, about.blocks)
-                found.sealed += 1
-            rebuild_minutes(run, detector, about.blocks)
-            found.runs += 1
+            _rebuild_run(run, found)
         except SinkError:
             raise
         except MuonscopeError as exc:
             found.damaged.append(str(exc))
         finally:
             lock.release()
-    for name in ("", "-wal", "-shm"):
-        folder.catalogue.with_name(folder.catalogue.name + name).unlink(missing_ok=True)
+    remove_catalogue(folder.catalogue)
     with Archive(path) as archive:
+        archive.runs()  # which looks into the journals
         found.damaged += [text for text in archive.damaged if text not in found.damaged]
     return found
+
+
+def _rebuild_run(run: RunFolder, found: Rebuilt) -> None:
+    """Make a run whole again; what is damaged of it keeps nothing else from that."""
+    about = read_run_file(run.about)
+    detector = about.read_detector(run.about)
+    for part in () if about.resumes else run.journals():
+        try:
+            seal(run, part, detector, about.blocks)
+        except FormatError as exc:
+            found.damaged.append(str(exc))
+        else:
+            found.sealed += 1
+    found.damaged += rebuild_minutes(run, detector, about.blocks)
+    found.runs += 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +118,7 @@ def thin(run: ArchivedRun, part: Part, *, by_hour: bool) -> int:
     """
     lock, path = run.folder.lock(), run.folder.sealed_file(part)
     try:
+        seal(run.folder, part, run.detector, run.blocks)
         windows = SealedWindows.read(path, run.detector, run.blocks)
         buffer = io.BytesIO()
         write_windows(thinned_table(windows, by_hour=by_hour), buffer)

@@ -10,6 +10,7 @@ number. Verdicts that changed stand in the metadata, under ``changes``.
 """
 
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ __all__ = [
 PIECE_S = 60.0
 """A piece is within a minute of detector time."""
 
-_CHANGES = b"changes"
+_CHANGES, _CHECKSUMS = b"changes", b"checksums"
 HEAD: tuple[tuple[str, pa.DataType, str], ...] = (
     ("epoch", pa.int32(), "number of the epoch"),
     ("window", pa.int64(), "number of the window in its epoch"),
@@ -107,6 +108,10 @@ def joined_windows(tables: Sequence[pa.Table]) -> pa.Table:
 
 def write_windows(table: pa.Table, file: Any) -> None:
     """Write the windows of a part as Parquet, small rather than fast."""
+    told = dict(table.schema.metadata or {})
+    sums = {name: _checksum(table[name]) for name in table.column_names}
+    sums[""] = zlib.crc32(told.get(_CHANGES, b""))
+    table = table.replace_schema_metadata({**told, _CHECKSUMS: msgspec.json.encode(sums)})
     pq.write_table(
         table, file, compression="zstd", compression_level=9, row_group_size=_GROUP_ROWS,
         use_dictionary=[f"{n}.list.element" if pa.types.is_list(table.schema.field(n).type) else n
@@ -146,11 +151,14 @@ class SealedWindows:
                 known = set(file.schema_arrow.names)
                 wanted = None if columns is None else [name for name in columns if name in known]
                 table = file.read(wanted).replace_schema_metadata(file.schema_arrow.metadata)
-        except (OSError, pa.ArrowException) as exc:
+            _check(table)
+            changes_of(table.schema.metadata)
+            lacking = [n for n, *_ in HEAD if n not in known]
+        except (OSError, ValueError, pa.ArrowException, msgspec.MsgspecError) as exc:
             raise FormatError(f"{path}: cannot be read: {exc}") from exc
-        if lacking := [name for name, *_ in HEAD if name not in known]:
-            raise FormatError(f"{path}: has no column {lacking[0]}: is no file of windows")
-        told = (table.schema.metadata or {}).get(b"detector_hash", b"").decode()
+        if lacking:
+            raise FormatError(f"{path}: has no column {lacking[0]}")
+        told = (table.schema.metadata or {}).get(b"detector_hash", b"").decode("utf-8", "replace")
         if told != detector.fingerprint:
             raise FormatError(
                 f"{path}: found detector {told or 'none'}, expected {detector.fingerprint}"
@@ -172,6 +180,11 @@ class SealedWindows:
         plain = column.cast(pa.int64()) if name == "at" else column
         numbers: npt.NDArray[Any] = plain.to_numpy()
         return numbers / 1e3 if name == "at" else numbers
+
+    @property
+    def is_thinned(self) -> bool:
+        """Whether rows are of several windows: which those were is not known any more."""
+        return bool((self.numbers("windows") > 1).any())
 
     @property
     def places(self) -> list[tuple[int, int]]:
@@ -251,6 +264,39 @@ class SealedWindows:
         return Summary(
             detector=self.detector, live_orbits=live_orbits, arrays=arrays, blocks=self.blocks
         )
+
+
+def _check(table: pa.Table) -> None:
+    """Compare columns with the checksums that stand in the metadata of their file.
+
+    Parquet has none of its own for the headers of its pages, nor for its footer.
+
+    Raises
+    ------
+    ValueError
+        If one is another.
+    """
+    told = table.schema.metadata or {}
+    sums = msgspec.json.decode(told.get(_CHECKSUMS, b"{}"), type=dict[str, int])
+    if sums and sums.get("") != zlib.crc32(told.get(_CHANGES, b"")):
+        raise ValueError("the checksum of its changes differs")
+    for name in table.column_names:
+        if name in sums and sums[name] != _checksum(table[name]):
+            raise ValueError(f"the checksum of {name} differs")
+
+
+def _checksum(column: pa.ChunkedArray) -> int:
+    """Return a checksum of a column's values, whatever its chunks."""
+    there = compute.is_valid(column).to_numpy()
+    column = column.drop_null()
+    if pa.types.is_list(column.type):
+        column = pa.chunked_array([column.combine_chunks().flatten()])
+    if pa.types.is_string(column.type):
+        data = "\n".join(column.to_pylist()).encode()
+    else:
+        plain = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+        data = plain.to_numpy().tobytes()
+    return zlib.crc32(data, zlib.crc32(there.tobytes()))
 
 
 def _without_metadata(table: pa.Table) -> pa.Table:

@@ -118,9 +118,10 @@ def thin_command(options: ThinOptions) -> int:
         raise OptionError(f"--to: found {options.to!r}, expected minutes or hours")
     before = since(options.older, time.time(), "--older")
     with Archive(options.archive) as archive:
+        by_hour = options.to == "hours"
         old = [
             part for part in thinnable(archive, before)
-            if part.rows > (60 if options.to == "minutes" else len(State))
+            if part.rows > len(State) and (by_hour or part.rows == part.windows > 60)
         ]  # fmt: skip
         size, runs = sum(part.bytes for part in old), len({part.run for part in old})
         what = (
@@ -131,9 +132,7 @@ def thin_command(options: ThinOptions) -> int:
         if not options.yes:
             click.echo(f"would drop from {what}; --yes does it")
             return 0
-        left = sum(
-            thin(archive[p.run], p.part, by_hour=options.to == "hours") for p in old
-        )  # fmt: skip
+        left = sum(thin(archive[p.run], p.part, by_hour=by_hour) for p in old)
     with Archive(options.archive):
         click.echo(f"dropped from {what}; {left / 1e6:,.1f} MB are left")
     return 0

@@ -27,6 +27,7 @@ class Keeper:
         self._archivist, self._path, self._tell = archivist, path, tell
         self._noted: list[Noted] = []
         self._missing, self._synced, self._over = 0, time.monotonic(), False
+        self._failing = self._refused = False
 
     def note(self, result: Result, at: float, judge: Judge, changes: Sequence[Change]) -> None:
         """Take note of a result that was just judged: this is quick."""
@@ -39,16 +40,20 @@ class Keeper:
             try:
                 self._archivist.take(one)
             except MuonscopeError as exc:
+                self._refused = True
                 self._fail(exc, 1)
             else:
-                self._go_on()
+                self._refused = False
                 self._over = self._over or isinstance(one.result, Remainder)
         if self._over or time.monotonic() - self._synced >= _SYNC_S:
-            over, self._over, self._synced = self._over, False, time.monotonic()
+            self._synced = time.monotonic()
             try:
-                self._archivist.settle(whole=over)
+                self._archivist.settle(whole=self._over)
             except MuonscopeError as exc:
                 self._fail(exc, 0)
+            else:
+                self._over = False
+                self._go_on()
 
     def close(self) -> None:
         """Write the rest, and let the archive go; the run may be gone on with."""
@@ -60,12 +65,13 @@ class Keeper:
         self._archivist.close()
 
     def _fail(self, exc: MuonscopeError, windows: int) -> None:
-        if not self._missing:
+        if not self._failing:
             self._tell(Event(kind=EventKind.ARCHIVE_TROUBLE, where=self._path, detail=str(exc)))
+        self._failing = True
         self._missing += windows
 
     def _go_on(self) -> None:
-        if self._missing:
+        if self._failing and not self._refused:
             numbers = {"windows": self._missing}
             self._tell(Event(kind=EventKind.ARCHIVE_GOES_ON, where=self._path, numbers=numbers))
-            self._missing = 0
+            self._missing, self._failing = 0, False

@@ -231,6 +231,8 @@ def _live_and_feed(
     compared = builder.build(options.reference)
 
     archivist = None
+    if options.archive and isinstance(found, ArchivedResults):
+        raise OptionError("--archive: found an archive as the source, which is shown as it is")
     if options.archive:
         archivist = Archivist(options.archive, plan.detector, tell, time.time)
 

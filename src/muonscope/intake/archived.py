@@ -100,7 +100,8 @@ def _holds_runs(path: Path) -> bool:
 
 def _runs(path: Path, run: str) -> list[ArchivedRun]:
     if is_run(path):
-        archive, names = Archive(path.parent.parent), [RunFolder(path.resolve()).run]
+        folder = path.resolve()
+        archive, names = Archive(folder.parent.parent), [RunFolder(folder).run]
     else:
         archive = Archive(path)
         names = [run] if run else list(archive)

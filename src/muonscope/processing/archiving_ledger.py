@@ -83,7 +83,7 @@ class ArchivingLedger:
         writer = self._archivist.begin(
             plan.name, plan.spec.window_orbits, plan.conditions, fresh=fresh,
             tracking=any(block.name == Tracks.name for block in plan.blocks),
-            force=plan.options.force,
+            force=plan.options.force, resumes=self.keeps_state,
         )  # fmt: skip
         if not fresh and self._saved is None:
             self._tell(Event(kind=EventKind.ARCHIVE_LATER, where=plan.name))

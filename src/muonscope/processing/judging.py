@@ -10,6 +10,7 @@ from muonscope.archiving.archivist import Archivist, Noted
 from muonscope.detector import Detector
 from muonscope.errors import FormatError, OptionError, SinkError, VerdictError
 from muonscope.events import Event
+from muonscope.intake.archived import ArchivedResults
 from muonscope.options import made, sources_of
 from muonscope.processing.judge_options import JudgeOptions
 from muonscope.processing.profiles import read_profiles
@@ -153,6 +154,11 @@ def judge_with(options: JudgeOptions, reporter: JudgeReporter, stop: Stop) -> li
 
         archivist = None
         if options.archive:
+            if isinstance(windows.found, ArchivedResults):
+                raise OptionError(
+                    "--archive: found an archive as the source: its minutes are no windows; copy"
+                    " the folders of its runs"
+                )
             archivist = Archivist(options.archive, detector, reporter.tell, time.time)
         bench = _Bench(new, reporter, detector, archivist)
         try:
@@ -249,9 +255,11 @@ class _Bench:
     def close(self) -> None:
         """End the run that is judged."""
         if self._archivist:
-            self._archivist.finish()
-            self._archivist.settle(whole=True)
-            self._archivist.close()
+            try:
+                self._archivist.finish()
+                self._archivist.settle(whole=True)
+            finally:
+                self._archivist.close()
         if self._now:
             self._now.profile = self._judge.profile.name
             self._now.reference = self._judge.reference.name if self._judge.reference else ""

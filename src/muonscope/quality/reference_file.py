@@ -9,7 +9,7 @@ import numpy as np
 
 from muonscope.detector import Detector
 from muonscope.errors import FormatError
-from muonscope.quality.reference import Reference
+from muonscope.quality.reference import Reference, flat_reference
 from muonscope.quality.track_reference import TrackReference
 
 __all__ = ["parse_reference", "reference_bytes"]
@@ -45,9 +45,15 @@ def parse_reference(data: bytes, detector: Detector, where: str) -> Reference:
             )
         tracks = found["tracks"] and TrackReference(**_made(TrackReference, found["tracks"]))
         told = _made(Reference, found["reference"])
-        return Reference(detector=detector, tracks=tracks, **told)
+        made = Reference(detector=detector, tracks=tracks, **told)
     except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as exc:
         raise FormatError(f"{where}: is no reference: {exc}") from exc
+    flat = flat_reference(detector)
+    for name in told:
+        here, there = np.shape(getattr(made, name)), np.shape(getattr(flat, name))
+        if here != there:
+            raise FormatError(f"{where}: {name}: found shape {here}, expected {there}")
+    return made
 
 
 def _values(some: Any) -> dict[str, Any]:
