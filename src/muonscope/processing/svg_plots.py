@@ -123,13 +123,13 @@ def cell_map(
         What is shown of each cell when it is pointed at.
     """
     layers, wires = ratios.shape
-    wide = (_WIDTH - _LEFT - _RIGHT) / wires
+    wide = (_WIDTH - _LEFT - _RIGHT) / (wires + 0.5)  # every other layer is half a cell further
     high = min(26.0, wide)
     parts = [_text(_LEFT, 14, title, "start", weight="bold")]
     for layer in range(layers):
         y = _TOP + (layers - 1 - layer) * high
-        odd = wide / 2 * (layer % 2) - wide / 4
-        parts.append(_text(_LEFT - wide / 2 - 4, y + high / 2 + 4, f"layer {layer + 1}", "end"))
+        odd = wide / 2 * (layer % 2)
+        parts.append(_text(_LEFT - 4, y + high / 2 + 4, f"layer {layer + 1}", "end"))
         for wire in range(wires):
             border = f"stroke='{INK}' stroke-width='2.5'" if marked[layer, wire] else (
                 "stroke='#ffffff' stroke-width='1'"
@@ -141,7 +141,7 @@ def cell_map(
             )
     bottom = _TOP + layers * high
     parts += [
-        _text(_LEFT + (wire + 0.5) * wide, bottom + 14, str(wire + 1))
+        _text(_LEFT + (wire + 0.75) * wide, bottom + 14, str(wire + 1))
         for wire in range(0, wires, max(1, wires // 8))
     ]
     parts.append(_text((_LEFT + _WIDTH) / 2, bottom + 30, "wire"))
