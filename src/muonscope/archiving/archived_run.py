@@ -117,6 +117,36 @@ class ArchivedRun:
         sums += [some.total() for some in self.open_windows]
         return merged([empty, *sums], self.detector, self.blocks)
 
+    def came(
+        self, begin: float, end: float, *, leave_out: Collection[Part] = ()
+    ) -> tuple[Summary, dict[State, int]]:
+        """Return the counts of the windows that came from ``begin`` until ``end``, condensed.
+
+        Times are in s since 1970. Beside them stands the number of windows by the state of the
+        telescope. Where ``begin`` or ``end`` is within an hour that is sealed, it is that of the
+        nearest piece: a minute at most. Parts to ``leave_out`` are not counted.
+
+        Raises
+        ------
+        FormatError
+            If a part that is needed is damaged.
+        """
+        empty = Summary.empty(self.detector, self.blocks).condensed()
+        parts = {p: f for p, f in self.parts.items() if p not in leave_out}
+        whole = [p for p, f in parts.items() if begin <= f.first_at and f.last_at < end]
+        cut = [p for p, f in parts.items()
+               if p not in whole and f.first_at < end and f.last_at >= begin]  # fmt: skip
+        pieces = [piece for part in cut for piece in self._sealed(part).pieces()]
+        pieces += [piece for some in self.open_windows for piece in some.pieces()]
+        inside = [piece for piece in pieces if begin <= piece.at < end]
+        sums = self._catalogue.totals(self.name, whole, empty)
+        states: dict[State, int] = {}
+        told = [(State.named(s), n) for part in whole for s, n in self.parts[part].states.items()]
+        for state, n in [*told, *((piece.state, piece.windows) for piece in inside)]:
+            states[state] = states.get(state, 0) + n
+        summaries = [empty, *sums, *(piece.summary for piece in inside)]
+        return merged(summaries, self.detector, self.blocks), states
+
     def pieces(
         self, *, states: Collection[State] | None = None, good: GoodList | None = None
     ) -> Iterator[Piece]:
