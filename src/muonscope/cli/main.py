@@ -36,6 +36,7 @@ from muonscope.errors import MuonscopeError, SinkError
 from muonscope.processing.export_options import ExportOptions
 from muonscope.processing.judge_options import JudgeOptions
 from muonscope.processing.options import ProcessOptions
+from muonscope.processing.report_options import ReportOptions
 from muonscope.replaying.options import (
     CalibrateOptions,
     ConvertOptions,
@@ -174,6 +175,11 @@ for _made in (
         "judge", JudgeOptions, ("muonscope.cli.judge", "judge_command"),
         "Tell whether data are good: what is wrong, since when, and what to do.",
         "judge results.jsonl --reference good.jsonl",
+    ),
+    _command(
+        "report", ReportOptions, ("muonscope.cli.morning", "report_command"),
+        "Tell what came since yesterday, what was wrong, and what waits for you.",
+        "report archive/ --since 24h --to report.html",
     ),
     _command(
         "replay", ReplayOptions, ("muonscope.cli.replay", "replay_command"),
