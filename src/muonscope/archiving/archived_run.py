@@ -253,10 +253,10 @@ class ArchivedRun:
         if not pieces:
             return sealed
         fresh = minutes_table(pieces)
-        return pa.concat_tables(
-            [sealed, fresh.select(names or fresh.column_names).replace_schema_metadata()],
-            promote_options="default",
-        )
+        fresh = fresh.select(names or fresh.column_names).replace_schema_metadata()
+        if not sealed.num_rows:  # nothing is sealed yet, and its columns have no types
+            return fresh
+        return pa.concat_tables([sealed, fresh], promote_options="default")
 
     @cached_property
     def changes(self) -> list[ChangeRecord]:
