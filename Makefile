@@ -100,7 +100,7 @@ profile: .venv/use ## Where processing a simulated file spends its time, functio
 	$(BIN)/python tools/profile_process.py
 
 lock: .venv/installed ## Pin the newest versions of everything again; LOCK= keeps those that fit.
-	$(COMPILE) $(LOCK) --extra alarms --extra root --extra s3 --extra spark --group dev --constraint tools/held_back.txt \
+	$(COMPILE) $(LOCK) --extra alarms --extra pdf --extra root --extra s3 --extra spark --group dev --constraint tools/held_back.txt \
 	  -o requirements-dev.lock
 	$(COMPILE) $(LOCK) --group install --constraint requirements-dev.lock -o requirements.lock
 

@@ -10,9 +10,10 @@ from dashboard.lives import LEGNARO, live_of, window
 from dashboard.test_verdicts import judged, shown
 from helpers.judged import windows
 from muonscope.dashboard.live import Live
-from muonscope.dashboard.problems import Acknowledgements, Turns, chambers_of, problems_document
+from muonscope.dashboard.problems import Acknowledgements, Turns, problems_document
 from muonscope.dashboard.verdict_contract import Acknowledgement
 from muonscope.quality.judge import Judge
+from muonscope.quality.targets import chambers_of
 from muonscope.quality.verdict import Change, State, Verdict
 
 SEEN = Acknowledgement(check="chamber_rate", target="ch1", name="a shifter", note="called")

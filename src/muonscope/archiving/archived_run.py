@@ -8,10 +8,8 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from msgspec.structs import asdict
-from pyarrow import compute
 
 from muonscope.archiving.catalogue import Catalogue, PartFacts, stamp_of
 from muonscope.archiving.folders import Part, RunFolder
@@ -24,6 +22,7 @@ from muonscope.archiving.minutes_file import (
     read_minutes,
 )
 from muonscope.archiving.run_file import ChangeRecord, RunFile
+from muonscope.archiving.trend import TREND_COLUMNS, trend_table
 from muonscope.archiving.windows_file import Piece, SealedWindows
 from muonscope.archiving.windows_table import windows_table
 from muonscope.counting.block import Block
@@ -36,8 +35,6 @@ from muonscope.results.history import counter_names
 from muonscope.units import ORBIT_S, seconds
 
 __all__ = ["ArchivedRun"]
-
-_TREND_HEAD = ("epoch", "minute", "first_orbit", "windows", "at", "state", "live_orbits")
 
 
 class ArchivedRun:
@@ -186,6 +183,36 @@ class ArchivedRun:
         sums += [some.total() for some in opened]
         return merged([empty, *sums], self.detector, self.blocks)
 
+    def came(
+        self, begin: float, end: float, *, leave_out: Collection[Part] = ()
+    ) -> tuple[Summary, dict[State, int]]:
+        """Return the counts of the windows that came from ``begin`` until ``end``, condensed.
+
+        Times are in s since 1970. Beside them stands the number of windows by the state of the
+        telescope. Where ``begin`` or ``end`` is within an hour that is sealed, it is that of the
+        nearest piece: a minute at most. Parts to ``leave_out`` are not counted.
+
+        Raises
+        ------
+        FormatError
+            If a part that is needed is damaged.
+        """
+        empty = Summary.empty(self.detector, self.blocks).condensed()
+        parts = {p: f for p, f in self.parts.items() if p not in leave_out}
+        whole = [p for p, f in parts.items() if begin <= f.first_at and f.last_at < end]
+        cut = [p for p, f in parts.items()
+               if p not in whole and f.first_at < end and f.last_at >= begin]  # fmt: skip
+        pieces = [piece for part in cut for piece in self._sealed(part).pieces()]
+        pieces += [piece for some in self.open_windows for piece in some.pieces()]
+        inside = [piece for piece in pieces if begin <= piece.at < end]
+        sums = self._catalogue.totals(self.name, whole, empty)
+        states: dict[State, int] = {}
+        told = [(State.named(s), n) for part in whole for s, n in self.parts[part].states.items()]
+        for state, n in [*told, *((piece.state, piece.windows) for piece in inside)]:
+            states[state] = states.get(state, 0) + n
+        summaries = [empty, *sums, *(piece.summary for piece in inside)]
+        return merged(summaries, self.detector, self.blocks), states
+
     def pieces(
         self, *, states: Collection[State] | None = None, good: GoodList | None = None,
         of: Collection[Part] | None = None,
@@ -271,24 +298,7 @@ class ArchivedRun:
                 f"counter: found {counter!r}, expected one of {', '.join(self.counters)}"
             )
         length = max(1, round(seconds(every, "every") / 60))
-        minutes = self.minutes((*_TREND_HEAD, name))
-        bucket = compute.divide(minutes["minute"].cast(pa.int64()), length)
-        states = [int(State.named(label)) for label in minutes["state"].to_pylist()]
-        minutes = minutes.append_column("bucket", bucket).set_column(
-            minutes.column_names.index("state"), "state", pa.array(states, pa.int64())
-        )
-        sums = minutes.group_by(["epoch", "bucket"], use_threads=False).aggregate(
-            [("first_orbit", "min"), ("at", "max"), ("live_orbits", "sum"), (name, "sum"),
-             ("state", "max"), ("windows", "sum")]
-        )  # fmt: skip
-        live = np.asarray(sums["live_orbits_sum"].to_numpy(), np.float64) * ORBIT_S
-        n = sums[f"{name}_sum"].to_numpy()
-        hz = np.divide(n, live, out=np.full(len(n), np.nan), where=live > 0)
-        return pa.table({
-            "epoch": sums["epoch"], "begin_s": self._begin_s(sums),
-            "at": sums["at_max"], "windows": sums["windows_sum"], "live_s": live, "n": n, "hz": hz,
-            "state": [State(s).label for s in sums["state_max"].to_pylist()],
-        })  # fmt: skip
+        return trend_table(self.minutes((*TREND_COLUMNS, name)), name, length)
 
     @property
     def counters(self) -> list[str]:
@@ -359,13 +369,6 @@ class ArchivedRun:
     def _sealed(self, part: Part, columns: Sequence[str] | None = None) -> SealedWindows:
         path = self.folder.sealed_file(part)
         return SealedWindows.read(path, self.detector, self.blocks, columns)
-
-    def _begin_s(self, sums: pa.Table) -> Any:
-        """Return where rows begin, s of detector time since their epoch's first window."""
-        epochs = sums["epoch"].to_numpy()
-        first = np.asarray(sums["first_orbit_min"].to_numpy(), np.float64)
-        begin = np.array([first[epochs == epoch].min() for epoch in epochs.tolist()])
-        return (first - begin) * ORBIT_S
 
 
 def _is_good(piece: Piece, ranges: Sequence[Range]) -> bool:

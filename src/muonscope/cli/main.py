@@ -38,6 +38,7 @@ from muonscope.processing.compare_options import CompareOptions
 from muonscope.processing.export_options import ExportOptions
 from muonscope.processing.judge_options import JudgeOptions
 from muonscope.processing.options import ProcessOptions
+from muonscope.processing.report_options import ReportOptions
 from muonscope.replaying.options import (
     CalibrateOptions,
     ConvertOptions,
@@ -181,6 +182,11 @@ for _made in (
         "compare", CompareOptions, ("muonscope.cli.compare", "compare_command"),
         "Tell what differs between a run and a reference, worst first.",
         "compare results.jsonl good.jsonl --to report.html",
+    ),
+    _command(
+        "report", ReportOptions, ("muonscope.cli.morning", "report_command"),
+        "Tell what came since yesterday, what was wrong, and what waits for you.",
+        "report archive/ --since 24h --to report.html",
     ),
     _command(
         "replay", ReplayOptions, ("muonscope.cli.replay", "replay_command"),

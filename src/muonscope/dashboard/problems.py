@@ -11,10 +11,11 @@ from muonscope.detector import Detector
 from muonscope.quality.fields import verdict_fields
 from muonscope.quality.judge import Judge, Judged
 from muonscope.quality.reference import Reference
+from muonscope.quality.targets import chambers_of
 from muonscope.quality.verdict import Change, State, Verdict
 from muonscope.wall_time import iso
 
-__all__ = ["Acknowledgements", "Seen", "Turns", "chambers_of", "label", "problems_document"]
+__all__ = ["Acknowledgements", "Seen", "Turns", "label", "problems_document"]
 
 _MOST_PROBLEMS = 100
 _MOST_TURNS = 400
@@ -153,22 +154,6 @@ def _chambers(
         )
         for c, (state, (problems, dead, noisy)) in enumerate(zip(states, counts, strict=True))
     ]  # fmt: skip
-
-
-def chambers_of(target: str, detector: Detector) -> set[int]:
-    """Return the chambers that a target is, is a part of, or that it feeds.
-
-    Examples
-    --------
-    >>> from muonscope.detector import shipped_detector
-    >>> legnaro = shipped_detector("legnaro")
-    >>> [sorted(chambers_of(t, legnaro)) for t in ("ch2:61", "ch0-ch2", "fpga1", "late")]
-    [[2], [0, 2], [2, 3], []]
-    """
-    if target.startswith("fpga"):
-        return {c for c, ch in enumerate(detector.chambers) if target == f"fpga{ch.fpga}"}
-    parts = target.partition(":")[0].split("-")
-    return {int(part[2:]) for part in parts if part.startswith("ch") and part[2:].isdecimal()}
 
 
 def _band(reference: Reference | None, i: int) -> contract.Band | None:
