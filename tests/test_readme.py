@@ -67,7 +67,7 @@ def test_the_readme_runs(workplace: Path) -> None:
             else:
                 continue
             ran += 1
-    assert ran == 18
+    assert ran == 22
     for results in (
         "results",
         "recordings",

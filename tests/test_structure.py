@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "muonscope"
 FILES = sorted(SOURCE.rglob("*.py"))
 
-MOST_LINES, MOST_ARGUMENTS, MOST_COMMAND_LINE = 400, 6, 2_000
+MOST_LINES, MOST_ARGUMENTS, MOST_COMMAND_LINE = 400, 6, 2_100
 LONGER = {"counting/_windowing.py"}
 """One kernel with its parts, in one file because numba's cache watches only that."""
 

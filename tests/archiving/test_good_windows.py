@@ -54,6 +54,16 @@ def test_windows_with_a_fault_are_not_proposed_and_most_others_are(folder: Path)
         assert abs(told.last - max(wrong)) <= 8
 
 
+def test_the_windows_that_a_verdict_took_to_be_sure_are_bad_too(folder: Path) -> None:
+    with muonscope.archive(folder / "archive") as archive:
+        run = archive["R1"]
+        (late,) = (c for c in run.changes if c.check == "chamber_rate" and c.state == "WARN")
+        (told,) = (b for b in proposal(run).bad if b.check == "chamber_rate" and b.state == "WARN")
+    assert late.span_s > 60  # it looks back at the whole time without voltage
+    assert told.first == pytest.approx(late.window - late.span_s, abs=2)
+    assert abs(told.first - min(bad_windows(folder))) <= 5
+
+
 def test_what_was_not_judged_is_neither_known_nor_good(folder: Path) -> None:
     with muonscope.archive(folder / "archive") as archive:
         run = archive["R1"]

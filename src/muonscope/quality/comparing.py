@@ -1,10 +1,11 @@
 """Comparison of a run with a reference run: what differs, how surely, and by how much.
 
-Counts are compared by exact intervals of ratios of rates (:mod:`.ratio_intervals`), histograms by
-the G-test of their shapes (:mod:`.histogram_test`). Counts of a telescope scatter more than
-Poisson's: muons give hits to many cells, hits come in trains. By how much is taken from the windows
-of both runs, each about the rates of its own run: the sum of (n - e)^2 / e by its degrees of
-freedom is the dispersion phi, increased as Student's distribution demands, and never below 1. This
+Counts are compared by exact intervals of ratios of rates, see
+:mod:`~muonscope.quality.ratio_intervals`, histograms by the G-test of their shapes, see
+:mod:`~muonscope.quality.histogram_test`. Counts of a telescope scatter more than Poisson's:
+muons give hits to many cells, hits come in trains. By how much is taken from the windows
+of the reference, about its own rates (of both runs, where it has too few): the sum of
+(n - e)^2 / e by its degrees of freedom is the dispersion phi, increased as Student's distribution demands, and never below 1. This
 assumes that windows do not depend on one another and that the rates of a run do not drift; a slow
 drift, as with the pressure, is told as a difference, and its size says how small it is.
 
@@ -50,8 +51,8 @@ def compare(
     level
         Probability that anything is told to differ by chance, above 0, at most 0.5.
     least_size
-        Least difference of a ratio from 1 that matters, 0 or more. The total-variation distance of
-        histograms matters from half of it on: then their bins differ by ``least_size`` in the mean.
+        Least difference of a ratio from 1 that matters, 0 or more. The total-variation distance
+        of histograms matters from half of it on: their bins then differ by it in the mean.
 
     Raises
     ------
