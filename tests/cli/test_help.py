@@ -11,7 +11,7 @@ from helpers.patience import patience
 
 COMMANDS = (
     "process", "inspect", "convert", "simulate", "tracks", "calibrate", "export", "judge",
-    "replay", "topics",
+    "report", "replay", "topics",
     "dashboard", "demo", "runs list", "runs show", "runs note", "runs rebuild", "runs thin",
     "good propose", "good sign", "good show",
     "detectors list", "detectors show", "detectors check",
