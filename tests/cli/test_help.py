@@ -16,8 +16,9 @@ COMMANDS = (
     "good propose", "good sign", "good show",
     "detectors list", "detectors show", "detectors check",
 )  # fmt: skip
-LINES = {"process": 39, "replay": 26, "dashboard": 35, "judge": 29, "simulate": 25}
-"""What a screen has room for, where that is not 24: a run from Kafka with Spark has options."""
+LINES = {"": 26, "process": 39, "replay": 26, "dashboard": 35, "judge": 29, "simulate": 25}
+"""What a screen has room for, where that is not 24: a run from Kafka with Spark has options.
+Of all commands there is a line each."""
 HEAVY = (
     "numpy", "numba", "llvmlite", "pyarrow", "rich", "fsspec", "orjson", "s3fs", "hist",
     "confluent_kafka", "pyspark", "prometheus_client", "bokeh", "starlette", "uvicorn",

@@ -222,6 +222,24 @@ def test_what_is_damaged_is_told_and_the_rest_shown(night: Path, tmp_path: Path)
     assert named(found) == {("chamber_rate", "ch3")}
 
 
+def test_a_damaged_hour_leaves_the_others_of_its_run(tmp_path: Path) -> None:
+    path = tmp_path / "archive"
+    faults = ["noisy:ch0:20@20s-60s", "hv-off:ch1@140s-170s"]
+    archive_night(path, "N1", 220, faults, reset_at=100)
+    whole = report(path)
+    assert named(whole) == {("cell_rate", "ch0:20"), ("chamber_rate", "ch1")}
+    begin = of(whole, "chamber_rate", "ch1").spans[0].begin
+    assert 140 < begin.run_s < 145  # epochs follow one another
+    assert begin.at == pytest.approx(EVENING + begin.run_s, abs=1.5)
+    part = path / "runs" / "N1" / "windows" / "E001-H0000.parquet"
+    part.write_bytes(part.read_bytes()[:-100])
+    found = report(path)
+    assert named(found) == {("cell_rate", "ch0:20")}
+    assert any(str(part) in text for text in found.damaged)
+    assert found.live_s == pytest.approx(100, abs=1)
+    assert found.telescopes[0].total.live_s == found.live_s
+
+
 @pytest.mark.parametrize("name", ["notes.jsonl", "good.jsonl"])
 def test_damaged_notes_are_told_and_the_run_shown(night: Path, tmp_path: Path, name: str) -> None:
     path = tmp_path / "archive"

@@ -19,7 +19,7 @@ __all__ = ["Axis", "Stretch", "rate_lines", "state_timeline"]
 
 Array = npt.NDArray[Any]
 
-_WIDTH, _LEFT, _RIGHT, _ROW, _PLOT = 760.0, 190.0, 12.0, 20.0, 150.0
+_WIDTH, _LEFT, _RIGHT, _ROW, _PLOT = 760.0, 190.0, 24.0, 20.0, 150.0
 _MOST_POINTS = 400
 _COLOURS = {
     State.GOOD: "#9fd8c4", State.NOT_ENOUGH: "#dde1e7", State.WARN: "#f0b400", State.BAD: ORANGE,
