@@ -21,7 +21,8 @@ LINES = {
     "": 30, "process": 39, "replay": 26, "dashboard": 36, "judge": 29, "compare": 31,
     "simulate": 25,
 }  # fmt: skip
-"""What a screen has room for, where that is not 24: a run from Kafka with Spark has options."""
+"""What a screen has room for, where that is not 24: a run from Kafka with Spark has options.
+Of all commands there is a line each."""
 HEAVY = (
     "numpy", "numba", "llvmlite", "pyarrow", "rich", "fsspec", "orjson", "s3fs", "hist",
     "confluent_kafka", "pyspark", "prometheus_client", "bokeh", "starlette", "uvicorn",

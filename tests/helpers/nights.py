@@ -1,6 +1,7 @@
 """Nights of a simulated telescope in an archive, with a wall clock that tests set."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -26,7 +27,7 @@ EVENING = 1_793_638_800.0
 def archive_night(
     archive: Path, run: str, seconds: float, faults: Sequence[str] = (), *,
     begun_at: float = EVENING, ended: bool = True, without: Sequence[range] = (),
-    profiles: Sequence[Profile] = (), speed: float = 1.0,
+    profiles: Sequence[Profile] = (), reset_at: int | None = None,
 ) -> None:  # fmt: skip
     """Archive a run of the quiet telescope, judged beside a sound quarter of an hour.
 
@@ -36,16 +37,19 @@ def archive_night(
         Whether it comes to its end; else it is as a process leaves it that is still writing.
     without
         Windows that never came, counted from the first.
-    speed
-        Detector time by the time in which windows come.
+    reset_at
+        Window, counted from the first, with which another epoch begins.
     """
     detector, now = detector_of("quiet"), begun_at
     archivist = Archivist(str(archive), detector, lambda _: None, lambda: now)
     judge = Judge(detector, reference=reference(seconds=900.0), profiles=profiles)
-    for number, window in enumerate(_windows(run, seconds, tuple(faults))):
+    for number, counted in enumerate(_windows(run, seconds, tuple(faults))):
+        window = counted
         if any(number in some for some in without):
             continue
-        now = begun_at + (number + 1) / speed
+        if reset_at is not None and number >= reset_at:
+            window = replace(window, epoch=1)
+        now = begun_at + number + 1
         changes = judge.take(window, now)
         archivist.take(Noted.of(window, now, judge, changes))
     if ended:

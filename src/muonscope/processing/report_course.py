@@ -72,6 +72,8 @@ class Course:
     """Of the telescope after the window."""
     windows: Array
     """Windows in an entry: more than 1 where a run was thinned."""
+    window_orbits: int
+    """Orbits of a window."""
     zero: Mapping[int, int]
     """The orbit of each epoch at which the time of the run would be 0."""
 
@@ -92,18 +94,18 @@ class Course:
         return chosen
 
     def moment(self, change: ChangeRecord) -> Moment:
-        """Return when a verdict changed."""
+        """Return when a verdict changed: at the end of its window, or where a hole begins."""
         if change.epoch < 0:
             return self.last
         places = self.epoch.astype(np.int64) << 40 | self.window
         after = int(np.searchsorted(places, change.epoch << 40 | change.window, side="right")) - 1
-        if change.check == "data" and change.after is State.NO_DATA:
-            after -= 1
-        if after < 0:  # in an hour of which only the changes were read
-            before = min(change.run_s, float(self.begin_s[0]))
-            return Moment(before, float(self.at[0] if change.at is None else change.at))
-        at = float(self.at[after] if change.at is None else change.at)
-        return Moment(float(self.end_s[after]), at)
+        if change.check == "data" and change.after is State.NO_DATA and after > 0:
+            return Moment(float(self.end_s[after - 1]), float(self.at[after - 1]))
+        at = float(self.at[max(0, after)]) if change.at is None else change.at
+        end = (change.window + 1) * self.window_orbits
+        known = change.epoch in self.zero
+        run_s = (end - self.zero[change.epoch]) * ORBIT_S if known else change.run_s
+        return Moment(run_s, at)
 
     def run_s(self, epoch: Array, orbit: Array) -> Array:
         """Return the time in the run of orbits of epochs, s."""
@@ -114,7 +116,7 @@ class Course:
     @property
     def last(self) -> Moment:
         """The end of the newest window."""
-        return Moment(float(self.end_s[-1]), float(self.at[-1]))
+        return Moment(float(self.end_s.max()), float(self.at.max()))
 
     def holes(self, run: str, begin: float, end: float) -> list[Hole]:
         """Return the times without windows that reach into those from ``begin`` until ``end``."""
@@ -195,7 +197,7 @@ def _course(run: ArchivedRun, found: Sequence[SealedWindows]) -> Course:
         epoch=columns["epoch"], window=columns["window"], begin_s=begins * ORBIT_S,
         end_s=(begins + length) * ORBIT_S, at=columns["at"],
         state=np.array(states, np.int64)[order], windows=columns["windows"],
-        zero=zero,
+        zero=zero, window_orbits=run.about.window_orbits,
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from muonscope.processing.report_clock import Clock
 from muonscope.processing.report_html import figure, table, wide_figure
 from muonscope.processing.report_plots import Axis, Stretch, rate_lines, state_timeline
 from muonscope.processing.report_words import TITLES, share_text
-from muonscope.processing.svg_plots import GREY, Steps, cell_map, step_overlay, ticks
+from muonscope.processing.svg_plots import GREY, Steps, cell_map, step_overlay
 from muonscope.quality.edges import Edge, edges_of
 from muonscope.quality.verdict import State
 
@@ -32,7 +32,7 @@ Array = npt.NDArray[Any]
 
 _MOST_ROWS = 20
 _UNKNOWN = "-"
-_HOURS = (60, 300, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 7 * 86_400)
+_STEPS = (60, 300, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 7 * 86_400)
 _MERGED_BINS = 4
 """Bins of a drift box that are drawn as one."""
 
@@ -47,7 +47,7 @@ def run_figures(run: RunReport, report: MorningReport, clock: Clock) -> Iterator
         labels = [chamber.label for chamber in run.detector.chambers]
         yield wide_figure(
             rate_lines(
-                run.trend.run_s, run.trend.hz, labels, axis, title=f"{run.name}: rates of hits"
+                run.trend.run_s, run.trend.hz, labels, axis, title=f"{run.name}: rates of hits [Hz]"
             )
         )
 
@@ -56,20 +56,28 @@ def _axis(run: RunReport, report: MorningReport, clock: Clock) -> Axis:
     course = run.course
     inside = course.came(report.since, report.until)
     begin, end = float(course.begin_s[inside].min()), float(course.end_s[inside].max())
+    marks: list[tuple[float, str]]
     if not course.live:
-        marks = [(t, f"{int(t) // 3600}:{int(t) % 3600 // 60:02}") for t in ticks(begin, end, 8)]
+        step = _step(end - begin)
+        times = [n * step for n in range(math.ceil(begin / step), math.floor(end / step) + 1)]
+        marks = [(t, f"{t // 3600}:{t % 3600 // 60:02}") for t in times]
         label = "time in the run [h:min], which was read afterwards"
         return Axis(begin=begin, end=end, marks=marks, label=label)
     first, last = float(course.at[inside].min()), float(course.at[inside].max())
-    step = next((s for s in _HOURS if (last - first) / s <= 9), _HOURS[-1])
+    step = _step(last - first)
     offset = clock.local(first).utcoffset()
     shift = offset.total_seconds() if offset else 0.0
     numbers = range(math.ceil((first + shift) / step), math.floor((last + shift) / step) + 1)
-    times = [number * step - shift for number in numbers]
-    places = np.interp(times, course.at, course.end_s).tolist()
-    marks = [(p, clock.hour(t)) for p, t in zip(places, times, strict=True)]
+    wall = [number * step - shift for number in numbers]
+    places = np.interp(wall, course.at, course.end_s).tolist()
+    marks = [(p, clock.hour(t)) for p, t in zip(places, wall, strict=True)]
     label = f"wall-clock time, {clock.local(first):%d %b %Y %Z}"
     return Axis(begin=begin, end=end, marks=marks, label=label)
+
+
+def _step(length: float) -> int:
+    """Return the time between two marks, s."""
+    return next((step for step in _STEPS if length / step <= 9), _STEPS[-1])
 
 
 def _stretches(run: RunReport, report: MorningReport) -> Iterator[Stretch]:

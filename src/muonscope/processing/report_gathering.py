@@ -137,7 +137,7 @@ def _telescopes(
             reference = other.total(good=signed.good_list)
             why = f"run {other.name}: {why}"
         except SourceNotFoundError as exc:
-            why = f"none: {exc}"
+            why = f"none: {str(exc).removeprefix(f'{archive.folder.path}: ')}"
         except FormatError as exc:
             why = "none: what it would be is damaged"
             damaged.append(str(exc))

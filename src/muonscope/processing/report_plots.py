@@ -19,7 +19,7 @@ __all__ = ["Axis", "Stretch", "rate_lines", "state_timeline"]
 
 Array = npt.NDArray[Any]
 
-_WIDTH, _LEFT, _RIGHT, _ROW, _PLOT = 760.0, 190.0, 12.0, 20.0, 150.0
+_WIDTH, _LEFT, _RIGHT, _ROW, _PLOT = 760.0, 190.0, 24.0, 20.0, 150.0
 _MOST_POINTS = 400
 _COLOURS = {
     State.GOOD: "#9fd8c4", State.NOT_ENOUGH: "#dde1e7", State.WARN: "#f0b400", State.BAD: ORANGE,
@@ -71,8 +71,8 @@ def state_timeline(stretches: Iterable[Stretch], axis: Axis, *, title: str) -> s
         parts.append(_line(_LEFT, y + _ROW - 1, _WIDTH - _RIGHT, y + _ROW - 1, "#e3e7ec"))
         parts += [_bar(one, axis, y) for one in _thinned([s for s in given if s.row == row], axis)]
     bottom = top + len(rows) * _ROW
-    parts += [*_marks(axis, top, bottom), *_key(bottom + 48)]
-    return _svg(bottom + 62, title, parts)
+    parts += [*_marks(axis, top, bottom), *_key(bottom + 52)]
+    return _svg(bottom + 64, title, parts)
 
 
 def rate_lines(
@@ -96,7 +96,6 @@ def rate_lines(
     for value in ticks(0.0, highest, 4):
         parts.append(_line(_LEFT, y(value), _WIDTH - _RIGHT, y(value), "#e3e7ec"))
         parts.append(_text(_LEFT - 6, y(value) + 4, f"{value:,.6g}", "end"))
-    parts.append(_text(_LEFT - 64, (top + bottom) / 2, "hits [Hz]", "end"))
     for i, (row, label) in enumerate(zip(mean, labels, strict=True)):
         colour, dash = _LINES[i % len(_LINES)]
         style = f"fill='none' stroke='{colour}' stroke-width='1.4' stroke-dasharray='{dash}'"
@@ -157,14 +156,15 @@ def _bar(one: Stretch, axis: Axis, top: float) -> str:
 
 def _key(y: float) -> list[str]:
     """Return what the bars mean."""
-    parts = []
-    for i, state in enumerate(State):
-        x, high = _LEFT + i * 112, _HEIGHTS[state] * 16
+    parts, x = [], _LEFT
+    for state in State:
+        high = _HEIGHTS[state] * 16
         parts.append(
             f"<rect x='{x:.0f}' y='{y + 4 - high:.1f}' width='14' height='{high:.1f}'"
             f" fill='{_COLOURS[state]}'/>"
         )
         parts.append(_text(x + 18, y + 4, state.label, "start"))
+        x += 40 + 8 * len(state.label)
     return parts
 
 

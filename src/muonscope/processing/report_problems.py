@@ -17,9 +17,9 @@ from muonscope.quality.verdict import State
 
 __all__ = ["Problem", "RunChanges", "Span", "grouped", "problems_of"]
 
-_MARGIN_S = 90.0
-"""So much earlier or later than its root a problem may come and go: verdicts on few hits need
-some time, and counts of the last minute one more to be over."""
+_SOONER_S, _LATER_S = 20.0, 90.0
+"""So much sooner than its root a problem may come, as some verdicts are sure sooner than others,
+and so much later it may go: what counts the last minute needs one more to be over."""
 
 _CELLS = ("cell_dead", "cell_rate", "cell_trains", "cell_efficiency")
 _CHAMBERS = (
@@ -212,8 +212,8 @@ def _explains(root: Problem, other: Problem) -> bool:
 def _within(span: Span, whole: Span) -> bool:
     return (
         span.run == whole.run
-        and span.begin.run_s >= whole.begin.run_s - _MARGIN_S
-        and (span.end.run_s <= whole.end.run_s + _MARGIN_S or not whole.over)
+        and span.begin.run_s >= whole.begin.run_s - _SOONER_S
+        and (span.end.run_s <= whole.end.run_s + _LATER_S or not whole.over)
     )
 
 

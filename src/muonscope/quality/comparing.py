@@ -6,8 +6,9 @@ Counts are compared by exact intervals of ratios of rates, see
 muons give hits to many cells, hits come in trains. By how much is taken from the windows
 of the reference, about its own rates (of both runs, where it has too few): the sum of
 (n - e)^2 / e by its degrees of freedom is the dispersion phi, increased as Student's
-distribution demands, and never below 1. This assumes that windows do not depend on one another and that the rates of a run do not drift; a slow
-drift, as with the pressure, is told as a difference, and its size says how small it is.
+distribution demands, and never below 1. This assumes that windows do not depend on one another
+and that the rates of a run do not drift; a slow drift, as with the pressure, is told as a
+difference, and its size says how small it is.
 
 Families share the level in equal parts (Bonferroni), and Holm's correction is made within each, so
 that two runs of a telescope that does not change are told to differ, in anything at all, with at
