@@ -105,6 +105,17 @@ class Archive:
             )
         return ArchivedRun(self.folder.run(name), self._about[name], self._catalogue)
 
+    def readable(self, name: str) -> ArchivedRun:
+        """Return what can be read of a run: hours that are damaged are left out, and told by it.
+
+        Raises
+        ------
+        SourceNotFoundError
+            If there is none of this name.
+        """
+        run = self[name]
+        return ArchivedRun(run.folder, run.about, self._catalogue, whole=False)
+
     def _note(self, text: str) -> None:
         if text not in self._catalogue.damaged:
             self._catalogue.damaged.append(text)

@@ -40,8 +40,10 @@ __all__ = ["ArchivedRun"]
 class ArchivedRun:
     """A run that was, or is being, archived."""
 
-    def __init__(self, folder: RunFolder, about: RunFile, catalogue: Catalogue) -> None:
-        """Look at a run that ``catalogue`` knows.
+    def __init__(
+        self, folder: RunFolder, about: RunFile, catalogue: Catalogue, *, whole: bool = True
+    ) -> None:
+        """Look at a run that ``catalogue`` knows; unless ``whole``, leave out what is damaged.
 
         Raises
         ------
@@ -51,7 +53,9 @@ class ArchivedRun:
         self.folder, self.about = folder, about
         self.detector: Detector = about.read_detector(folder.about)
         self.blocks: tuple[Block, ...] = tuple(about.blocks)
-        self._catalogue = catalogue
+        self._catalogue, self._whole = catalogue, whole
+        self.left_out: dict[Part, str] = {}
+        """The hours that are damaged and were left out, and what is wrong with them."""
         self._seen: (
             tuple[dict[Part, str], tuple[dict[Part, PartFacts], list[SealedWindows]]] | None
         ) = None
@@ -109,7 +113,12 @@ class ArchivedRun:
             self._catalogue.refresh(self.folder)
             parts = self._catalogue.parts(self.name)
             for part in self.folder.sealed().keys() - parts.keys():
-                self._sealed(part)  # which says what is wrong with it
+                try:
+                    self._sealed(part)  # which says what is wrong with it
+                except FormatError as exc:
+                    if self._whole:
+                        raise
+                    self.left_out[part] = str(exc)
             fresh = (self._fresh(part, windows, parts) for part, windows in opened.items())
             return parts, [some for some in fresh if len(some)]
 

@@ -157,8 +157,9 @@ def read_course(run: ArchivedRun, begin: float, end: float) -> Reading:
     """
     found: list[SealedWindows] = []
     changes: list[ChangeRecord] = []
-    damaged, parts = [], set()
-    for part, facts in run.parts.items():
+    told = run.parts  # which finds what is damaged
+    damaged, parts = list(run.left_out.values()), set(run.left_out)
+    for part, facts in told.items():
         early = facts.last_at < begin
         if facts.first_at >= end or (early and not facts.changes):
             continue

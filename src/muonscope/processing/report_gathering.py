@@ -55,7 +55,7 @@ def morning_report(
     """
     damaged = archive.damaged
     found = []
-    for run in [archive[name] for name in runs or archive]:
+    for run in [archive.readable(name) for name in runs or archive]:
         if run.about.begun_at >= until:
             continue
         reading = read_course(run, since - _WEEK_S, until)
