@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import muonscope
 from archiving.compared import contradictions, differences, recording
 from helpers.archived import run_of
 from helpers.command import Command, Finished, until
@@ -108,6 +109,23 @@ def test_a_source_that_grows_after_the_end_has_its_last_window_once(
     whole = tmp_path / "whole"
     ended(command, source, whole)
     assert run_of(tmp_path / "archive").total() == run_of(whole / "archive").total()
+
+
+def test_verdicts_of_a_run_that_goes_on_are_at_the_time_of_the_whole_run(tmp_path: Path) -> None:
+    words = muonscope.open("sim:quiet?seconds=150&seed=5&fault=hv-off:ch1@110s-130s").words()
+    growing = tmp_path / "run.dat"
+    for part in (len(words) // 2, len(words)):
+        growing.write_bytes(words[:part].astype("<u8").tobytes())
+        muonscope.process(
+            growing, to=tmp_path / "r.jsonl", run="r", state=tmp_path / "state",
+            archive=tmp_path / "archive", without=["tracking"],
+        )  # fmt: skip
+    run = run_of(tmp_path / "archive")
+    first = run.table(["window"])["window"].to_pylist()[0]
+    told = [c for c in run.changes if (c.check, c.target) == ("chamber_rate", "ch1")]
+    assert told[0].state == "BAD"
+    assert told[0].run_s == pytest.approx(told[0].window + 1 - first, abs=2)
+    assert 110 <= told[0].run_s < 120
 
 
 def test_a_state_that_was_saved_without_an_archive_is_told(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from muonscope.archiving.archive import Archive
 from muonscope.archiving.catalogue import Catalogue
 from muonscope.archiving.folders import ArchiveFolder
 from muonscope.archiving.journal import Kept
@@ -104,6 +105,17 @@ class Archivist:
             If its file is damaged.
         """
         return read_reference(self._folder.run(run).reference, self._detector)
+
+    def length_s(self, run: str) -> float:
+        """Return how much time of a run, which must be there, has been archived, s.
+
+        Raises
+        ------
+        FormatError
+            If a part of it is damaged.
+        """
+        with Archive(self._folder.path) as archive:
+            return archive[run].length_s
 
     def take(self, noted: Noted) -> None:
         """Archive a result; of another run than the last, that one is closed.

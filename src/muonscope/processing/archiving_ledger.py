@@ -96,6 +96,8 @@ class ArchivingLedger:
             plan.detector, profiles=self._profiles, reference=reference, auto=reference is None,
             today=datetime.fromtimestamp(self._clock(), UTC).date(),
         )  # fmt: skip
+        if not fresh:
+            self._judge.go_on_at(self._archivist.length_s(plan.name))
 
     def publish(self, messages: Sequence[Published]) -> None:
         """Publish messages, judge and archive them.

@@ -128,6 +128,10 @@ class Judge:
         self._states: dict[str, np.ndarray] = {}
         self._next = -1, -1
 
+    def go_on_at(self, run_s: float) -> None:
+        """Say, before the first window, how long the run was when it was stopped."""
+        self._time.end_orbit = round(run_s / ORBIT_S)
+
     @property
     def run_s(self) -> float:
         """Time in the run at which the newest window ends, s."""
