@@ -116,5 +116,5 @@ def _result(run: ArchivedRun, piece: Piece) -> WindowResult:
         run=run.name, epoch=piece.epoch, window=piece.window, first_orbit=piece.first_orbit,
         last_orbit=piece.first_orbit + summary.live_orbits - 1, summary=summary, lists=lists,
         conditions=run.about.conditions, detector_hash=run.about.detector_hash,
-        version=piece.version,
+        version=piece.version, windows=piece.windows,
     )  # fmt: skip

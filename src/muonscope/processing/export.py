@@ -110,7 +110,7 @@ def _windows(source: SourceWindows, exported: list[Exported]) -> Iterator[Window
             continue
         if made.windows == 0:
             made.first_orbit, made.conditions = result.first_orbit, dict(result.conditions)
-        made.windows, made.last_orbit = made.windows + 1, result.last_orbit
+        made.windows, made.last_orbit = made.windows + result.windows, result.last_orbit
         parts.append(result.summary)
         if len(parts) == _JOINED:
             made.total, parts = _sum(source, made.total, parts), []

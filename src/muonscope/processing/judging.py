@@ -237,7 +237,7 @@ class _Bench:
         else:
             changes = self._judge.take(result)
             others = self._other.take(result) if self._other else []
-            now.windows += 1
+            now.windows += result.windows
         now.worst = max(now.worst, self._judge.judged.state)
         if self._archivist:
             self._archivist.take(Noted.of(result, time.time(), self._judge, changes))

@@ -56,6 +56,8 @@ class WindowResult:
     """Changes with the detector's description; empty in results of version 1."""
     version: int
     """Of the message."""
+    windows: int = 1
+    """Windows that it is the sum of: more than one in what an archive tells."""
 
     @classmethod
     def of(
