@@ -1,5 +1,6 @@
 """The ``report`` command: a sentence, mail, JSON, a page, and exit codes."""
 
+import os
 from pathlib import Path
 
 import orjson
@@ -70,3 +71,15 @@ def test_no_archive_and_no_run_are_errors(command: Command, archive: Path, tmp_p
     done = command("report", archive, "--run", "N2")
     assert done.code == 3
     assert "has no run 'N2'" in done.err
+
+
+def test_the_page_can_be_a_pdf(command: Command, archive: Path, tmp_path: Path) -> None:
+    to = tmp_path / "report.pdf"
+    done = command("report", archive, *HOURS, "--to", to)
+    if done.code == 2 and "needs Pango" in done.err and os.environ.get("CI") != "true":
+        pytest.skip(done.err)
+    assert done.code == 0, done.err
+    data = to.read_bytes()
+    assert data.startswith(b"%PDF-")
+    assert len(data) > 20_000
+    assert b"/JavaScript" not in data
