@@ -81,6 +81,7 @@ bench: .venv/installed ## Measure against the peers; prints ratios, checks the a
 	PYTHONPATH=tests:tools:benchmarks $(BIN)/python benchmarks/kafka_run.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/dashboard_run.py
 	PYTHONPATH=tests $(BIN)/python benchmarks/muons.py
+	$(BIN)/python benchmarks/archive.py
 
 figures: .venv/installed ## Draw the plots of the documentation again.
 	$(BIN)/python examples/simulation_plots.py --recordings $(REALDATA)

@@ -22,7 +22,8 @@ def trend_table(minutes: pa.Table, counter: str, length: int) -> pa.Table:
     ``state`` the worst one; ``hz`` is NaN where the telescope was not alive.
     """
     bucket = compute.divide(minutes["minute"].cast(pa.int64()), length)
-    states = [int(State.named(label)) for label in minutes["state"].to_pylist()]
+    ranks = {state.label: int(state) for state in State}
+    states = [ranks[label] for label in minutes["state"].to_pylist()]
     minutes = minutes.append_column("bucket", bucket).set_column(
         minutes.column_names.index("state"), "state", pa.array(states, pa.int64())
     )
@@ -43,5 +44,7 @@ def trend_table(minutes: pa.Table, counter: str, length: int) -> pa.Table:
 def _begin_s(sums: pa.Table) -> Any:
     epochs = sums["epoch"].to_numpy()
     first = np.asarray(sums["first_orbit_min"].to_numpy(), np.float64)
-    begin = np.array([first[epochs == epoch].min() for epoch in epochs.tolist()])
-    return (first - begin) * ORBIT_S
+    known, which = np.unique(epochs, return_inverse=True)
+    begin = np.full(len(known), np.inf)
+    np.minimum.at(begin, which, first)
+    return (first - begin[which]) * ORBIT_S
