@@ -1,7 +1,9 @@
 """Damaged files: told by name, or made again where they are made of others."""
 
 import random
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -236,3 +238,20 @@ def test_a_note_that_was_cut_short_spoils_no_other(folder: Path) -> None:
     place.notes.write_bytes(b"no note\n" + whole)
     with pytest.raises(FormatError, match=r"notes\.jsonl: line 1: "):
         read_notes(place)
+
+
+def test_an_archive_that_can_only_be_read_is_read_without_its_catalogue(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    expected, connect = as_told(folder), sqlite3.connect
+
+    def refused(path: object, *args: Any, **options: Any) -> sqlite3.Connection:
+        if path != ":memory:":
+            raise sqlite3.OperationalError("unable to open database file")
+        made: sqlite3.Connection = connect(":memory:", *args, **options)
+        return made
+
+    (folder / "catalogue.sqlite").unlink()
+    monkeypatch.setattr(sqlite3, "connect", refused)
+    assert as_told(folder) == expected
+    assert not (folder / "catalogue.sqlite").exists()

@@ -39,20 +39,23 @@ def ended(command: Command, source: Path, folder: Path, *more: object) -> Finish
     return done
 
 
+def saved_at(state: Path) -> int:
+    """Return when a state was saved, ns; 0 if it was not."""
+    return state.stat().st_mtime_ns if state.exists() else 0
+
+
 @pytest.mark.slow
 def test_killed_at_random_moments_it_archives_what_an_unbroken_run_does(
     command: Command, source: Path, tmp_path: Path
 ) -> None:
-    begin = time.monotonic()
     ended(command, source, tmp_path / "unbroken", "--state", tmp_path / "unbroken" / "state")
-    whole_s, rng, killed = time.monotonic() - begin, random.Random(3), 0
-    folder = tmp_path / "killed"
+    rng, killed, folder = random.Random(3), 0, tmp_path / "killed"
+    state = folder / "state" / "state.npz"
     for _ in range(6):
-        running = command.start(
-            *arguments(source, folder, "--state", folder / "state"), settings=SMALL
-        )
-        end = time.monotonic() + rng.uniform(0.1, 0.4) * whole_s
-        until(lambda running=running, end=end: time.monotonic() > end or running.done())  # type: ignore[misc]
+        before = saved_at(state)
+        running = command.start(*arguments(source, folder, "--state", state.parent), settings=SMALL)
+        until(lambda running=running, before=before: saved_at(state) > before or running.done())  # type: ignore[misc]
+        time.sleep(rng.uniform(0.0, 0.15))
         running.signal(signal.SIGKILL)
         killed += running.wait().code == -signal.SIGKILL
     ended(command, source, folder, "--state", folder / "state")

@@ -9,7 +9,7 @@ import pytest
 
 import muonscope
 from archiving.compared import differences
-from helpers.archived import OPENED, run_of
+from helpers.archived import OPENED, archive_of, run_of
 from helpers.command import Command, Finished, until
 
 SOURCE = "sim:quiet?seconds=40&seed=3"
@@ -226,6 +226,22 @@ def test_an_archive_is_judged_and_compared_with(command: Command, long: tuple[Pa
     short = command("judge", bad, "--reference", archive)
     assert short.code == 4
     assert "whole windows of legnaro, expected 30 or more" in short.err
+
+
+def test_an_archive_of_half_an_hour_is_something_to_compare_with(
+    command: Command, long: tuple[Path, Path], tmp_path: Path
+) -> None:
+    archive = archive_of(tmp_path, [(0, 60 * m + s) for m in range(35) for s in range(5, 9)])
+    bad = "sim:quiet?seconds=40&seed=3&fault=hv-off:ch1@20s-"
+    for reference in (archive, archive / "runs" / "r"):
+        told = lines(command("judge", bad, "--reference", reference, "--json"))
+        changes = [line for line in told if line["kind"] == "change"]
+        assert ("chamber_rate", "ch1", "BAD") in {
+            (c["check"], c["target"], c["state"]) for c in changes
+        }
+    short = command("judge", bad, "--reference", long[0])
+    assert short.code == 4
+    assert "expected 30 or more" in short.err
 
 
 def test_an_archive_is_not_archived_again(
