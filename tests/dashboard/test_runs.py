@@ -75,6 +75,14 @@ def test_answers_are_as_the_openapi_document_says(client: Client) -> None:
         jsonschema.validate(asked(client, real), schema)
 
 
+def test_a_run_that_cannot_be_read_is_told_beside_the_others(archive: Path) -> None:
+    (part,) = (archive / "runs" / "R1" / "windows").glob("*.parquet")
+    part.write_bytes(part.read_bytes()[:-50])
+    told = asked(client_of(archive=str(archive)), "runs")
+    assert [row["run"] for row in told["runs"]] == ["night/2 %41"]
+    assert any(part.name in text for text in told["damaged"])
+
+
 def test_notes_and_signatures_are_added_to_any_run_by_its_key(client: Client) -> None:
     for row in asked(client, "runs")["runs"]:
         path = f"/api/v1/runs/{row['key'].replace('%', '%25')}"

@@ -1,10 +1,10 @@
 """An archive, read: which runs there are, and each of them."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import pyarrow as pa
 
@@ -17,6 +17,7 @@ from muonscope.quality.verdict import State
 
 __all__ = ["Archive", "archive", "run_row"]
 
+_Made = TypeVar("_Made")
 _COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("run", pa.string()), ("detector", pa.string()), ("detector_hash", pa.string()),
     ("conditions", pa.map_(pa.string(), pa.string())),
@@ -70,20 +71,26 @@ class Archive:
             If there is no such state.
         """
         least = _state(worst) if worst else State.GOOD
-        rows = []
-        for name, about in self._about.items():
-            if not _fits(about, detector, where or {}):
-                continue
-            try:
-                row = run_row(self[name])
-            except (FormatError, DetectorError) as exc:
-                self._note(str(exc))
-                continue
-            if row["last_at"] / 1e3 >= since and State.named(row["worst"]) >= least:
-                rows.append(row)
+        fitting = [n for n, about in self._about.items() if _fits(about, detector, where or {})]
+        rows = [
+            row for row in self.each(run_row, fitting)
+            if row["last_at"] / 1e3 >= since and State.named(row["worst"]) >= least
+        ]  # fmt: skip
         rows.sort(key=lambda row: (row["last_at"], row["run"]))
         columns = {n: pa.array([row[n] for row in rows], kind) for n, kind in _COLUMNS}
         return pa.table(columns)
+
+    def each(
+        self, work: Callable[[ArchivedRun], _Made], names: Iterable[str] | None = None
+    ) -> Iterator[_Made]:
+        """Yield what ``work`` makes of each run; one that cannot be read is in ``damaged``."""
+        for name in list(self._about) if names is None else names:
+            try:
+                made = work(self[name])
+            except (FormatError, DetectorError) as exc:
+                self._note(str(exc))
+            else:
+                yield made
 
     def __getitem__(self, name: str) -> ArchivedRun:
         """Return a run.

@@ -3,7 +3,7 @@
 What is not sealed yet is read from the journals, while another process may write them.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -163,12 +163,9 @@ class ArchivedRun:
     @property
     def states(self) -> dict[State, int]:
         """Windows by the state of the telescope."""
-        counts: dict[State, int] = {}
         parts = [facts.states for facts in self.parts.values()]
-        for found in [*parts, *(some.by_state() for some in self.open_windows)]:
-            for label, n in found.items():
-                counts[State.named(label)] = counts.get(State.named(label), 0) + n
-        return counts
+        found = [*parts, *(some.by_state() for some in self.open_windows)]
+        return _added((State.named(label), n) for some in found for label, n in some.items())
 
     def total(self, *, good: bool | GoodList = False) -> Summary:
         """Return the counts of all windows, or of the ``good`` ones only, condensed.
@@ -215,10 +212,8 @@ class ArchivedRun:
         pieces += [piece for some in self.open_windows for piece in some.pieces()]
         inside = [piece for piece in pieces if begin <= piece.at < end]
         sums = self._catalogue.totals(self.name, whole, empty)
-        states: dict[State, int] = {}
-        told = [(State.named(s), n) for part in whole for s, n in self.parts[part].states.items()]
-        for state, n in [*told, *((piece.state, piece.windows) for piece in inside)]:
-            states[state] = states.get(state, 0) + n
+        told = [(State.named(s), n) for part in whole for s, n in parts[part].states.items()]
+        states = _added([*told, *((piece.state, piece.windows) for piece in inside)])
         summaries = [empty, *sums, *(piece.summary for piece in inside)]
         return merged(summaries, self.detector, self.blocks), states
 
@@ -378,6 +373,14 @@ class ArchivedRun:
     def _sealed(self, part: Part, columns: Sequence[str] | None = None) -> SealedWindows:
         path = self.folder.sealed_file(part)
         return SealedWindows.read(path, self.detector, self.blocks, columns)
+
+
+def _added(counts: Iterable[tuple[State, int]]) -> dict[State, int]:
+    """Return windows by state, those of the same one added up."""
+    sums: dict[State, int] = {}
+    for state, n in counts:
+        sums[state] = sums.get(state, 0) + n
+    return sums
 
 
 def _is_good(piece: Piece, ranges: Sequence[Range]) -> bool:

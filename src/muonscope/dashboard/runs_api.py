@@ -63,7 +63,7 @@ class RunsApi:
     def _runs(self, _request: Request) -> Response:
         try:
             with Archive(self._path) as archive:
-                found = [_row(archive[name]) for name in archive]
+                found = list(archive.each(_row))
                 damaged = archive.damaged
         except SourceNotFoundError:  # nothing has been archived yet
             found, damaged = [], []
