@@ -4,11 +4,13 @@ import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TypeVar
 
+import msgspec
+from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from muonscope.dashboard.contract import VIEWS, Error, ViewName, encoded
+from muonscope.dashboard.contract import NOT_JSON, VIEWS, Error, ViewName, encoded
 from muonscope.dashboard.limits import MOST_DIGITS, OWN_HEADER
 from muonscope.wall_time import seconds_of
 
@@ -19,6 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 _T = TypeVar("_T", bound=str)
+_Given = TypeVar("_Given", bound=Struct)
 _MOST_SHOWN = 50
 """Letters of a wrong value that are shown."""
 
@@ -104,6 +107,19 @@ async def body_parts(request: Request, most: int) -> AsyncIterator[bytes]:
             yield part
     except ClientDisconnect as exc:
         raise HTTPException(400, "the request has no end") from exc
+
+
+async def posted(request: Request, kind: type[_Given], most: int, what: str) -> _Given:
+    """Return the document, of at most so many bytes, that our page posts; refuse all else.
+
+    ``what`` is its name for people.
+    """
+    from_our_page(request)
+    data = b"".join([part async for part in body_parts(request, most)])
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except NOT_JSON as exc:
+        raise HTTPException(400, f"found no {what}: {exc}") from exc
 
 
 def json_answer(data: bytes) -> Response:

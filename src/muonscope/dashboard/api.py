@@ -9,7 +9,6 @@ import contextlib
 import math
 from collections.abc import AsyncIterator, Callable, Iterator
 
-import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -26,8 +25,9 @@ from muonscope.dashboard.answers import (
     body_parts,
     from_our_page,
     json_answer,
+    posted,
 )
-from muonscope.dashboard.contract import NOT_JSON, ChannelWindows, View, Windows, encoded
+from muonscope.dashboard.contract import ChannelWindows, View, Windows, encoded
 from muonscope.dashboard.documents import detector_document, view_document
 from muonscope.dashboard.hub import Hub
 from muonscope.dashboard.limits import (
@@ -174,12 +174,9 @@ class Api:
         return json_answer(encoded(self._live.problems()))
 
     async def _acknowledge(self, request: Request) -> Response:
-        from_our_page(request)
-        data = b"".join([part async for part in body_parts(request, _MOST_ACKNOWLEDGEMENT_BYTES)])
-        try:
-            given = msgspec.json.decode(data, type=Acknowledgement)
-        except NOT_JSON as exc:
-            raise HTTPException(400, f"found no acknowledgement: {exc}") from exc
+        given = await posted(
+            request, Acknowledgement, _MOST_ACKNOWLEDGEMENT_BYTES, "acknowledgement"
+        )
         if not await run_in_threadpool(self._live.acknowledge, given):
             where = f"{given.check} of {given.target}"
             raise HTTPException(404, f"{where}: there is no such problem, or it is over")

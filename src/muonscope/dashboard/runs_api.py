@@ -7,11 +7,9 @@ what has changed.
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import unquote
 
-import msgspec
-from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,8 +20,8 @@ from muonscope.archiving.archive import Archive, run_row
 from muonscope.archiving.archived_run import ArchivedRun
 from muonscope.archiving.good_windows import Signature, proposal, sign, signatures
 from muonscope.archiving.notes import Note, add_note, read_notes
-from muonscope.dashboard.answers import body_parts, from_our_page, json_answer
-from muonscope.dashboard.contract import NOT_JSON, encoded
+from muonscope.dashboard.answers import json_answer, posted
+from muonscope.dashboard.contract import encoded
 from muonscope.dashboard.runs_contract import (
     GoodRange,
     NewNote,
@@ -41,7 +39,6 @@ from muonscope.wall_time import iso
 __all__ = ["RunsApi"]
 
 _MOST_BYTES = 16_384
-_Given = TypeVar("_Given", bound=Struct)
 
 
 class RunsApi:
@@ -74,14 +71,14 @@ class RunsApi:
         return json_answer(encoded(self._of(request, _detail)))
 
     async def _note(self, request: Request) -> Response:
-        given = await _posted(request, NewNote)
+        given = await posted(request, NewNote, _MOST_BYTES, "note")
         told = {name: getattr(given, name) for name in NewNote.__struct_fields__}
         note = Note(at=round(self._clock(), 3), **told)
         await run_in_threadpool(self._of, request, lambda run: add_note(run.folder, note))
         return Response(status_code=204)
 
     async def _sign(self, request: Request) -> Response:
-        given = await _posted(request, NewSignature)
+        given = await posted(request, NewSignature, _MOST_BYTES, "signature")
 
         def signed(run: ArchivedRun) -> None:
             sign(
@@ -101,15 +98,6 @@ class RunsApi:
             raise HTTPException(404, str(exc)) from exc
         except OptionError as exc:
             raise HTTPException(400, str(exc)) from exc
-
-
-async def _posted(request: Request, kind: type[_Given]) -> _Given:
-    from_our_page(request)
-    data = b"".join([part async for part in body_parts(request, _MOST_BYTES)])
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except NOT_JSON as exc:
-        raise HTTPException(400, f"found no {kind.__name__}: {exc}") from exc
 
 
 def _row(run: ArchivedRun) -> RunRow:
